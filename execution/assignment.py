@@ -1,0 +1,75 @@
+"""Who should get this task? A hook: an upper app may answer it better than the default does.
+
+The default is the marketplace's least loaded active agent. Whatever answers says which rule chose
+and what it saw, and the task keeps that.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from execution import queries
+
+LEAST_LOADED = "least_loaded"
+NO_CANDIDATE = "no_candidate"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What is known of a task that has no agent yet."""
+
+    task_type: str
+    marketplace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """`explanation` is kept on the task as JSON; its key `rule` names the rule that chose."""
+
+    agent_id: str | None
+    explanation: dict[str, Any]
+
+
+Assigner = Callable[[Sequence[Need]], list[Assignment]]
+
+
+def assign_least_loaded(needs: Sequence[Need]) -> list[Assignment]:
+    """One assignment per need, in order; each raises its agent's load for the next.
+
+    Ties go to the agent whose id sorts first. An agent at its capacity is passed over.
+    """
+    candidates = queries.assignable_agents({need.marketplace_id for need in needs})
+    loads = {agent.slug: agent.open_tasks for agents in candidates.values() for agent in agents}
+    assignments = []
+    for need in needs:
+        free = [
+            agent
+            for agent in candidates.get(need.marketplace_id, [])
+            if agent.capacity is None or loads[agent.slug] < agent.capacity
+        ]
+        if not free:
+            assignments.append(Assignment(None, {"rule": NO_CANDIDATE}))
+            continue
+        chosen = min(free, key=lambda agent: (loads[agent.slug], agent.slug))
+        explanation = {
+            "rule": LEAST_LOADED,
+            "agentId": chosen.slug,
+            "openTasks": loads[chosen.slug],
+            "candidates": len(free),
+        }
+        assignments.append(Assignment(chosen.slug, explanation))
+        loads[chosen.slug] += 1
+    return assignments
+
+
+_assigner: Assigner = assign_least_loaded
+
+
+def register(assigner: Assigner) -> None:
+    """Let `assigner` answer from now on; an upper app calls this in `AppConfig.ready`."""
+    global _assigner
+    _assigner = assigner
+
+
+def assign(needs: Sequence[Need]) -> list[Assignment]:
+    return _assigner(needs) if needs else []

@@ -1,0 +1,58 @@
+"""What a write may be refused for; each is one stable code of the API."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from nexo.shared.exceptions import ApiError, Conflict, Unprocessable
+
+
+class InvalidTransition(Conflict):
+    default_detail = _("The task cannot go from this status to that one.")
+    default_code = "invalid_transition"
+
+    def __init__(self, *, old: str, new: str, allowed: Sequence[str], detail: Any = None) -> None:
+        details = {"from": old, "to": new, "allowed": list(allowed)}
+        super().__init__(detail, details=details)
+
+
+class VersionConflict(Conflict):
+    default_detail = _("The task has changed since you read it.")
+    default_code = "version_conflict"
+
+    def __init__(self, task: Mapping[str, Any]) -> None:
+        super().__init__(details={"task": task})
+
+
+class LeaseLost(Conflict):
+    default_detail = _("The task is no longer leased to this agent.")
+    default_code = "lease_lost"
+
+
+class Duplicate(Conflict):
+    default_detail = _("A task with this external id already exists.")
+    default_code = "duplicate"
+
+
+class IdempotencyInFlight(Conflict):
+    default_detail = _("A request with this Idempotency-Key is still being carried out.")
+    default_code = "idempotency_in_flight"
+
+
+class IdempotencyMismatch(Unprocessable):
+    default_detail = _("This Idempotency-Key was used before with another body.")
+    default_code = "idempotency_mismatch"
+
+
+class TaskNotFound(ApiError):
+    status_code = HTTPStatus.NOT_FOUND
+    default_detail = _("There is no such task.")
+    default_code = "not_found"
+
+
+class NotAllowed(ApiError):
+    status_code = HTTPStatus.FORBIDDEN
+    default_detail = _("You do not have permission to do this.")
+    default_code = "permission_denied"

@@ -1,0 +1,210 @@
+"""Reads of the execution core: pages of tasks, totals from the roll-up, agents and their load."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+
+from execution.enums import CARD_OF, OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
+from execution.models import Agent, Stream, Task, TaskCount, TaskEvent, TaskTarget
+from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow
+
+MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
+EVENT_COLUMNS = (
+    "sequence",
+    "kind",
+    "from_status",
+    "to_status",
+    "progress",
+    "actor",
+    "reason",
+    "at",
+    "agent_id",
+    "attempt",
+    "failure_reason",
+    "details",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where the live feed stands: the newest event, in the database of this epoch."""
+
+    epoch: str
+    sequence: int
+
+
+def stream_position() -> Position:
+    epoch, sequence = Stream.objects.values_list("epoch", "sequence").get(pk=1)
+    return Position(epoch, sequence)
+
+
+# -- Tasks ---------------------------------------------------------------------------------------
+
+
+def task_rows(tasks: QuerySet[Task]) -> list[TaskRow]:
+    return list(tasks.values(*TASK_COLUMNS))  # type: ignore[arg-type]
+
+
+def newest_first(
+    tasks: QuerySet[Task], *, limit: int, after: tuple[datetime, int] | None = None
+) -> list[TaskRow]:
+    """Up to `limit` + 1 rows in keyset order; the extra row says that there is a next page.
+
+    `after` is (created_at, id) of the last row already read.
+    """
+    if after is not None:
+        created_at, row_id = after
+        # The first condition alone lets the index seek; the second settles equal instants.
+        tasks = tasks.filter(
+            Q(created_at__lte=created_at),
+            Q(created_at__lt=created_at) | Q(id__lt=row_id),
+        )
+    return task_rows(tasks.order_by("-created_at", "-id")[: limit + 1])
+
+
+def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
+    """The targets of each task, in the order of the marketplaces."""
+    targets: defaultdict[int, list[TargetRow]] = defaultdict(list)
+    if not task_pks:
+        return targets
+    for target in TaskTarget.objects.filter(task_id__in=task_pks).values(*TARGET_COLUMNS):
+        targets[target["task_id"]].append(target)  # type: ignore[arg-type]
+    for rows in targets.values():
+        rows.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
+    return targets
+
+
+def overdue(at: datetime) -> Q:
+    """Tasks past their due instant at `at`, or past it when they ended."""
+    return Q(ended_at__isnull=True, due_at__lt=at) | Q(ended_at__gt=F("due_at"))
+
+
+# -- Summaries -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts per status and the sum of progress, of one set of tasks."""
+
+    counts: dict[str, int]
+    progress_sum: int = 0
+
+    @classmethod
+    def empty(cls) -> "Tally":
+        return cls(dict.fromkeys(TaskStatus.values, 0))
+
+    def add(self, status: str, count: int, progress_sum: int) -> None:
+        self.counts[status] += count
+        self.progress_sum += progress_sum
+
+    def total(self, statuses: Iterable[str] | None = None) -> int:
+        return sum(self.counts[status] for status in statuses or self.counts)
+
+    def summary(self) -> dict[str, int]:
+        """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
+        cards = dict.fromkeys(Card.values, 0)
+        for status, count in self.counts.items():
+            cards[CARD_OF[TaskStatus(status)].value] += count
+        total = self.total()
+        mean = (2 * self.progress_sum + total) // (2 * total) if total else 0
+        return {**cards, "totalProgress": mean}
+
+
+def tally_of(tasks: QuerySet[Task]) -> Tally:
+    """Counted from the rows: for filters that the roll-up does not know."""
+    tally = Tally.empty()
+    grouped = tasks.order_by().values_list("status").annotate(Count("id"), Sum("progress"))
+    for status, count, progress_sum in grouped:
+        tally.add(status, count, progress_sum)
+    return tally
+
+
+def tallies_by_marketplace() -> dict[str, Tally]:
+    """Read from the roll-up."""
+    tallies = {slug: Tally.empty() for slug in MarketplaceSlug.values}
+    for status, slug, count, progress_sum in TaskCount.objects.values_list(
+        "status", "marketplace_id", "count", "progress_sum"
+    ):
+        tallies[slug].add(status, count, progress_sum)
+    return tallies
+
+
+def combined(tallies: Iterable[Tally]) -> Tally:
+    whole = Tally.empty()
+    for tally in tallies:
+        for status, count in tally.counts.items():
+            whole.counts[status] += count
+        whole.progress_sum += tally.progress_sum
+    return whole
+
+
+def feed_summary() -> dict[str, Any]:
+    """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it."""
+    tallies = tallies_by_marketplace()
+    return {
+        "all": combined(tallies.values()).summary(),
+        "byChannel": {slug: tally.summary() for slug, tally in tallies.items()},
+    }
+
+
+# -- Events --------------------------------------------------------------------------------------
+
+
+def events_of(task_pk: int) -> list[Mapping[str, Any]]:
+    """A task's timeline, oldest first."""
+    return list(
+        TaskEvent.objects.filter(task_id=task_pk).order_by("sequence").values(*EVENT_COLUMNS)
+    )
+
+
+def events_after(sequence: int, *, limit: int) -> list[Mapping[str, Any]]:
+    """The events after a number, oldest first, each with its task's id."""
+    rows = TaskEvent.objects.filter(sequence__gt=sequence).order_by("sequence")[:limit]
+    return list(rows.values(*EVENT_COLUMNS, "task_id", "task__task_id"))
+
+
+# -- Agents --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AssignableAgent:
+    slug: str
+    capacity: int | None
+    open_tasks: int
+
+
+def assignable_agents(marketplaces: Collection[str]) -> dict[str, list[AssignableAgent]]:
+    """Active, unpaused agents of each marketplace with the number of their open tasks."""
+    pairs = list(
+        Agent.objects.filter(
+            is_active=True, is_paused=False, marketplaces__in=marketplaces
+        ).values_list("marketplaces__slug", "slug", "capacity")
+    )
+    loads = open_tasks_by_agent({slug for _, slug, _ in pairs})
+    found: defaultdict[str, list[AssignableAgent]] = defaultdict(list)
+    for marketplace, slug, capacity in pairs:
+        found[marketplace].append(AssignableAgent(slug, capacity, loads.get(slug, 0)))
+    return found
+
+
+def open_tasks_by_agent(slugs: Collection[str]) -> dict[str, int]:
+    rows = (
+        Task.objects.filter(agent_id__in=slugs, ended_at__isnull=True, status__in=OPEN_STATUSES)
+        .order_by()
+        .values_list("agent_id")
+        .annotate(Count("id"))
+    )
+    return dict(rows)
+
+
+def known_agents(slugs: Collection[str]) -> set[str]:
+    return set(Agent.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+
+
+def known_external_ids(external_ids: Sequence[str]) -> set[str]:
+    found = Task.objects.filter(external_id__in=external_ids)
+    return {str(external_id) for external_id in found.values_list("external_id", flat=True)}

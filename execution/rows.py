@@ -1,0 +1,66 @@
+"""A task as plain values: what a SELECT gives, a change is planned on, and JSON is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+
+class TaskRow(TypedDict):
+    id: int
+    task_id: str
+    external_id: str | None
+    title: str
+    task_type: str
+    marketplace_id: str
+    agent_id: str | None
+    status: str
+    progress: int
+    priority: str
+    estimated_minutes: float
+    created_at: datetime
+    approved_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    updated_at: datetime
+    due_at: datetime
+    error: str | None
+    failure_reason: str | None
+    progress_at_failure: int | None
+    attempt: int
+    version: int
+    sequence: int
+
+
+class TargetRow(TypedDict):
+    task_id: int
+    marketplace_id: str
+    state: str
+    attempts: int
+    error: str | None
+    retryable: bool | None
+    synced_at: datetime | None
+    updated_at: datetime
+
+
+TASK_COLUMNS = tuple(TaskRow.__annotations__)
+TARGET_COLUMNS = tuple(TargetRow.__annotations__)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """A task with its targets, in the order of the marketplaces."""
+
+    row: TaskRow
+    targets: Sequence[TargetRow]
+
+
+def execution_minutes(started_at: datetime | None, ended_at: datetime | None) -> float | None:
+    """Minutes from start to end, exact, never negative; None unless both are known."""
+    if started_at is None or ended_at is None:
+        return None
+    return max(0.0, (ended_at - started_at).total_seconds() / 60)
+
+
+def merged(row: Mapping[str, Any], fields: Mapping[str, Any]) -> TaskRow:
+    return {**row, **fields}  # type: ignore[return-value,typeddict-item]

@@ -1,0 +1,375 @@
+"""The only code that changes a task.
+
+Each change is one transaction, in this order: lock the task, check, plan, counters, the event
+number last of the shared rows because every write wants it, task, targets, event, commit, doorbell.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.permissions import OPERATE_TASKS
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+
+from execution import assignment, queries
+from execution.changes import EventDraft, Plan, TaskChange, plan_change
+from execution.enums import EventKind, FailureReason, LogLevel, Priority, TaskStatus
+from execution.exceptions import (
+    Duplicate,
+    LeaseLost,
+    NotAllowed,
+    TaskNotFound,
+    VersionConflict,
+)
+from execution.feed import doorbell
+from execution.lifecycle import AGENT_STEPS, allowed_transitions
+from execution.models import Task, TaskCount, TaskEvent, TaskLog, TaskTarget
+from execution.representations import task_json
+from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
+from nexo.shared import clock
+
+TAKE_NUMBERS = (
+    "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
+)
+AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
+
+
+# -- Shared parts of every write -----------------------------------------------------------------
+
+
+def _next_sequence(count: int) -> int:
+    """Take `count` event numbers and return the first; holds the stream's row until commit."""
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_NUMBERS, [count])
+        (last,) = cursor.fetchone()
+    return int(last) - count + 1
+
+
+@dataclass(slots=True)
+class _CountChanges:
+    """Changes of the roll-up, gathered so that its rows are locked once and in a fixed order."""
+
+    count: Counter[tuple[str, str]] = field(default_factory=Counter)
+    progress: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, row: TaskRow, sign: int) -> None:
+        key = (row["status"], row["marketplace_id"])
+        self.count[key] += sign
+        self.progress[key] += sign * row["progress"]
+
+    def write(self) -> None:
+        for key in sorted({*self.count, *self.progress}):
+            count, progress = self.count[key], self.progress[key]
+            if count or progress:
+                status, marketplace = key
+                TaskCount.objects.filter(status=status, marketplace_id=marketplace).update(
+                    count=F("count") + count, progress_sum=F("progress_sum") + progress
+                )
+
+
+def _event(draft: EventDraft, *, sequence: int, task_pk: int) -> TaskEvent:
+    return TaskEvent(
+        sequence=sequence,
+        task_id=task_pk,
+        kind=draft.kind,
+        from_status=draft.from_status,
+        to_status=draft.to_status,
+        progress=draft.progress,
+        actor=draft.actor,
+        reason=draft.reason,
+        at=draft.at,
+        agent_id=draft.agent_id,
+        attempt=draft.attempt,
+        failure_reason=draft.failure_reason,
+        estimated_minutes=draft.estimated_minutes,
+        execution_minutes=draft.execution_minutes,
+        details=draft.details,
+    )
+
+
+def _announce() -> None:
+    transaction.on_commit(doorbell.ring, robust=True)
+
+
+# -- One task ------------------------------------------------------------------------------------
+
+
+def _lock_task(task_id: str, caller: Caller) -> TaskState:
+    visible = visible_tasks(caller).select_for_update(of=("self",))
+    row = visible.filter(task_id=task_id).values(*TASK_COLUMNS).first()
+    if row is None:
+        raise TaskNotFound
+    targets = queries.targets_of([row["id"]])
+    return TaskState(row, targets[row["id"]])  # type: ignore[arg-type]
+
+
+def visible_tasks(caller: Caller) -> Any:
+    """Every task for a person, its own for an agent."""
+    if caller.agent_id is not None:
+        return Task.objects.filter(agent_id=caller.agent_id)
+    return Task.objects.all()
+
+
+def _check_permission(caller: Caller, state: TaskState, change: TaskChange) -> None:
+    """People need a permission; an agent may work on its own task but decides nothing."""
+    if caller.agent_id is None:
+        if not caller.may(OPERATE_TASKS):
+            raise NotAllowed
+        return
+    old = TaskStatus(state.row["status"])
+    if change.failure_reason not in AGENT_FAILURES:
+        raise NotAllowed
+    if change.status in (old, *allowed_transitions(old)):
+        works = old == change.status and old in (
+            TaskStatus.IN_PROGRESS,
+            TaskStatus.MARKETPLACE_SYNC,
+        )
+        if not works and (old, change.status) not in AGENT_STEPS:
+            raise NotAllowed
+
+
+def update_task(
+    task_id: str, change: TaskChange, *, caller: Caller, lease_id: str | None = None
+) -> TaskState:
+    """Carry out one update and return the task as it then is.
+
+    Raises
+    ------
+    TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, ValidationError
+    """
+    with transaction.atomic():
+        state = _lock_task(task_id, caller)
+        # After the lock, so that instants follow the order of the events.
+        now = clock.now()
+        _check_permission(caller, state, change)
+        if lease_id is not None:
+            # No call grants a lease yet, so none that is shown can still be held.
+            raise LeaseLost
+        if change.version is not None and change.version != state.row["version"]:
+            raise VersionConflict(task_json(state.row, state.targets, now=now))
+        plan = plan_change(state, change, actor=caller.actor, now=now)
+        if not plan.events:
+            return state
+        return _write(state, plan, now)
+
+
+def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
+    before = state.row
+    counts = _CountChanges()
+    counts.add(before, -1)
+    counts.add(merged(before, plan.fields), +1)
+    counts.write()
+    first = _next_sequence(len(plan.events))
+    fields = {
+        **plan.fields,
+        "version": before["version"] + 1,
+        "updated_at": now,
+        "sequence": first + len(plan.events) - 1,
+    }
+    Task.objects.filter(pk=before["id"]).update(**fields)
+    for slug, target in plan.targets.items():
+        values = {name: target[name] for name in TARGET_COLUMNS if name != "task_id"}
+        TaskTarget.objects.filter(task_id=before["id"], marketplace_id=slug).update(**values)
+    TaskEvent.objects.bulk_create(
+        _event(draft, sequence=first + offset, task_pk=before["id"])
+        for offset, draft in enumerate(plan.events)
+    )
+    _announce()
+    targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
+    fields.pop("result", None)
+    return TaskState(merged(before, fields), targets)  # type: ignore[arg-type]
+
+
+# -- New tasks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task as asked for; without an agent one is assigned. `estimated_minutes` over 0."""
+
+    task_type: str
+    title: str
+    marketplace_id: str
+    estimated_minutes: float
+    agent_id: str | None = None
+    targets: Sequence[str] = ()
+    priority: Priority = Priority.NORMAL
+    external_id: str | None = None
+
+
+def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskState]:
+    """Create all of them or none, one event each.
+
+    Raises
+    ------
+    NotAllowed; Duplicate: an external id that a task has already, or given twice
+    """
+    if not caller.may(OPERATE_TASKS):
+        raise NotAllowed
+    _check_external_ids(new_tasks)
+    try:
+        with transaction.atomic():
+            return _create(new_tasks, actor=caller.actor, now=clock.now())
+    except IntegrityError as error:
+        # Another request took the external id between the check and the insert.
+        if queries.known_external_ids([task.external_id for task in new_tasks if task.external_id]):
+            raise Duplicate from error
+        raise
+
+
+def _check_external_ids(new_tasks: Sequence[NewTask]) -> None:
+    """Name each offending task of a list by its place."""
+    given = [task.external_id for task in new_tasks if task.external_id]
+    repeated = {external_id for external_id, times in Counter(given).items() if times > 1}
+    taken = queries.known_external_ids(given) | repeated if given else set()
+    if taken:
+        raise Duplicate(
+            details={
+                f"[{index}].externalId" if len(new_tasks) > 1 else "externalId": [
+                    str(Duplicate.default_detail)
+                ]
+                for index, task in enumerate(new_tasks)
+                if task.external_id in taken
+            }
+        )
+
+
+def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[TaskState]:
+    needs = [
+        assignment.Need(task.task_type, task.marketplace_id)
+        for task in new_tasks
+        if task.agent_id is None
+    ]
+    assigned = iter(assignment.assign(needs))
+    histories = []
+    for new in new_tasks:
+        chosen = next(assigned) if new.agent_id is None else None
+        row: dict[str, Any] = {
+            "task_id": new_task_id(),
+            "external_id": new.external_id,
+            "title": new.title,
+            "task_type": new.task_type,
+            "marketplace_id": new.marketplace_id,
+            "agent_id": chosen.agent_id if chosen else new.agent_id,
+            "status": TaskStatus.PENDING.value,
+            "progress": 0,
+            "priority": new.priority.value,
+            "estimated_minutes": new.estimated_minutes,
+            "created_at": now,
+            "updated_at": now,
+            "assignment": chosen.explanation if chosen else None,
+        }
+        created = EventDraft(
+            kind=EventKind.CREATED,
+            from_status=None,
+            to_status=TaskStatus.PENDING.value,
+            progress=0,
+            actor=actor,
+            reason=None,
+            at=now,
+            agent_id=row["agent_id"],
+            attempt=1,
+            failure_reason=None,
+            estimated_minutes=new.estimated_minutes,
+        )
+        slugs = new.targets or [new.marketplace_id]
+        targets = [TaskTarget(marketplace_id=slug, updated_at=now) for slug in slugs]
+        histories.append(TaskHistory(Task(**row), targets, [created]))
+    record_histories(histories)
+    tasks = [history.task for history in histories]
+    targets_of = queries.targets_of([task.pk for task in tasks])
+    return [
+        TaskState({name: getattr(task, name) for name in TASK_COLUMNS}, targets_of[task.pk])  # type: ignore[arg-type]
+        for task in tasks
+    ]
+
+
+def new_task_id() -> str:
+    return f"task-{uuid.uuid4()}"
+
+
+# -- Whole histories -----------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class TaskHistory:
+    """A task not yet saved with its targets and every event that led to its present state."""
+
+    task: Task
+    targets: list[TaskTarget]
+    events: list[EventDraft]
+
+
+def search_text(task: Task) -> str:
+    words = (task.title, task.task_id, task.external_id or "")
+    return " ".join(words).casefold()
+
+
+def record_histories(histories: Sequence[TaskHistory]) -> None:
+    """Insert tasks with their past: rows, targets, counters and numbered events, all or none.
+
+    Used where work already happened (imports, the demo) and by `create_tasks`, whose tasks have
+    a past of one event.
+    """
+    with transaction.atomic():
+        counts = _CountChanges()
+        for history in histories:
+            task = history.task
+            task.due_at = task.created_at + timedelta(minutes=task.estimated_minutes)
+            task.search_text = search_text(task)
+            counts.add(task.__dict__, +1)  # type: ignore[arg-type]
+        counts.write()
+        sequence = _next_sequence(sum(len(history.events) for history in histories))
+        for history in histories:
+            sequence += len(history.events)
+            history.task.sequence = sequence - 1
+        Task.objects.bulk_create(history.task for history in histories)
+        events, targets = [], []
+        for history in histories:
+            pk = history.task.pk
+            first = history.task.sequence - len(history.events) + 1
+            events += [
+                _event(draft, sequence=first + offset, task_pk=pk)
+                for offset, draft in enumerate(history.events)
+            ]
+            for target in history.targets:
+                target.task_id = pk
+            targets += history.targets
+        TaskTarget.objects.bulk_create(targets)
+        TaskEvent.objects.bulk_create(events)
+        _announce()
+
+
+# -- Logs ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    level: LogLevel
+    message: str
+    at: datetime | None = None
+
+
+def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> list[TaskLog]:
+    """Append lines to a task's log; an agent's to its own task only.
+
+    Raises
+    ------
+    TaskNotFound, NotAllowed
+    """
+    if caller.agent_id is None and not caller.may(OPERATE_TASKS):
+        raise NotAllowed
+    task_pk = visible_tasks(caller).filter(task_id=task_id).values_list("pk", flat=True).first()
+    if task_pk is None:
+        raise TaskNotFound
+    now = clock.now()
+    rows = [
+        TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
+        for line in lines
+    ]
+    return TaskLog.objects.bulk_create(rows)

@@ -1,0 +1,187 @@
+"""One error shape for everything under /api/, and pages in the product's look elsewhere."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from nexo.shared import clock
+from nexo.shared.exceptions import PayloadTooLarge, Unavailable
+from nexo.shared.instants import to_rfc3339
+from nexo.shared.renderers import dump_json
+
+logger = logging.getLogger(__name__)
+API_PREFIX = "/api/"
+RETRY_AFTER_SECONDS = 5
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path.startswith(API_PREFIX)
+
+
+def error_body(
+    *, error: str, code: str, details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "timestamp": to_rfc3339(clock.now()),
+        "error": error,
+        "code": code,
+        "details": details,
+    }
+
+
+def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
+    """Field errors, however nested, keyed `channel`, `[3].channel` or `weights.approvalRate`."""
+    if isinstance(detail, Mapping):
+        found: dict[str, list[str]] = {}
+        for key, value in detail.items():
+            inner = f"{path}.{key}" if path else str(key)
+            found.update(_flatten(value, inner))
+        return found
+    if isinstance(detail, list) and any(isinstance(item, Mapping | list) for item in detail):
+        found = {}
+        for index, value in enumerate(detail):
+            if value:
+                found.update(_flatten(value, f"{path}[{index}]"))
+        return found
+    messages = detail if isinstance(detail, list) else [detail]
+    return {path or "body": [str(message) for message in messages]}
+
+
+def _validation_body(detail: Any) -> dict[str, Any]:
+    details = _flatten(detail)
+    first_field, messages = next(iter(details.items()), ("body", [""]))
+    sentence = _("%(field)s: %(message)s") % {"field": first_field, "message": messages[0]}
+    return error_body(error=str(sentence), code="validation_error", details=details)
+
+
+def _known(exception: Exception) -> exceptions.APIException | None:
+    """The API's own error for an exception of Django or the database; None when unforeseen."""
+    match exception:
+        case exceptions.APIException():
+            return exception
+        case Http404():
+            return exceptions.NotFound()
+        case PermissionDenied():
+            return exceptions.PermissionDenied()
+        case RequestDataTooBig():
+            return PayloadTooLarge()
+        case OperationalError() | InterfaceError():
+            return Unavailable()
+    return None
+
+
+def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
+    known = _known(exception)
+    if known is None:
+        return None
+    set_rollback()
+    if isinstance(exception, DatabaseError | InterfaceError):
+        logger.warning("database unavailable: %s", exception)
+    return error_response(known)
+
+
+def error_response(exception: exceptions.APIException) -> Response:
+    headers: dict[str, str] = {}
+    if header := getattr(exception, "auth_header", None):
+        headers["WWW-Authenticate"] = header
+    if wait := getattr(exception, "wait", None):
+        headers["Retry-After"] = str(max(1, round(wait)))
+    if isinstance(exception, Unavailable):
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if isinstance(exception, exceptions.ValidationError):
+        body = _validation_body(exception.detail)
+    else:
+        body = error_body(
+            error=str(exception.detail),
+            code=_code(exception),
+            details=getattr(exception, "details", None),
+        )
+    return Response(body, status=exception.status_code, headers=headers)
+
+
+def _code(exception: exceptions.APIException) -> str:
+    match exception:
+        case exceptions.AuthenticationFailed():
+            return "not_authenticated"
+        case exceptions.UnsupportedMediaType():
+            return "unsupported_media_type"
+    code = exception.get_codes()
+    return code if isinstance(code, str) else str(exception.default_code)
+
+
+# -- Answers outside DRF: Django's handlers ------------------------------------------------------
+
+
+def _answer(request: HttpRequest, status: HTTPStatus, code: str, sentence: Any) -> HttpResponse:
+    if is_api(request):
+        body = dump_json(error_body(error=str(sentence), code=code))
+        response = HttpResponse(body, status=status, content_type="application/json")
+    else:
+        context = {"status_code": int(status), "sentence": sentence}
+        response = render(request, f"errors/{int(status)}.html", context, status=status)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    sentence = _("The request could not be understood.")
+    if isinstance(exception, RequestDataTooBig):
+        return _answer(
+            request,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "payload_too_large",
+            PayloadTooLarge.default_detail,
+        )
+    return _answer(request, HTTPStatus.BAD_REQUEST, "parse_error", sentence)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    sentence = exceptions.PermissionDenied.default_detail
+    return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    sentence = _(
+        "The form was not sent from this site, or its page is too old. Reload and try again."
+    )
+    return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence)
+
+
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return _answer(request, HTTPStatus.NOT_FOUND, "not_found", exceptions.NotFound.default_detail)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    sentence = _(
+        "Something went wrong on our side. Nothing was lost; try again, or tell us the request id."
+    )
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", sentence)
+
+
+class DatabaseUnavailableMiddleware:
+    """A database that is away or locked too long: 503 with Retry-After, on pages as in the API."""
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        logger.warning("database unavailable: %s", exception)
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return _answer(request, status, "unavailable", Unavailable.default_detail)

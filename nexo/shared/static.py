@@ -1,0 +1,37 @@
+"""Static files: hashed by collectstatic in the image, served as they are in a checkout."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
+from servestatic import ServeStaticASGI
+
+AsgiApplication = Callable[[Any, Any, Any], Awaitable[None]]
+A_YEAR_SECONDS = 365 * 24 * 3600
+
+
+class HashedStaticFilesStorage(ManifestStaticFilesStorage):
+    # ES modules import one another by relative path; those imports need the hashed names too.
+    support_js_module_import_aggregation = True
+
+
+def with_static_files(application: AsgiApplication) -> AsgiApplication:
+    """Serve /static/ before the application is asked, on the event loop and without a thread."""
+    if settings.HASHED_STATIC:
+        return ServeStaticASGI(
+            application,
+            root=settings.STATIC_ROOT,
+            prefix=settings.STATIC_URL,
+            immutable_file_test=lambda path, url: True,
+            max_age=A_YEAR_SECONDS,
+        )
+    served = ServeStaticASGI(application, prefix=settings.STATIC_URL, max_age=0)
+    for finder in finders.get_finders():
+        for path, storage in finder.list([]):
+            prefix = getattr(storage, "prefix", None)
+            url = "/".join(part for part in (prefix, str(Path(path).as_posix())) if part)
+            served.add_file_to_dictionary(settings.STATIC_URL + url, storage.path(path))
+    return served
