@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from execution.enums import CARD_OF, OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
-from execution.models import Agent, Stream, Task, TaskCount, TaskEvent, TaskTarget
-from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow
+from execution.models import Agent, Stream, Task, TaskCount, TaskEvent, TaskLog, TaskTarget
+from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 EVENT_COLUMNS = (
@@ -46,7 +46,7 @@ def stream_position() -> Position:
 
 
 def task_rows(tasks: QuerySet[Task]) -> list[TaskRow]:
-    return list(tasks.values(*TASK_COLUMNS))  # type: ignore[arg-type]
+    return list(tasks.values(*TASK_COLUMNS))
 
 
 def newest_first(
@@ -72,10 +72,16 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     if not task_pks:
         return targets
     for target in TaskTarget.objects.filter(task_id__in=task_pks).values(*TARGET_COLUMNS):
-        targets[target["task_id"]].append(target)  # type: ignore[arg-type]
+        targets[target["task_id"]].append(target)
     for rows in targets.values():
         rows.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
     return targets
+
+
+def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
+    """One of `tasks` with its targets; None when it is not among them."""
+    rows = task_rows(tasks.filter(task_id=task_id))
+    return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
 
 
 def overdue(at: datetime) -> Q:
@@ -159,6 +165,12 @@ def events_of(task_pk: int) -> list[Mapping[str, Any]]:
     return list(
         TaskEvent.objects.filter(task_id=task_pk).order_by("sequence").values(*EVENT_COLUMNS)
     )
+
+
+def logs_after(task_pk: int, *, after: int, limit: int) -> list[Mapping[str, Any]]:
+    """Up to `limit` log lines in the order they were written, after the line with id `after`."""
+    lines = TaskLog.objects.filter(task_id=task_pk, id__gt=after).order_by("id")[:limit]
+    return list(lines.values("id", "level", "message", "at"))
 
 
 def events_after(sequence: int, *, limit: int) -> list[Mapping[str, Any]]:

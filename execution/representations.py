@@ -109,6 +109,10 @@ def feed_event_json(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def log_json(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {"level": line["level"], "message": line["message"], "at": to_rfc3339(line["at"])}
+
+
 def _reason(event: Mapping[str, Any]) -> str | None:
     """The person's words, and the targets that a completion by hand withdrew."""
     withdrawn = (event["details"] or {}).get("withdrawn")

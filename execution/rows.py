@@ -63,4 +63,4 @@ def execution_minutes(started_at: datetime | None, ended_at: datetime | None) ->
 
 
 def merged(row: Mapping[str, Any], fields: Mapping[str, Any]) -> TaskRow:
-    return {**row, **fields}  # type: ignore[return-value,typeddict-item]
+    return {**row, **fields}  # type: ignore[typeddict-item]

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts.callers import Caller
-from accounts.permissions import OPERATE_TASKS
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
+from accounts.callers import Caller
+from accounts.permissions import OPERATE_TASKS
 from execution import assignment, queries
 from execution.changes import EventDraft, Plan, TaskChange, plan_change
 from execution.enums import EventKind, FailureReason, LogLevel, Priority, TaskStatus
@@ -105,7 +105,7 @@ def _lock_task(task_id: str, caller: Caller) -> TaskState:
     if row is None:
         raise TaskNotFound
     targets = queries.targets_of([row["id"]])
-    return TaskState(row, targets[row["id"]])  # type: ignore[arg-type]
+    return TaskState(row, targets[row["id"]])
 
 
 def visible_tasks(caller: Caller) -> Any:

@@ -1,1 +1,10 @@
-urlpatterns: list = []
+"""Everything under /api/."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+urlpatterns = [
+    path("marketplace/orchestration/", include("execution.api_urls")),
+    re_path(r"\Aschema/?\Z", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"\Adocs/?\Z", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+]

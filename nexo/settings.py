@@ -301,6 +301,13 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": "execution.enums.TaskStatus.choices",
+        "Marketplace": "execution.enums.MarketplaceSlug.choices",
+        "SyncState": "execution.enums.SyncState.choices",
+        "SuccessStatus": ["success"],
+        "ErrorStatus": ["error"],
+    },
     "SCHEMA_PATH_PREFIX": "/api/marketplace/orchestration",
 }
 

@@ -45,7 +45,9 @@ def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
     if isinstance(detail, Mapping):
         found: dict[str, list[str]] = {}
         for key, value in detail.items():
-            inner = f"{path}.{key}" if path else str(key)
+            # DRF keys the errors of a list by the item's number.
+            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
+            inner = path + step
             found.update(_flatten(value, inner))
         return found
     if isinstance(detail, list) and any(isinstance(item, Mapping | list) for item in detail):

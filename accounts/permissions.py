@@ -1,0 +1,10 @@
+"""The named permissions that the program asks for. Groups hold them; code never asks for a group."""
+
+OPERATE_TASKS = "accounts.operate_tasks"
+APPROVE_TASKS = "accounts.approve_tasks"
+VIEW_OPTIMIZATION = "accounts.view_optimization"
+CHANGE_WEIGHTS = "accounts.change_weights"
+RUN_ORCHESTRATION = "accounts.run_orchestration"
+VIEW_AUDIT = "accounts.view_audit"
+ENTER_ADMIN = "accounts.enter_admin"
+MANAGE_ACCOUNTS = "accounts.manage_accounts"

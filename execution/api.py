@@ -1,0 +1,199 @@
+"""`/api/marketplace/orchestration/task-execution`: tasks, their events and their logs."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import viewsets
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.callers import caller_of
+from accounts.permissions import OPERATE_TASKS
+from execution import queries, schema, services
+from execution.exceptions import TaskNotFound
+from execution.filters import TaskFilter, TaskSelection, validation_errors
+from execution.idempotency import KeyedRequest, run_once
+from execution.models import Task
+from execution.representations import event_json, log_json, task_json
+from execution.rows import TaskState
+from execution.serializers import (
+    LogLineSerializer,
+    NewTaskSerializer,
+    TaskUpdateSerializer,
+    log_lines,
+    new_tasks,
+)
+from nexo.shared import clock
+from nexo.shared.api import check_parameters, limit_parameter, success
+from nexo.shared.exceptions import validation_error
+from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
+
+Handler = Callable[..., Response]
+LIST_PARAMETERS = frozenset({*TaskFilter.base_filters, "limit", "cursor"})
+
+
+class MayOperate(BasePermission):
+    """Anyone signed in reads; people write with the permission, agents on their own tasks.
+
+    Which step of which task, the service decides.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method in SAFE_METHODS:
+            return True
+        caller = caller_of(request)
+        if caller.agent_id is not None:
+            return view.action in view.agent_actions
+        return caller.may(OPERATE_TASKS)
+
+
+def keyed(handler: Handler) -> Handler:
+    """Honour Idempotency-Key on a write."""
+
+    @wraps(handler)
+    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return handler(view, request, *args, **kwargs)
+        keyed_request = KeyedRequest(
+            caller=caller_of(request).actor,
+            path=f"{request.method} {request.path.rstrip('/')}",
+            key=key,
+            body=view.raw_body,
+        )
+        return run_once(keyed_request, lambda: handler(view, request, *args, **kwargs))
+
+    return wrapper
+
+
+def _json(state: TaskState) -> dict[str, Any]:
+    return task_json(state.row, state.targets, now=clock.now())
+
+
+class TaskExecutionViewSet(viewsets.GenericViewSet[Task]):
+    queryset = Task.objects.none()
+    permission_classes = (*viewsets.GenericViewSet.permission_classes, MayOperate)
+    agent_actions = frozenset({"update_status", "append_logs"})
+    filter_backends = ()
+    metadata_class = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Kept before DRF reads the stream: an idempotency key is bound to the very bytes.
+        if request.method not in SAFE_METHODS:
+            self.raw_body = request._request.body
+        super().initial(request, *args, **kwargs)
+
+    def get_serializer_class(self) -> Any:
+        match self.request.method if self.request else None:
+            case "PATCH":
+                return TaskUpdateSerializer
+            case "POST":
+                return LogLineSerializer if "task_id" in self.kwargs else NewTaskSerializer
+        return schema.TaskSerializer
+
+    @extend_schema(**schema.LIST)
+    def list(self, request: Request) -> Response:
+        check_parameters(request, LIST_PARAMETERS)
+        limit = limit_parameter(request)
+        cursor = request.query_params.get("cursor")
+        after = decode_cursor(cursor) if cursor else None
+        selection = self._selection(request)
+        # The position first: rows read after it can only be newer than the number says.
+        position = queries.stream_position()
+        rows = queries.newest_first(selection.tasks(), limit=limit, after=after)
+        page, more = rows[:limit], len(rows) > limit
+        targets = queries.targets_of([row["id"] for row in page])
+        total, summary = selection.totals()
+        now = clock.now()
+        return success(
+            {
+                "totalTasks": total,
+                "tasks": [task_json(row, targets[row["id"]], now=now) for row in page],
+                "summary": summary,
+                "nextCursor": encode_cursor(page[-1]["created_at"], page[-1]["id"])
+                if more
+                else None,
+                "sequence": position.sequence,
+                "epoch": position.epoch,
+            }
+        )
+
+    def _selection(self, request: Request) -> TaskSelection:
+        filters = TaskFilter(request.query_params, queryset=Task.objects.all())
+        if not filters.form.is_valid():
+            raise validation_errors(filters)
+        caller = caller_of(request)
+        visible = services.visible_tasks(caller)
+        return TaskSelection(filters, visible, sees_all=caller.agent_id is None)
+
+    @extend_schema(**schema.CREATE)
+    @keyed
+    def create(self, request: Request) -> Response:
+        check_parameters(request, ())
+        states = services.create_tasks(new_tasks(request.data), caller=caller_of(request))
+        tasks = [_json(state) for state in states]
+        many = isinstance(request.data, list)
+        return success({"tasks": tasks} if many else {"task": tasks[0]}, status=201)
+
+    @extend_schema(**schema.UPDATE)
+    @keyed
+    def update_status(self, request: Request) -> Response:
+        check_parameters(request, ())
+        serializer = TaskUpdateSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        caller = caller_of(request)
+        data = serializer.validated_data
+        if caller.agent_id is None:
+            for field in ("leaseId", "result"):
+                if field in data:
+                    raise validation_error(field, _("Only an agent may send this."))
+        state = services.update_task(
+            data["taskId"], serializer.change(), caller=caller, lease_id=data.get("leaseId")
+        )
+        return success({"message": "Task execution updated", "task": _json(state)})
+
+    @extend_schema(**schema.RETRIEVE)
+    def retrieve(self, request: Request, task_id: str) -> Response:
+        check_parameters(request, ())
+        return success({"task": _json(self._state(request, task_id))})
+
+    @extend_schema(**schema.EVENTS)
+    def events(self, request: Request, task_id: str) -> Response:
+        check_parameters(request, ())
+        state = self._state(request, task_id)
+        return success({"events": [event_json(row) for row in queries.events_of(state.row["id"])]})
+
+    @extend_schema(**schema.LOGS)
+    def logs(self, request: Request, task_id: str) -> Response:
+        check_parameters(request, {"limit", "cursor"})
+        limit = limit_parameter(request)
+        cursor = request.query_params.get("cursor")
+        after = decode_place(cursor) if cursor else 0
+        state = self._state(request, task_id)
+        rows = queries.logs_after(state.row["id"], after=after, limit=limit + 1)
+        page, more = rows[:limit], len(rows) > limit
+        return success(
+            {
+                "logs": [log_json(row) for row in page],
+                "nextCursor": encode_place(page[-1]["id"]) if more else None,
+            }
+        )
+
+    @extend_schema(**schema.APPEND_LOGS)
+    @keyed
+    def append_logs(self, request: Request, task_id: str) -> Response:
+        check_parameters(request, ())
+        lines = log_lines(request.data)
+        rows = services.append_logs(task_id, lines, caller=caller_of(request))
+        logs = [log_json({"level": r.level, "message": r.message, "at": r.at}) for r in rows]
+        return success({"logs": logs}, status=201)
+
+    def _state(self, request: Request, task_id: str) -> TaskState:
+        state = queries.task_state(services.visible_tasks(caller_of(request)), task_id)
+        if state is None:
+            raise TaskNotFound
+        return state

@@ -1,0 +1,140 @@
+"""The list's filters, parsed once for API and page; a bad value names its parameter."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
+
+from execution import queries
+from execution.enums import MarketplaceSlug, TaskStatus
+from execution.models import Task
+from nexo.shared import clock
+from nexo.shared.clock import BUSINESS_ZONE
+
+
+class InstantField(forms.CharField):
+    """RFC 3339; an instant without offset is business time."""
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            # A plus sign that was not percent-encoded arrives as a space.
+            instant = parse_datetime(text.replace(" ", "+") if "T" in text else text)
+            if instant is None:
+                raise ValueError(text)
+            return (
+                instant if instant.tzinfo else instant.replace(tzinfo=BUSINESS_ZONE)
+            ).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            message = _("Enter an instant such as 2026-02-24T14:35:12Z.")
+            raise forms.ValidationError(message) from error
+
+
+class InstantFilter(django_filters.Filter):
+    field_class = InstantField
+
+
+class ChoicesField(forms.CharField):
+    """One value, or several separated by commas, each among the choices."""
+
+    def __init__(self, *, choices: Iterable[str], **options: Any) -> None:
+        super().__init__(**options)
+        self.allowed = frozenset(choices)
+
+    def clean(self, value: Any) -> list[str]:
+        text = super().clean(value)
+        values = [part.strip() for part in text.split(",")] if text else []
+        for part in values:
+            if part not in self.allowed:
+                message = _("%(value)s is not one of %(choices)s.")
+                params = {"value": part[:100] or "''", "choices": ", ".join(sorted(self.allowed))}
+                raise forms.ValidationError(message, params=params)
+        return values
+
+
+class ChoicesFilter(django_filters.Filter):
+    field_class = ChoicesField
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, lookup_expr="in", **options)
+
+
+class FlagField(forms.CharField):
+    def clean(self, value: Any) -> bool | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        if text not in ("true", "false"):
+            raise forms.ValidationError(_("Must be true or false."))
+        return text == "true"
+
+
+class FlagFilter(django_filters.Filter):
+    field_class = FlagField
+
+
+class TaskFilter(django_filters.FilterSet):
+    taskId = django_filters.CharFilter("task_id", max_length=200)
+    status = ChoicesFilter("status", choices=TaskStatus.values)
+    channel = ChoicesFilter("marketplace_id", choices=MarketplaceSlug.values)
+    agent = django_filters.CharFilter("agent_id", max_length=200)
+    taskType = django_filters.CharFilter("task_type", max_length=200)
+    q = django_filters.CharFilter(method="filter_text", max_length=200, label=_("Search"))
+    createdAfter = InstantFilter("created_at", lookup_expr="gte")
+    createdBefore = InstantFilter("created_at", lookup_expr="lt")
+    overdue = FlagFilter(method="filter_overdue", label=_("Overdue"))
+
+    class Meta:
+        model = Task
+        fields: tuple[str, ...] = ()
+
+    def filter_text(self, tasks: QuerySet[Task], name: str, value: str) -> QuerySet[Task]:
+        return tasks.filter(search_text__contains=value.casefold())
+
+    def filter_overdue(self, tasks: QuerySet[Task], name: str, value: bool) -> QuerySet[Task]:
+        is_overdue = queries.overdue(clock.now())
+        return tasks.filter(is_overdue if value else ~is_overdue)
+
+
+class TaskSelection:
+    """The tasks that a valid filter selects, and their totals by the cheapest true way."""
+
+    def __init__(self, filters: TaskFilter, visible: QuerySet[Task], *, sees_all: bool) -> None:
+        self._values: dict[str, Any] = filters.form.cleaned_data
+        self._filters = filters
+        self._visible = visible
+        given = {name for name, value in self._values.items() if value not in (None, "", [])}
+        self._rolled_up = sees_all and given <= {"status", "channel"}
+
+    def _select(self, *, without: frozenset[str] = frozenset()) -> QuerySet[Task]:
+        tasks = self._visible
+        for name, value in self._values.items():
+            if name not in without:
+                tasks = self._filters.filters[name].filter(tasks, value)
+        return tasks
+
+    def tasks(self) -> QuerySet[Task]:
+        return self._select()
+
+    def totals(self) -> tuple[int, dict[str, int]]:
+        """How many match, and the summary, which ignores the status filter."""
+        if self._rolled_up:
+            tallies = queries.tallies_by_marketplace()
+            slugs = self._values["channel"] or tallies
+            tally = queries.combined(tallies[slug] for slug in set(slugs))
+        else:
+            tally = queries.tally_of(self._select(without=frozenset({"status"})))
+        return tally.total(set(self._values["status"]) or None), tally.summary()
+
+
+def validation_errors(filters: TaskFilter) -> ValidationError:
+    """The API's error for an invalid filter, each message under its parameter."""
+    return ValidationError({name: list(errors) for name, errors in filters.form.errors.items()})

@@ -1,0 +1,212 @@
+"""Bodies that clients send, checked and turned into what the services take."""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from execution import queries
+from execution.changes import UNSET, TaskChange
+from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, TaskStatus
+from execution.models import SLUG_PATTERN
+from execution.services import LogLine, NewTask
+from nexo.shared.fields import FlagMap, Line, Number, StrictSerializer, Text, WholeNumber
+
+MAX_RESULT_BYTES = 64 * 1024
+MAX_LOG_LINE_BYTES = 8 * 1024
+MAX_LOG_LINES = 500
+MAX_NEW_TASKS = 500
+MAX_HOURS = 1000
+MAX_NOTE = 4000
+INT_MAX = 2**31 - 1
+
+_SLUG = re.compile(SLUG_PATTERN)
+
+
+class Slug(Line):
+    default_error_messages = {
+        "slug": _("Use 1 to 64 letters, digits, dots, hyphens or underscores.")
+    }
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if not _SLUG.fullmatch(value):
+            self.fail("slug")
+        return value
+
+
+class Choice(serializers.ChoiceField):
+    """A choice given as text; numbers and booleans are not coerced."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", input=str(data)[:100])
+        return data
+
+
+class TaskUpdateSerializer(StrictSerializer):
+    taskId = Line(max_length=64)
+    status = Choice(choices=TaskStatus.choices)
+    progress = WholeNumber(required=False, min_value=0, max_value=100)
+    error = Text(required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE)
+    failureReason = Choice(required=False, choices=FailureReason.choices)
+    syncStatus = FlagMap(required=False, keys=MarketplaceSlug.values)
+    reason = Text(required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE)
+    version = WholeNumber(required=False, min_value=1, max_value=INT_MAX)
+    leaseId = Line(required=False, max_length=64, help_text=_("From agents only."))
+    result = serializers.JSONField(required=False, help_text=_("From agents only."))
+
+    def validate_result(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise serializers.ValidationError(_("Expected a JSON object."))
+        if len(orjson.dumps(value)) > MAX_RESULT_BYTES:
+            raise serializers.ValidationError(_("A result holds 64 kB at most."))
+        return value
+
+    def change(self) -> TaskChange:
+        data = self.validated_data
+        failure_reason = data.get("failureReason")
+        return TaskChange(
+            status=TaskStatus(data["status"]),
+            progress=data.get("progress"),
+            error=data.get("error", UNSET),
+            failure_reason=FailureReason(failure_reason) if failure_reason else None,
+            sync_status=data.get("syncStatus", {}),
+            reason=data.get("reason") or None,
+            version=data.get("version"),
+            result=data.get("result"),
+        )
+
+
+class NewTaskListSerializer(serializers.ListSerializer[Any]):
+    """Up to 500 tasks; what needs the database is asked once for all of them."""
+
+    default_error_messages = {"too_many": _("At most 500 tasks at once.")}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, list) and len(data) > MAX_NEW_TASKS:
+            self.fail("too_many")
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        unknown = _unknown_agents(attrs)
+        if unknown:
+            message = NewTaskSerializer.default_error_messages["unknown_agent"]
+            raise serializers.ValidationError(
+                {
+                    index: {"agentId": [message]}
+                    for index, item in enumerate(attrs)
+                    if item.get("agentId") in unknown
+                }
+            )
+        return attrs
+
+
+class NewTaskSerializer(StrictSerializer):
+    default_error_messages = {"unknown_agent": _("There is no such agent.")}
+
+    taskType = Slug(max_length=64)
+    title = Line(max_length=200)
+    channel = Choice(choices=MarketplaceSlug.choices)
+    agentId = Slug(required=False, allow_null=True, max_length=64)
+    estimatedHours = Number(max_value=MAX_HOURS)
+    targets = serializers.ListField(
+        child=Choice(choices=MarketplaceSlug.choices),
+        required=False,
+        allow_empty=False,
+        max_length=len(MarketplaceSlug),
+    )
+    priority = Choice(required=False, choices=Priority.choices)
+    externalId = Line(required=False, allow_null=True, max_length=200)
+
+    class Meta:
+        list_serializer_class = NewTaskListSerializer
+
+    def validate_estimatedHours(self, value: float) -> float:
+        if value <= 0:
+            raise serializers.ValidationError(_("Must be greater than 0."))
+        return value
+
+    def validate_targets(self, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise serializers.ValidationError(_("Each marketplace may be given once."))
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        # In a list the parent asks for all agents at once.
+        alone = not isinstance(self.parent, serializers.ListSerializer)
+        if alone and _unknown_agents([attrs]):
+            message = self.error_messages["unknown_agent"]
+            raise serializers.ValidationError({"agentId": [message]})
+        return attrs
+
+
+def _unknown_agents(items: list[dict[str, Any]]) -> set[str]:
+    named = {item["agentId"] for item in items if item.get("agentId")}
+    return named - queries.known_agents(named) if named else set()
+
+
+def new_tasks(data: Any) -> list[NewTask]:
+    """One task from an object, or several from an array.
+
+    Raises
+    ------
+    ValidationError
+    """
+    serializer: Any
+    if isinstance(data, list):
+        serializer = NewTaskSerializer(data=data, many=True, allow_empty=False)
+    else:
+        serializer = NewTaskSerializer(data=data)
+    serializer.is_valid(raise_exception=True)
+    checked = serializer.validated_data
+    return [_new_task(item) for item in (checked if isinstance(data, list) else [checked])]
+
+
+def _new_task(data: dict[str, Any]) -> NewTask:
+    return NewTask(
+        task_type=data["taskType"],
+        title=data["title"],
+        marketplace_id=data["channel"],
+        # Through the decimal text, so that 0.1 hours are 6 minutes exactly.
+        estimated_minutes=float(Decimal(str(data["estimatedHours"])) * 60),
+        agent_id=data.get("agentId"),
+        targets=data.get("targets") or (),
+        priority=Priority(data.get("priority", Priority.NORMAL)),
+        external_id=data.get("externalId"),
+    )
+
+
+class LogLineSerializer(StrictSerializer):
+    level = Choice(required=False, choices=LogLevel.choices, default=LogLevel.INFO.value)
+    message = Text(trim_whitespace=False)
+    at = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_message(self, value: str) -> str:
+        if len(value.encode()) > MAX_LOG_LINE_BYTES:
+            raise serializers.ValidationError(_("A line holds 8 kB at most."))
+        return value
+
+
+def log_lines(data: Any) -> list[LogLine]:
+    """One line, an array of up to 500, or `{"logs": [...]}` as the reading call gives them.
+
+    Raises
+    ------
+    ValidationError
+    """
+    wrapped = isinstance(data, dict) and set(data) == {"logs"}
+    lines = data["logs"] if wrapped else data
+    if not wrapped and not isinstance(lines, list):
+        lines = [lines]
+    serializer: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=LogLineSerializer(), data=lines, allow_empty=False, max_length=MAX_LOG_LINES
+    )
+    serializer.is_valid(raise_exception=True)
+    return [
+        LogLine(LogLevel(line["level"]), line["message"], line.get("at"))
+        for line in serializer.validated_data
+    ]

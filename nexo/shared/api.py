@@ -1,0 +1,47 @@
+"""What every call under /api/ shares: the envelope, strict query parameters, one limit rule."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from nexo.shared import clock
+from nexo.shared.exceptions import validation_error
+from nexo.shared.instants import to_rfc3339
+
+FORMAT_PARAMETER = "format"
+
+
+def success(body: dict[str, Any], *, status: int = 200) -> Response:
+    """The success envelope around `body`."""
+    envelope = {"status": "success", "timestamp": to_rfc3339(clock.now()), **body}
+    return Response(envelope, status=status)
+
+
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Refuse query parameters that are unknown, repeated or, but for `q`, empty."""
+    errors = {}
+    for name, values in request.query_params.lists():
+        if name == FORMAT_PARAMETER:
+            continue
+        if name not in known:
+            errors[name[:100]] = [_("Unknown parameter.")]
+        elif len(values) > 1:
+            errors[name] = [_("Give this parameter once.")]
+        elif not values[0] and name != "q":
+            errors[name] = [_("This parameter must not be empty.")]
+    if errors:
+        raise ValidationError(errors)
+
+
+def limit_parameter(request: Request, *, default: int = 50, largest: int = 500) -> int:
+    text = request.query_params.get("limit")
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= largest):
+        message = _("Must be a whole number from 1 to %(largest)d.") % {"largest": largest}
+        raise validation_error("limit", message)
+    return int(text)

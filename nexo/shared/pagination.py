@@ -1,0 +1,61 @@
+"""Keyset cursors: the place of the last row read, opaque to clients and strict on the way in."""
+
+import base64
+import binascii
+import struct
+from datetime import UTC, datetime, timedelta
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
+
+from nexo.shared.exceptions import validation_error
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACE = struct.Struct(">qq")  # microseconds since the epoch, row id
+_LATEST_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
+def encode_cursor(created_at: datetime, row_id: int) -> str:
+    """A place in a list ordered by (created_at, id)."""
+    return _encode((created_at - _EPOCH) // timedelta(microseconds=1), row_id)
+
+
+def decode_cursor(cursor: str) -> tuple[datetime, int]:
+    """The (created_at, id) behind a cursor.
+
+    Raises
+    ------
+    ValidationError: it is not a cursor that this program gave
+    """
+    microseconds, row_id = _decode(cursor)
+    if microseconds > _LATEST_MICROSECONDS:
+        raise _invalid()
+    return _EPOCH + timedelta(microseconds=microseconds), row_id
+
+
+def encode_place(row_id: int) -> str:
+    """A place in a list ordered by id alone."""
+    return _encode(0, row_id)
+
+
+def decode_place(cursor: str) -> int:
+    return _decode(cursor)[1]
+
+
+def _encode(*numbers: int) -> str:
+    return base64.urlsafe_b64encode(_PLACE.pack(*numbers)).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> tuple[int, int]:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        first, second = _PLACE.unpack(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (binascii.Error, struct.error, ValueError) as error:
+        raise _invalid() from error
+    if first < 0 or second < 0:
+        raise _invalid()
+    return first, second
+
+
+def _invalid() -> ValidationError:
+    return validation_error("cursor", _("This is not a valid cursor."))

@@ -1,0 +1,69 @@
+"""Small makers of what tests need; each test names only what it is about."""
+
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+
+from accounts.callers import Caller
+from execution import services
+from execution.changes import TaskChange
+from execution.enums import TaskStatus
+from execution.models import Agent
+from execution.rows import TaskState
+from execution.services import NewTask
+
+OPERATOR = Caller(actor="user:operator", is_superuser=True)
+_numbers = count(1)
+
+
+def make_user(role: str | None = None, **fields: Any) -> User:
+    """A person in the role's group; without a role, a plain user."""
+    fields.setdefault("username", f"{role or 'user'}{next(_numbers)}")
+    user = User.objects.create_user(**fields)
+    if role:
+        user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def make_agent(slug: str = "alex", *marketplaces: str, **fields: Any) -> Agent:
+    agent, _ = Agent.objects.get_or_create(
+        slug=slug, defaults={"name": slug.capitalize(), **fields}
+    )
+    agent.marketplaces.add(*(marketplaces or ("amazon",)))
+    return agent
+
+
+def make_task(**fields: Any) -> TaskState:
+    """A pending task on Amazon, made by the one writing service."""
+    values: dict[str, Any] = {
+        "task_type": "listing_optimization",
+        "title": "Otimizar título",
+        "marketplace_id": "amazon",
+        "estimated_minutes": 60.0,
+        **fields,
+    }
+    return services.create_tasks([NewTask(**values)], caller=OPERATOR)[0]
+
+
+# One legal way to each status.
+PATHS = {
+    TaskStatus.PENDING: (),
+    TaskStatus.APPROVED: (TaskStatus.APPROVED,),
+    TaskStatus.IN_PROGRESS: (TaskStatus.IN_PROGRESS,),
+    TaskStatus.MARKETPLACE_SYNC: (TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC),
+    TaskStatus.COMPLETED: (TaskStatus.IN_PROGRESS, TaskStatus.COMPLETED),
+    TaskStatus.FAILED: (TaskStatus.FAILED,),
+}
+
+
+def make_task_in(status: TaskStatus, **fields: Any) -> TaskState:
+    state = make_task(**fields)
+    for step in PATHS[status]:
+        state = change(state, status=step)
+    return state
+
+
+def change(state: TaskState, *, caller: Caller = OPERATOR, **fields: Any) -> TaskState:
+    fields.setdefault("status", TaskStatus(state.row["status"]))
+    return services.update_task(state.row["task_id"], TaskChange(**fields), caller=caller)
