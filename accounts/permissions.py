@@ -1,4 +1,4 @@
-"""The named permissions that the program asks for. Groups hold them; code never asks for a group."""
+"""The permissions the program asks for by name. Groups hold them; code asks for no group."""
 
 OPERATE_TASKS = "accounts.operate_tasks"
 APPROVE_TASKS = "accounts.approve_tasks"

@@ -95,13 +95,12 @@ class NewTaskListSerializer(serializers.ListSerializer[Any]):
         unknown = _unknown_agents(attrs)
         if unknown:
             message = NewTaskSerializer.default_error_messages["unknown_agent"]
-            raise serializers.ValidationError(
-                {
-                    index: {"agentId": [message]}
-                    for index, item in enumerate(attrs)
-                    if item.get("agentId") in unknown
-                }
-            )
+            errors: dict[Any, Any] = {
+                index: {"agentId": [message]}
+                for index, item in enumerate(attrs)
+                if item.get("agentId") in unknown
+            }
+            raise serializers.ValidationError(errors)
         return attrs
 
 
