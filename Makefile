@@ -1,0 +1,41 @@
+# `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help run setup test lint test-sqlite test-postgres e2e bench lock messages
+
+PYTHON_BIN := .venv/bin/python
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run:  ## serve NEXO with demo data and simulated agents (HOST, PORT, DEMO=0)
+	@bin/install requirements.txt
+	@exec $(PYTHON_BIN) -m nexo.launcher
+
+setup:  ## install everything that the checks and tests need into .venv
+	@bin/install requirements-dev.txt
+
+test: setup  ## every check and every test, on SQLite, on PostgreSQL and Redis, and in Chromium
+	@bin/test
+
+lint: setup  ## style, types, templates, migrations, deployment checks
+	@bin/lint
+
+test-sqlite: setup  ## unit and integration tests on SQLite
+	@bin/pytest sqlite
+
+test-postgres: setup  ## the same tests on a PostgreSQL and a Redis of their own
+	@bin/pytest postgres
+
+e2e: setup  ## the pages in Chromium
+	@bin/pytest e2e
+
+bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
+	@$(PYTHON_BIN) -m benchmarks
+
+lock:  ## write requirements*.txt from requirements*.in (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
+
+messages: setup  ## collect the translatable strings and compile the catalogue (needs gettext)
+	$(PYTHON_BIN) manage.py makemessages --locale pt_BR --no-obsolete --add-location file --ignore .venv
+	$(PYTHON_BIN) manage.py compilemessages --locale pt_BR --ignore .venv
