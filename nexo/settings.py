@@ -71,7 +71,16 @@ def _origins() -> list[str]:
 
 PORT = _positive("PORT", env.int("PORT", default=8000))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-ALLOWED_ORIGINS = _origins() or [f"http://{host}:{PORT}" for host in ALLOWED_HOSTS if host != "*"]
+
+
+def _origin_of(host: str) -> str:
+    """Where a browser finds this process; in production a proxy serves it by https."""
+    if PRODUCTION:
+        return f"https://{host}"
+    return f"http://{host}" if PORT == 80 else f"http://{host}:{PORT}"
+
+
+ALLOWED_ORIGINS = _origins() or [_origin_of(host) for host in ALLOWED_HOSTS if host != "*"]
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
 API_RATE = _rate("API_RATE", "6000/min")
@@ -106,6 +115,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "nexo.shared.requests.RequestIdMiddleware",
+    "nexo.shared.access.AccessLogMiddleware",
+    "nexo.shared.metrics.RequestMetricsMiddleware",
     "nexo.shared.errors.DatabaseUnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -160,6 +171,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
             "PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
         ),
     }
+    # A file, as in life: the shared in-memory database that Django tests with locks whole tables.
+    _database["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
 else:
     _database["ENGINE"] = "django.db.backends.postgresql"
     _database["CONN_HEALTH_CHECKS"] = False

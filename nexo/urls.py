@@ -3,12 +3,14 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from nexo.metrics import metrics
+
 urlpatterns = [
     path("", include("execution.urls")),
     path("accounts/", include("accounts.urls")),
     path("api/", include("nexo.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("", include("nexo.operations_urls")),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
 

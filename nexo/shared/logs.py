@@ -15,6 +15,8 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := getattr(record, "request_id", ""):
             line["requestId"] = request_id
+        line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        # ASCII only: U+2028 ends a line for some readers, U+009B starts a terminal's commands.
+        return json.dumps(line)

@@ -1,0 +1,115 @@
+"""Real server processes for tests: daphne as `make run` starts it, uvicorn as the image does."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Literal
+
+PROJECT = Path(__file__).resolve().parent.parent
+APPLICATION = "nexo.asgi:application"
+ServerName = Literal["daphne", "uvicorn"]
+BOTH_SERVERS: tuple[ServerName, ...] = ("daphne", "uvicorn")
+READY_WITHIN_SECONDS = 30.0
+STOP_WITHIN_SECONDS = 10.0
+
+
+def server_command(server: ServerName, fd: int) -> list[str]:
+    """Serve the listening socket `fd`: its port is known and nobody else can take it."""
+    options: dict[ServerName, list[str]] = {
+        "daphne": ["--verbosity", "0"],
+        "uvicorn": [
+            *("--timeout-graceful-shutdown", "3", "--ws-per-message-deflate", "false"),
+            *("--no-access-log", "--log-config", "nexo/uvicorn_logs.json"),
+        ],
+    }
+    return [sys.executable, "-m", server, *options[server], "--fd", str(fd), APPLICATION]
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    port: int
+    process: "subprocess.Popen[bytes]"
+    environment: Mapping[str, str]
+    log_file: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """What the server has written so far, to stdout and stderr."""
+        return self.log_file.read_text()
+
+    def is_ready(self) -> bool:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def server_environment(data_dir: Path, **values: str) -> dict[str, str]:
+    """This process's environment with a database of its own under `data_dir`."""
+    own = {"NEXO_DATA_DIR": str(data_dir), "DATABASE_URL": f"sqlite:///{data_dir / 'nexo.sqlite3'}"}
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
+
+
+def manage(environment: Mapping[str, str], *arguments: str) -> str:
+    """Run a management command and return what it printed."""
+    command: Sequence[str] = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running_server(
+    server: ServerName, environment: Mapping[str, str], log_file: Path
+) -> Iterator[RunningServer]:
+    """Serve on a free port of 127.0.0.1 until the block ends; the database must be migrated."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        port = listener.getsockname()[1]
+        with log_file.open("ab") as log:
+            process = subprocess.Popen(
+                server_command(server, listener.fileno()),
+                env={**environment, "PORT": str(port)},
+                cwd=PROJECT,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listener.fileno()],
+            )
+    running = RunningServer(port, process, environment, log_file)
+    try:
+        _wait_until_ready(running)
+        yield running
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(server: RunningServer) -> None:
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not server.is_ready():
+        assert server.process.poll() is None, f"The server ended:\n{server.log()}"
+        assert time.monotonic() < deadline, f"The server did not get ready:\n{server.log()}"
+        time.sleep(0.05)
