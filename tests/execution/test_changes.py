@@ -252,7 +252,9 @@ def test_any_run_of_changes_keeps_the_tasks_invariants(run: list[TaskChange]) ->
         assert (row["ended_at"] is not None) == (
             status in (TaskStatus.COMPLETED, TaskStatus.FAILED)
         )
-        assert all((t["state"] == SyncState.SYNCED) == (t["synced_at"] is not None) for t in targets)
+        assert all(
+            (t["state"] == SyncState.SYNCED) == (t["synced_at"] is not None) for t in targets
+        )
         assert bool(planned.events) == bool(planned.fields or planned.targets)
         if planned.events:
             assert planned.events[-1].to_status == row["status"]

@@ -59,7 +59,6 @@ def test_sync_progress_follows_the_share_synced(synced: int, targets: int, progr
 
 def test_an_agent_neither_approves_nor_retries() -> None:
     assert all(
-        old not in (TaskStatus.PENDING, TaskStatus.FAILED)
-        and transition_kind(old, new) is not None
+        old not in (TaskStatus.PENDING, TaskStatus.FAILED) and transition_kind(old, new) is not None
         for old, new in AGENT_STEPS
     )
