@@ -15,7 +15,7 @@ from accounts.callers import caller_of
 from accounts.permissions import OPERATE_TASKS
 from execution import queries, schema, services
 from execution.exceptions import TaskNotFound
-from execution.filters import TaskFilter, TaskSelection, validation_errors
+from execution.filters import FILTERS, TaskSelection, filter_values
 from execution.idempotency import KeyedRequest, run_once
 from execution.models import Task
 from execution.representations import event_json, log_json, task_json
@@ -33,7 +33,7 @@ from nexo.shared.exceptions import validation_error
 from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
 
 Handler = Callable[..., Response]
-LIST_PARAMETERS = frozenset({*TaskFilter.base_filters, "limit", "cursor"})
+LIST_PARAMETERS = frozenset({*FILTERS, "limit", "cursor"})
 
 
 class MayOperate(BasePermission):
@@ -123,12 +123,10 @@ class TaskExecutionViewSet(viewsets.GenericViewSet[Task]):
         )
 
     def _selection(self, request: Request) -> TaskSelection:
-        filters = TaskFilter(request.query_params, queryset=Task.objects.all())
-        if not filters.form.is_valid():
-            raise validation_errors(filters)
+        values = filter_values(request.query_params)
         caller = caller_of(request)
         visible = services.visible_tasks(caller)
-        return TaskSelection(filters, visible, sees_all=caller.agent_id is None)
+        return TaskSelection(values, visible, sees_all=caller.agent_id is None)
 
     @extend_schema(**schema.CREATE)
     @keyed

@@ -1,6 +1,6 @@
 """The list's filters, parsed once for API and page; a bad value names its parameter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,8 +77,21 @@ class FlagField(forms.CharField):
         return text == "true"
 
 
-class FlagFilter(django_filters.Filter):
+class TextFilter(django_filters.CharFilter):
+    """Text anywhere in title or ids, in any case."""
+
+    def filter(self, tasks: QuerySet[Task], value: str) -> QuerySet[Task]:
+        return tasks.filter(search_text__contains=value.casefold()) if value else tasks
+
+
+class OverdueFilter(django_filters.Filter):
     field_class = FlagField
+
+    def filter(self, tasks: QuerySet[Task], value: bool | None) -> QuerySet[Task]:
+        if value is None:
+            return tasks
+        is_overdue = queries.overdue(clock.now())
+        return tasks.filter(is_overdue if value else ~is_overdue)
 
 
 class TaskFilter(django_filters.FilterSet):
@@ -87,54 +100,65 @@ class TaskFilter(django_filters.FilterSet):
     channel = ChoicesFilter("marketplace_id", choices=MarketplaceSlug.values)
     agent = django_filters.CharFilter("agent_id", max_length=200)
     taskType = django_filters.CharFilter("task_type", max_length=200)
-    q = django_filters.CharFilter(method="filter_text", max_length=200, label=_("Search"))
+    q = TextFilter(max_length=200, label=_("Search"))
     createdAfter = InstantFilter("created_at", lookup_expr="gte")
     createdBefore = InstantFilter("created_at", lookup_expr="lt")
-    overdue = FlagFilter(method="filter_overdue", label=_("Overdue"))
+    overdue = OverdueFilter(label=_("Overdue"))
 
     class Meta:
         model = Task
         fields: tuple[str, ...] = ()
 
-    def filter_text(self, tasks: QuerySet[Task], name: str, value: str) -> QuerySet[Task]:
-        return tasks.filter(search_text__contains=value.casefold())
 
-    def filter_overdue(self, tasks: QuerySet[Task], name: str, value: bool) -> QuerySet[Task]:
-        is_overdue = queries.overdue(clock.now())
-        return tasks.filter(is_overdue if value else ~is_overdue)
+FILTERS: dict[str, django_filters.Filter] = dict(TaskFilter.base_filters)
+
+
+def filter_values(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The filters given in a query string, each checked and turned into its type.
+
+    Only what is given is looked at: making a FilterSet and its form for every request copies all
+    of their fields, which took longer than the query.
+
+    Raises
+    ------
+    ValidationError: each message under its parameter
+    """
+    values, errors = {}, {}
+    for name, task_filter in FILTERS.items():
+        if text := parameters.get(name):
+            try:
+                values[name] = task_filter.field.clean(text)
+            except forms.ValidationError as error:
+                errors[name] = error.messages
+    if errors:
+        raise ValidationError(errors)
+    return values
 
 
 class TaskSelection:
-    """The tasks that a valid filter selects, and their totals by the cheapest true way."""
+    """The tasks that checked filters select, and their totals by the cheapest true way."""
 
-    def __init__(self, filters: TaskFilter, visible: QuerySet[Task], *, sees_all: bool) -> None:
-        self._values: dict[str, Any] = filters.form.cleaned_data
-        self._filters = filters
+    def __init__(
+        self, values: Mapping[str, Any], visible: QuerySet[Task], *, sees_all: bool
+    ) -> None:
+        self._values = values
         self._visible = visible
-        given = {name for name, value in self._values.items() if value not in (None, "", [])}
-        self._rolled_up = sees_all and given <= {"status", "channel"}
+        self._rolled_up = sees_all and values.keys() <= {"status", "channel"}
 
-    def _select(self, *, without: frozenset[str] = frozenset()) -> QuerySet[Task]:
+    def tasks(self, *, without: str | None = None) -> QuerySet[Task]:
+        """The matching tasks; one filter may be left out."""
         tasks = self._visible
         for name, value in self._values.items():
-            if name not in without:
-                tasks = self._filters.filters[name].filter(tasks, value)
+            if name != without:
+                tasks = FILTERS[name].filter(tasks, value)
         return tasks
-
-    def tasks(self) -> QuerySet[Task]:
-        return self._select()
 
     def totals(self) -> tuple[int, dict[str, int]]:
         """How many match, and the summary, which ignores the status filter."""
         if self._rolled_up:
             tallies = queries.tallies_by_marketplace()
-            slugs = self._values["channel"] or tallies
+            slugs = self._values.get("channel", tallies)
             tally = queries.combined(tallies[slug] for slug in set(slugs))
         else:
-            tally = queries.tally_of(self._select(without=frozenset({"status"})))
-        return tally.total(set(self._values["status"]) or None), tally.summary()
-
-
-def validation_errors(filters: TaskFilter) -> ValidationError:
-    """The API's error for an invalid filter, each message under its parameter."""
-    return ValidationError({name: list(errors) for name, errors in filters.form.errors.items()})
+            tally = queries.tally_of(self.tasks(without="status"))
+        return tally.total(set(self._values.get("status", ())) or None), tally.summary()
