@@ -1,5 +1,6 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -237,7 +238,7 @@ LOGIN_REDIRECT_URL = "/marketplace/tasks/execution"
 LOGOUT_REDIRECT_URL = LOGIN_URL
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
+    "accounts.backends.CachedModelBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -248,6 +249,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -280,8 +282,17 @@ CONTENT_SECURITY_POLICY = {
 }
 
 AXES_ENABLED = not TESTING
-AXES_LOCKOUT_PARAMETERS = ["ip_address", "username"]
+# Per account; attempts per address are counted by the sign-in page itself (LOGIN_RATE).
+AXES_LOCKOUT_PARAMETERS = ["username"]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=5)
+AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
+AXES_LOCKOUT_CALLABLE = "accounts.views.throttled"
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+# It asks for addresses among the parameters; LOGIN_RATE counts those.
+SILENCED_SYSTEM_CHECKS = ["axes.W006"]
 
 # -- API -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,155 @@
+"""Users, roles and tokens: managed by administrators, never one's own role."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+
+from accounts import tokens
+from accounts.forms import TokenForm
+from accounts.models import ApiToken
+from accounts.permissions import MANAGE_ACCOUNTS
+
+admin.site.unregister([User, Group])
+
+# What decides over somebody's power: read-only on one's own page.
+POWER_FIELDS = ("is_active", "is_superuser", "groups")
+
+
+class ManagedByAdmins:
+    """Every action needs the one permission; Django's per-model ones are not used."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MANAGE_ACCOUNTS)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(MANAGE_ACCOUNTS)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MANAGE_ACCOUNTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(MANAGE_ACCOUNTS)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(MANAGE_ACCOUNTS)
+
+
+@admin.register(User)
+class NexoUserAdmin(ManagedByAdmins, UserAdmin):
+    list_display = ("username", "first_name", "last_name", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active", "is_superuser")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+        (_("Role"), {"fields": POWER_FIELDS}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+
+    @admin.display(description=_("roles"))
+    def roles(self, user: User) -> str:
+        return ", ".join(group.name for group in user.groups.all()) or "user"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fixed: tuple[str, ...] = ("last_login", "date_joined")
+        if obj is not None and obj.pk == request.user.pk:
+            return fixed + POWER_FIELDS
+        return fixed if request.user.is_superuser else (*fixed, "is_superuser")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Else an administrator could take over a superuser by setting their password.
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not above
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        itself = obj is not None and obj.pk == request.user.pk
+        return not itself and self.has_change_permission(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        deletable = queryset.exclude(username=request.user.get_username())
+        if not request.user.is_superuser:
+            deletable = deletable.filter(is_superuser=False)
+        super().delete_queryset(request, deletable)
+
+
+@admin.register(Group)
+class NexoGroupAdmin(ManagedByAdmins, GroupAdmin):
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody widens the role they hold themselves; a superuser has every right already."""
+        own = (
+            obj is not None
+            and not request.user.is_superuser
+            and request.user.groups.filter(pk=obj.pk).exists()
+        )
+        return super().has_change_permission(request, obj) and not own
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
+    form = TokenForm
+    list_display = (
+        "name",
+        "prefix",
+        "user",
+        "agent_id",
+        "scope",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
+    list_filter = ("scope", "revoked_at")
+    search_fields = ("name", "prefix", "agent_id", "user__username")
+    autocomplete_fields = ("user",)
+    actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Issued or revoked, never edited. The list's action asks without an object.
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
+        token, key = tokens.issue_token(
+            name=obj.name,
+            by=f"user:{request.user.get_username()}",
+            user=obj.user,
+            agent_id=obj.agent_id,
+            scope=obj.scope,  # type: ignore[arg-type]
+            expires_at=obj.expires_at,
+        )
+        obj.pk, obj.prefix = token.pk, token.prefix
+        request._issued_key = key  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The key is in this one answer and nowhere else: no message, session or log holds it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Token issued"),
+            "token": obj,
+            "key": request._issued_key,  # type: ignore[attr-defined]
+        }
+        response = TemplateResponse(request, "admin/accounts/token_issued.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @admin.action(description=_("Revoke the selected tokens"))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset:
+            tokens.revoke_token(token)
+            self.log_change(request, token, "revoked")
+        self.message_user(request, _("The tokens no longer open anything."))

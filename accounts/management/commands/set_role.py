@@ -1,0 +1,25 @@
+"""Give a person a role."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.roles import Role
+from accounts.services import set_role
+
+
+class Command(BaseCommand):
+    help = "Give a person a role: admin, head, qa, or user (none of them)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("role", choices=Role.values)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            user = User.objects.get(username=options["username"])
+        except User.DoesNotExist as error:
+            raise CommandError(f"There is no user {options['username']!r}.") from error
+        set_role(user, Role(options["role"]))
+        self.stdout.write(f"{user.username}: {options['role']}")

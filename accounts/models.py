@@ -1,0 +1,66 @@
+"""API tokens, and the named permissions that roles are made of."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.permissions import LABELS
+
+
+class Capability(models.Model):
+    """Holds the program's permissions, which belong to no table of their own."""
+
+    class Meta:
+        managed = False
+        default_permissions = ()
+        permissions: ClassVar = [(name, str(label)) for name, label in LABELS]
+
+    def __str__(self) -> str:
+        return "capability"
+
+
+class Scope(models.TextChoices):
+    READ = "read", _("Read")
+    WRITE = "write", _("Read and write")
+
+
+class ApiToken(models.Model):
+    """A program's key: kept as a digest, so that nobody who reads the table can use it."""
+
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("begins with"), max_length=12, editable=False)
+    key_hash = models.CharField(max_length=64, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="api_tokens",
+        null=True,
+        blank=True,
+        verbose_name=_("person"),
+    )
+    agent_id = models.CharField(_("agent"), max_length=64, null=True, blank=True, db_index=True)
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope, default=Scope.WRITE)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    created_by = models.CharField(_("created by"), max_length=200, editable=False)
+    expires_at = models.DateTimeField(_("expires at"))
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, agent_id__isnull=True)
+                | Q(user__isnull=True, agent_id__isnull=False),
+                name="token_has_one_owner",
+            ),
+            models.CheckConstraint(condition=Q(scope__in=Scope.values), name="token_scope"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

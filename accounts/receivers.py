@@ -1,0 +1,31 @@
+"""Forget cached people, sessions and tokens as soon as what they rest on changes here."""
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.contrib.sessions.models import Session
+from django.db.models.signals import m2m_changed, post_delete, post_save
+from django.dispatch import receiver
+
+from accounts import backends, sessions, tokens
+from accounts.models import ApiToken
+
+
+@receiver((post_save, post_delete), sender=User)
+@receiver((post_save, post_delete), sender=Group)
+@receiver(m2m_changed, sender=User.groups.through)
+@receiver(m2m_changed, sender=User.user_permissions.through)
+@receiver(m2m_changed, sender=Group.permissions.through)
+def forget_people(**_: Any) -> None:
+    backends.forget_people()
+    tokens.forget_grants()
+
+
+@receiver((post_save, post_delete), sender=ApiToken)
+def forget_grants(**_: Any) -> None:
+    tokens.forget_grants()
+
+
+@receiver(post_delete, sender=Session)
+def forget_sessions(**_: Any) -> None:
+    sessions.forget_sessions()

@@ -1,0 +1,40 @@
+"""Django's database sessions, read from a brief cache."""
+
+from typing import Any
+
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+
+from accounts.caching import BriefCache
+
+_sessions: BriefCache[str, dict[str, Any]] = BriefCache()
+
+
+class SessionStore(DatabaseStore):
+    @classmethod
+    def get_model_class(cls) -> Any:
+        return DatabaseStore.get_model_class()
+
+    def load(self) -> dict[str, Any]:
+        key = self.session_key
+        if key is None:
+            return super().load()
+        # A copy: the request may change its session without saving it.
+        data = dict(_sessions.get(key, super().load))
+        if not data:
+            _sessions.drop(key)
+        return data
+
+    def save(self, must_create: bool = False) -> None:
+        super().save(must_create=must_create)
+        if self.session_key is not None:
+            _sessions.drop(self.session_key)
+
+    def delete(self, session_key: str | None = None) -> None:
+        key = session_key or self.session_key
+        super().delete(session_key)
+        if key is not None:
+            _sessions.drop(key)
+
+
+def forget_sessions() -> None:
+    _sessions.clear()
