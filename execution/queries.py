@@ -173,7 +173,10 @@ def logs_after(task_pk: int, *, after: int, limit: int) -> list[Mapping[str, Any
     return list(lines.values("id", "level", "message", "at"))
 
 
-def events_after(sequence: int, *, limit: int) -> list[Mapping[str, Any]]:
+EventRow = Mapping[str, Any]
+
+
+def events_after(sequence: int, *, limit: int) -> list[EventRow]:
     """The events after a number, oldest first, each with its task's id."""
     rows = TaskEvent.objects.filter(sequence__gt=sequence).order_by("sequence")[:limit]
     return list(rows.values(*EVENT_COLUMNS, "task_id", "task__task_id"))

@@ -1,0 +1,117 @@
+"""What a frame of the live feed holds, and how changes that wait together become one frame.
+
+Pure: values in, bytes out. CONTRACT 6 has the messages.
+"""
+
+import struct
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nexo.shared.renderers import dump_json
+
+MAX_EVENTS_BEHIND = 1_000
+MAX_BYTES_BEHIND = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Committed changes: all events of previous + 1 … sequence, in order.
+
+    `tasks` maps ids to their newest JSON; it and `summary` may be newer than `sequence`, never
+    older.
+    """
+
+    previous: int
+    sequence: int
+    events: Sequence[Mapping[str, Any]]
+    tasks: Mapping[str, Mapping[str, Any]]
+    summary: Mapping[str, Any]
+
+
+def merged(batches: Sequence[Batch], after: int) -> Batch:
+    """One batch with the events after `after`; the batches follow one another without a gap."""
+    tasks: dict[str, Mapping[str, Any]] = {}
+    events: list[Mapping[str, Any]] = []
+    for batch in batches:
+        tasks.update(batch.tasks)
+        events += batch.events
+    if batches[0].previous < after:
+        events = [event for event in events if event["sequence"] > after]
+        touched = {event["taskId"] for event in events}
+        tasks = {task_id: task for task_id, task in tasks.items() if task_id in touched}
+    return Batch(after, batches[-1].sequence, events, tasks, batches[-1].summary)
+
+
+class RecentBatches:
+    """The newest batches, as many as a socket may be behind; kept once for all sockets."""
+
+    def __init__(self) -> None:
+        self._batches: deque[Batch] = deque()
+
+    @property
+    def sequence(self) -> int | None:
+        """The newest event; None before the first batch."""
+        return self._batches[-1].sequence if self._batches else None
+
+    def add(self, batch: Batch) -> None:
+        if self._batches and self._batches[-1].sequence != batch.previous:
+            self._batches.clear()
+        self._batches.append(batch)
+        while batch.sequence - self._batches[0].sequence > MAX_EVENTS_BEHIND:
+            self._batches.popleft()
+
+    def clear(self) -> None:
+        self._batches.clear()
+
+    def after(self, sequence: int) -> Batch | None:
+        """Everything after `sequence` in one batch; None when it is too far back."""
+        if not self._batches or self._batches[0].previous > sequence:
+            return None
+        if self._batches[-1].sequence - sequence > MAX_EVENTS_BEHIND:
+            return None
+        return merged([b for b in self._batches if b.sequence > sequence], sequence)
+
+
+# -- Messages ------------------------------------------------------------------------------------
+
+
+def hello(epoch: str, sequence: int, summary: Mapping[str, Any]) -> bytes:
+    return dump_json({"type": "hello", "epoch": epoch, "sequence": sequence, "summary": summary})
+
+
+def changes(batch: Batch) -> bytes:
+    return dump_json(
+        {
+            "type": "changes",
+            "previous": batch.previous,
+            "sequence": batch.sequence,
+            "tasks": list(batch.tasks.values()),
+            "events": batch.events,
+            "summary": batch.summary,
+        }
+    )
+
+
+def reset(epoch: str, sequence: int) -> bytes:
+    return dump_json({"type": "reset", "epoch": epoch, "sequence": sequence})
+
+
+def ping(sequence: int) -> bytes:
+    return dump_json({"type": "ping", "sequence": sequence})
+
+
+ERROR = dump_json({"type": "error"})
+
+
+def text_frame(payload: bytes) -> bytes:
+    """An unmasked, final WebSocket text frame, as a server sends it (RFC 6455, 5.2)."""
+    length = len(payload)
+    if length < 126:
+        head = struct.pack("!BB", 0x81, length)
+    elif length < 65536:
+        head = struct.pack("!BBH", 0x81, 126, length)
+    else:
+        head = struct.pack("!BBQ", 0x81, 127, length)
+    return head + payload

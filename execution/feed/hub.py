@@ -1,0 +1,136 @@
+"""Hands each change to every open socket of this process, encoded once.
+
+The first change goes out at once; while more arrive, every 20 ms one frame with all of them. A
+socket that does not keep up is passed over, and later gets what it missed in one frame or, when
+that is too much, a reset; it never slows the others.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from execution.feed import frames, metrics
+from execution.feed.connection import Connection
+from execution.feed.frames import MAX_BYTES_BEHIND, Batch, RecentBatches, text_frame
+
+COALESCE_SECONDS = 0.02
+PING_AFTER_SECONDS = 20.0
+STUCK_AFTER_SECONDS = 10.0
+CLOSE_TOO_SLOW = 4429
+
+
+class Hub:
+    """`clock` gives seconds that never go back; `call_later` is the event loop's."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        call_later: Callable[..., asyncio.TimerHandle],
+    ) -> None:
+        self._clock = clock
+        self._call_later = call_later
+        self._recent = RecentBatches()
+        self._epoch = ""
+        self._sequence = 0
+        self._flushed_at = -COALESCE_SECONDS
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self.connections: set[Connection] = set()
+
+    def add(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        metrics.SOCKETS.inc()
+
+    def remove(self, connection: Connection) -> None:
+        if connection in self.connections:
+            self.connections.discard(connection)
+            metrics.SOCKETS.dec()
+
+    def start(self, connection: Connection, sequence: int) -> None:
+        """From now on the socket, which has everything up to `sequence`, gets what follows."""
+        now = self._clock()
+        connection.position = sequence
+        connection.last_sent_at = connection.moved_at = now
+        if sequence < self._sequence:
+            self._catch_up([connection], now)
+
+    # -- changes -----------------------------------------------------------------------------------
+
+    def publish(self, batch: Batch) -> None:
+        """Take a batch and send it, at once or with those of the next 20 ms."""
+        self._recent.add(batch)
+        self._sequence = batch.sequence
+        if self._flush_timer is not None:
+            return
+        wait = self._flushed_at + COALESCE_SECONDS - self._clock()
+        if wait <= 0:
+            self.flush()
+        else:
+            self._flush_timer = self._call_later(wait, self.flush)
+
+    def reset_all(self, epoch: str, sequence: int) -> None:
+        """The log is not the one that the sockets followed, or too far ahead: all start anew."""
+        self._recent.clear()
+        self._epoch, self._sequence = epoch, sequence
+        now = self._clock()
+        for connection in self.connections:
+            if connection.position is not None:
+                self._reset(connection, now)
+
+    def begin(self, epoch: str, sequence: int) -> None:
+        """The tailer follows the log from here; sockets may already be beyond."""
+        self._recent.clear()
+        self._epoch, self._sequence = epoch, sequence
+
+    def flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        self._flushed_at = self._clock()
+        self._catch_up(self.connections, self._flushed_at)
+
+    def _catch_up(self, connections: set[Connection] | list[Connection], now: float) -> None:
+        """Bring each socket that takes data to the newest event; most share one frame."""
+        made: dict[int, tuple[bytes, bytes] | None] = {}
+        newest = self._sequence
+        for connection in connections:
+            position = connection.position
+            if position is None or position >= newest or connection.close_code is not None:
+                continue
+            if connection.is_busy():
+                continue
+            if position not in made:
+                made[position] = self._frame_after(position)
+            prepared = made[position]
+            if prepared is None:
+                self._reset(connection, now)
+                continue
+            connection.write(prepared[0], prepared[1], now)
+            connection.position = newest
+            metrics.FRAMES.inc()
+
+    def _frame_after(self, position: int) -> tuple[bytes, bytes] | None:
+        """Everything after a position as one frame; None when that is too much."""
+        batch = self._recent.after(position)
+        if batch is None:
+            return None
+        payload = frames.changes(batch)
+        return (text_frame(payload), payload) if len(payload) <= MAX_BYTES_BEHIND else None
+
+    def _reset(self, connection: Connection, now: float) -> None:
+        connection.write_text(frames.reset(self._epoch, self._sequence), now)
+        connection.position = self._sequence
+        metrics.RESETS.inc()
+
+    # -- every second ------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Ping the silent, bring those that were busy up to date, close the stuck."""
+        now = self._clock()
+        for connection in tuple(self.connections):
+            connection.note_progress(now)
+            if connection.position is None or connection.close_code is not None:
+                continue
+            if now - connection.moved_at >= STUCK_AFTER_SECONDS:
+                connection.end(CLOSE_TOO_SLOW)
+            elif now - connection.last_sent_at >= PING_AFTER_SECONDS and not connection.is_busy():
+                connection.write_text(frames.ping(connection.position), now)
+        self._catch_up(self.connections, now)

@@ -1,0 +1,49 @@
+"""One ASGI application: probes, static files, HTTP in threads, and the live feed's sockets."""
+
+import gc
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")
+
+from django.core.wsgi import get_wsgi_application
+
+_django = get_wsgi_application()  # sets Django up; what follows needs that
+
+from channels.routing import ProtocolTypeRouter
+from django.conf import settings
+
+from execution.feed.runtime import current_feed
+from nexo.health import AsgiApplication, Health, Message, Receive, Send
+from nexo.routing import websocket_application
+from nexo.shared.static import with_static_files
+from nexo.shared.threads import ThreadedWSGI
+
+_threads = ThreadedWSGI(_django, threads=settings.HTTP_THREADS)
+
+
+def with_feed(inner: AsgiApplication) -> AsgiApplication:
+    """A process that only writes must ring the others too: it has a feed from its first request."""
+
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        current_feed()
+        await inner(scope, receive, send)
+
+    return application
+
+
+application = with_feed(
+    Health(
+        ProtocolTypeRouter(
+            {
+                "http": with_static_files(_threads),
+                "lifespan": _threads,
+                "websocket": websocket_application,
+            }
+        )
+    )
+)
+
+# What is loaded by now lives as long as the process: with 2,000 sockets, a full collection that
+# walks it all took 170 ms.
+gc.collect()
+gc.freeze()
