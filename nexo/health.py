@@ -31,22 +31,25 @@ class DatabaseProbe:
     """Asks in a thread of its own, one question at a time: a hanging database costs one thread."""
 
     def __init__(self) -> None:
-        self._asked: Future[None] | None = None
+        self._asked: Future[Exception | None] | None = None
 
     async def ask(self) -> None:
         if self._asked is None or self._asked.done():
             self._asked = Future()
             # A daemon, so that a question without an answer does not keep the process from ending.
             threading.Thread(target=self._read, args=[self._asked], daemon=True).start()
-        await asyncio.shield(asyncio.wrap_future(self._asked))
+        # The question goes on when the one who asked has given up; the next one hears its answer.
+        if error := await asyncio.shield(asyncio.wrap_future(self._asked)):
+            raise error
 
     @staticmethod
-    def _read(asked: "Future[None]") -> None:
+    def _read(asked: "Future[Exception | None]") -> None:
         try:
             stream_position()
-            asked.set_result(None)
         except Exception as error:
-            asked.set_exception(error)
+            asked.set_result(error)
+        else:
+            asked.set_result(None)
         finally:
             connection.close()
 

@@ -152,6 +152,7 @@ def child_environment(options: Options, environment: Mapping[str, str]) -> dict[
         "ALLOWED_HOSTS": ",".join(allowed_hosts(options.host, names)),
         **environment,
         "PORT": str(options.port),
+        "DEMO": str(int(options.demo)),
         "NEXO_DATA_DIR": str(options.data_dir),
         "PYTHONUNBUFFERED": "1",
     }
@@ -303,9 +304,7 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, children.asked_to_stop.set)
     try:
-        await children.run("migrate", manage("migrate", "--noinput", "--verbosity", "0"))
-        if options.demo:
-            await children.run("seed_demo", manage("seed_demo"))
+        await children.run("prepare", [sys.executable, "-m", "nexo.prepare"])
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             await children.watch(asyncio.create_task(until_ready(options)))

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -23,7 +23,7 @@ SCHEMES = frozenset({"bearer", "token"})
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     if not settings.METRICS_TOKEN:
-        raise Http404
+        return HttpResponse(status=404)
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() not in SCHEMES:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})

@@ -1,7 +1,10 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
+import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -17,8 +20,18 @@ DATA_DIR = Path(env.str("NEXO_DATA_DIR", default=str(BASE_DIR / "var"))).resolve
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = False
-TESTING = env.bool("NEXO_TESTING", default=False)
-PRODUCTION = env.bool("NEXO_PRODUCTION", default=False)
+
+
+def _switch(name: str) -> bool:
+    """Off unless set; a word that is neither yes nor no stops the start."""
+    value = env.str(name, default="0").strip().lower()
+    if value not in {"", "0", "1", "no", "yes", "off", "on", "false", "true"}:
+        raise ImproperlyConfigured(f"{name} must be 0 or 1, not {value!r}.")
+    return value in {"1", "yes", "on", "true"}
+
+
+TESTING = _switch("NEXO_TESTING")
+PRODUCTION = _switch("NEXO_PRODUCTION")
 
 
 def _secret_key() -> str:
@@ -30,22 +43,31 @@ def _secret_key() -> str:
         raise ImproperlyConfigured("SECRET_KEY must be set when NEXO_PRODUCTION is on.")
     kept = DATA_DIR / "secret_key"
     if not kept.exists():
-        # Exclusive creation: two processes that start together must agree on one key.
-        try:
-            with kept.open("x") as file:
-                kept.chmod(0o600)
-                file.write(get_random_secret_key())
-        except FileExistsError:
-            pass
-    return kept.read_text().strip()
+        # Written apart, then linked: of processes that start together the first one's key counts,
+        # and no other reads it half written.
+        made = DATA_DIR / f"secret_key.{os.getpid()}"
+        made.touch(mode=0o600)
+        made.write_text(get_random_secret_key())
+        with suppress(FileExistsError):
+            kept.hardlink_to(made)
+        made.unlink()
+    return kept.read_text()
 
 
 SECRET_KEY = _secret_key()
 
 
-def _positive(name: str, value: int) -> int:
-    if value <= 0:
-        raise ImproperlyConfigured(f"{name} must be a whole number over 0, not {value}.")
+def _positive(name: str, default: int) -> int:
+    value = env.str(name, default=str(default))
+    if not (value.isascii() and value.isdigit() and int(value) > 0):
+        raise ImproperlyConfigured(f"{name} must be a whole number over 0, not {value!r}.")
+    return int(value)
+
+
+def _log_level(name: str) -> str:
+    value = env.str(name, default="INFO").upper()
+    if value not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+        raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING or ERROR, not {value!r}.")
     return value
 
 
@@ -70,7 +92,7 @@ def _origins() -> list[str]:
     return origins
 
 
-PORT = _positive("PORT", env.int("PORT", default=8000))
+PORT = _positive("PORT", 8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 
@@ -87,13 +109,12 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 API_RATE = _rate("API_RATE", "6000/min")
 LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
-HTTP_THREADS = _positive("HTTP_THREADS", env.int("HTTP_THREADS", default=8))
+HTTP_THREADS = _positive("HTTP_THREADS", 8)
 BUSINESS_TIME_ZONE = "America/Sao_Paulo"
 
 INSTALLED_APPS = [
-    "daphne",
     "accounts",
     "execution",
     "optimization",
@@ -155,8 +176,13 @@ TEMPLATES = [
 
 # -- Data ----------------------------------------------------------------------------------------
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'nexo.sqlite3'}")}
-_database = DATABASES["default"]
+# The default is no URL: a folder's name may hold what means something else in one.
+_database: dict[str, Any] = (
+    env.db("DATABASE_URL")
+    if env.str("DATABASE_URL", default="")
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "nexo.sqlite3")}
+)
+DATABASES = {"default": _database}
 _database["ATOMIC_REQUESTS"] = False
 _database["CONN_MAX_AGE"] = None
 _database["CONN_HEALTH_CHECKS"] = True
@@ -225,7 +251,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": (
             "nexo.shared.static.HashedStaticFilesStorage"
-            if HASHED_STATIC or env.bool("NEXO_COLLECTSTATIC", default=False)
+            if HASHED_STATIC or _switch("NEXO_COLLECTSTATIC")
             else "django.contrib.staticfiles.storage.StaticFilesStorage"
         )
     },

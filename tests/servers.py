@@ -63,8 +63,8 @@ class RunningServer:
 
 
 def server_environment(data_dir: Path, **values: str) -> dict[str, str]:
-    """This process's environment with a database of its own under `data_dir`."""
-    own = {"NEXO_DATA_DIR": str(data_dir), "DATABASE_URL": f"sqlite:///{data_dir / 'nexo.sqlite3'}"}
+    """This process's environment, with SQLite under `data_dir` and no Redis."""
+    own = {"NEXO_DATA_DIR": str(data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
     return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
 
 

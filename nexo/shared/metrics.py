@@ -41,6 +41,6 @@ class RequestMetricsMiddleware:
 
 
 def view_of(request: HttpRequest) -> str:
-    """The pattern that matched, such as `/marketplace/tasks/<task_id>`; empty for a 404."""
+    """The name of the path that matched, such as `admin:login`; empty when none did."""
     match = request.resolver_match
-    return f"/{match.route}" if match else ""
+    return match.view_name if match else ""

@@ -1,0 +1,98 @@
+"""/metrics: off by default, by token, and true."""
+
+import re
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from execution import queries
+from execution.enums import TaskStatus
+from tests.factories import make_task, make_task_in
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+TOKEN = "a-token-of-the-operators"
+
+
+def scrape(authorization: str = f"Bearer {TOKEN}") -> str:
+    answer = Client().get("/metrics", headers={"Authorization": authorization})
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    return answer.content.decode()
+
+
+def value(text: str, series: str) -> float:
+    found = re.search(rf"^{re.escape(series)} (\S+)$", text, re.MULTILINE)
+    assert found, f"{series} is not in\n{text}"
+    return float(found[1])
+
+
+def test_metrics_are_off_until_a_token_is_set() -> None:
+    answer = Client().get("/metrics", headers={"Authorization": "Bearer "})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Token"])
+def test_metrics_are_given_to_the_token(settings, scheme: str) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    assert "nexo_database_up 1.0" in scrape(f"{scheme} {TOKEN}")
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("", 401),
+        (TOKEN, 401),
+        ("Basic dXNlcjpwYXNz", 401),
+        ("Bearer", 403),
+        ("Bearer wrong", 403),
+        (f"Bearer {TOKEN}x", 403),
+        (f"Bearer {TOKEN[:-1]}", 403),
+        ("Bearer ção", 403),
+    ],
+)
+def test_metrics_refuse_everyone_else(settings, authorization: str, status: int) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    answer = Client().get("/metrics", headers={"Authorization": authorization})
+    assert answer.status_code == status
+    assert b"nexo_" not in answer.content
+
+
+def test_metrics_count_tasks_and_events(settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    make_task()
+    make_task_in(TaskStatus.COMPLETED, marketplace_id="shopee")
+    text = scrape()
+    assert value(text, 'nexo_tasks{marketplace="amazon",status="pending"}') == 1
+    assert value(text, 'nexo_tasks{marketplace="shopee",status="completed"}') == 1
+    assert value(text, 'nexo_tasks{marketplace="kaway",status="failed"}') == 0
+    assert value(text, "nexo_events_total") == queries.stream_position().sequence
+
+
+def test_requests_are_counted_by_view_method_and_status(settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    answered = 'nexo_http_request_seconds_count{method="GET",status="200",view="metrics"}'
+    before = value(scrape() and scrape(), answered)
+    assert value(scrape(), answered) == before + 1
+
+
+def test_what_a_client_makes_up_becomes_no_label(settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    client = Client()
+    client.generic("BREW", "/there-is-no-such-page-4711")
+    text = scrape()
+    assert 'method="other",status="404",view=""' in text
+    assert "BREW" not in text
+    assert "4711" not in text
+
+
+def test_metrics_are_answered_while_the_database_is_away(settings, monkeypatch) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+    def away() -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(queries, "stream_position", away)
+    text = scrape()
+    assert "nexo_database_up 0.0" in text
+    assert "nexo_tasks{" not in text
