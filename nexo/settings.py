@@ -170,6 +170,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "nexo.shared.context.frame",
             ],
+            "libraries": {"nexo": "nexo.shared.templatetags.nexo"},
         },
     },
 ]

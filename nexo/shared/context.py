@@ -5,13 +5,19 @@ from typing import Any
 from django.http import HttpRequest
 
 from nexo.shared.requests import current_request_id
+from nexo.shared.strings import frame_strings
 
 THEMES = ("system", "light", "dark")
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
-    theme = request.COOKIES.get("nexo_theme", "system")
     return {
         "request_id": current_request_id(),
-        "theme": theme if theme in THEMES else "system",
+        "theme": theme_of(request),
+        "strings": frame_strings(),
     }
+
+
+def theme_of(request: HttpRequest) -> str:
+    theme = request.COOKIES.get("nexo_theme", "system")
+    return theme if theme in THEMES else "system"

@@ -9,12 +9,14 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from nexo.shared import clock
+from nexo.shared.context import frame
 from nexo.shared.exceptions import PayloadTooLarge, Unavailable
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.renderers import dump_json
@@ -125,13 +127,22 @@ def _code(exception: exceptions.APIException) -> str:
 # -- Answers outside DRF: Django's handlers ------------------------------------------------------
 
 
+def _error_page(request: HttpRequest, status: HTTPStatus, sentence: Any) -> HttpResponse:
+    context = {"status_code": int(status), "sentence": sentence}
+    template = f"errors/{int(status)}.html"
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return render(request, template, context, status=status)
+    # Without the request's context: who is signed in may be what cannot be read.
+    context |= frame(request)
+    return HttpResponse(render_to_string(template, context), status=status)
+
+
 def _answer(request: HttpRequest, status: HTTPStatus, code: str, sentence: Any) -> HttpResponse:
     if is_api(request):
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
-        context = {"status_code": int(status), "sentence": sentence}
-        response = render(request, f"errors/{int(status)}.html", context, status=status)
+        response = _error_page(request, status, sentence)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response

@@ -1,0 +1,25 @@
+"""Template helpers of the frame."""
+
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString, mark_safe
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """One icon of the page's sprite (templates/_icons.html)."""
+    if not name.replace("-", "").isalnum():
+        raise ValueError(f"not an icon's name: {name!r}")
+    return mark_safe(  # noqa: S308  # the name was checked above
+        f'<svg class="icon" aria-hidden="true"><use href="#icon-{name}"></use></svg>'
+    )
+
+
+@register.simple_tag(takes_context=True)
+def current(context: dict[str, Any], prefix: str) -> str:
+    """`page` when the request's path lies under `prefix`, for aria-current."""
+    request = context.get("request")
+    return "page" if request is not None and request.path.startswith(prefix) else "false"

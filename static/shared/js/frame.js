@@ -1,0 +1,43 @@
+// The frame that every page has: menus, dialogs, copy buttons, the help on "?".
+
+import { t } from "./strings.js";
+import { toast } from "./toasts.js";
+
+/** Whether a key belongs to a field, a menu or a dialog rather than to the page. */
+export function isTyping(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
+  return Boolean(event.target.closest("input, select, textarea, dialog, [contenteditable]"));
+}
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    opener.closest("details[data-menu]")?.removeAttribute("open");
+    document.getElementById(opener.dataset.opens).showModal();
+  }
+  const copier = event.target.closest("[data-copy]");
+  if (copier) copy(copier.dataset.copy);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    const menu = document.querySelector("details[data-menu][open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  }
+  if (event.key === "?" && !isTyping(event)) document.getElementById("help").showModal();
+});
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    toast(t("copied", { text }));
+  } catch {
+    toast(t("notCopied", { text }), { error: true });
+  }
+}

@@ -1,0 +1,23 @@
+// The page's translated sentences, from the JSON block that the server renders.
+
+const strings = JSON.parse(document.getElementById("strings")?.textContent || "{}");
+
+/** The sentence under `key`, with `{name}` filled from `values`. */
+export function t(key, values = {}) {
+  const sentence = strings[key] ?? key;
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+/** One of two sentences by count: `key.one` or `key.other`. */
+export function plural(key, count) {
+  const form = new Intl.PluralRules(language()).select(count) === "one" ? "one" : "other";
+  return t(`${key}.${form}`, { count: formatNumber(count) });
+}
+
+export function language() {
+  return document.documentElement.lang || "pt-br";
+}
+
+export function formatNumber(value) {
+  return new Intl.NumberFormat(language()).format(value);
+}
