@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
+
+import psycopg
+from django.conf import settings
+from psycopg.sql import SQL, Identifier
 
 PROJECT = Path(__file__).resolve().parent.parent
 APPLICATION = "nexo.asgi:application"
@@ -63,9 +68,21 @@ class RunningServer:
 
 
 def server_environment(data_dir: Path, **values: str) -> dict[str, str]:
-    """This process's environment, with SQLite under `data_dir` and no Redis."""
-    own = {"NEXO_DATA_DIR": str(data_dir), "DATABASE_URL": "", "REDIS_URL": ""}
+    """This process's environment with an empty database of its own, of the kind under test."""
+    own = {"NEXO_DATA_DIR": str(data_dir)}
+    if os.environ.get("DATABASE_URL"):
+        own["DATABASE_URL"] = _create_database(f"nexo_{uuid4().hex}")
     return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
+
+
+def _create_database(name: str) -> str:
+    """A new database beside the one under test; its URL. It goes with its PostgreSQL."""
+    beside = settings.DATABASES["default"]
+    with psycopg.connect(
+        host=beside["HOST"], user=beside["USER"], dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
 
 
 def manage(environment: Mapping[str, str], *arguments: str) -> str:
