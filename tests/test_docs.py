@@ -1,0 +1,41 @@
+"""The documents point at what exists, and name every command there is."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import find_commands
+
+from tests.servers import PROJECT
+
+pytestmark = pytest.mark.unit
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")]
+OWN_APPS = ("accounts", "execution", "optimization")
+
+
+@pytest.mark.parametrize(
+    "document", DOCUMENTS, ids=lambda path: path.relative_to(PROJECT).as_posix()
+)
+def test_links_lead_to_files(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_command_is_documented() -> None:
+    own = {
+        command
+        for app in OWN_APPS
+        for command in find_commands(str(Path(apps.get_app_config(app).path) / "management"))
+    }
+    text = (PROJECT / "docs/reference/commands.md").read_text()
+    documented = set(re.findall(r"^\| `(\w+)", text, re.MULTILINE))
+    assert documented - {"migrate", "createsuperuser", "make"} == own
+
+
+def test_every_make_target_is_documented() -> None:
+    targets = set(
+        re.findall(r"^([a-z0-9-]+):.*## ", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    )
+    text = (PROJECT / "docs/reference/commands.md").read_text()
+    assert targets == set(re.findall(r"`make ([a-z0-9-]+)`", text)) | {"help"}
