@@ -36,6 +36,14 @@ from nexo.shared import clock
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
 )
+EVENT_COLUMNS = (
+    "sequence, task_id, kind, from_status, to_status, progress, actor, reason, at, agent_id, "
+    "attempt, failure_reason, estimated_minutes, execution_minutes, details"
+)
+INSERT_EVENT = (
+    f"INSERT INTO execution_taskevent ({EVENT_COLUMNS}) "  # noqa: S608  # names of our own
+    f"VALUES ({', '.join(['%s'] * len(EVENT_COLUMNS.split(',')))})"
+)
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -329,20 +337,46 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
             sequence += len(history.events)
             history.task.sequence = sequence - 1
         Task.objects.bulk_create(history.task for history in histories)
-        events, targets = [], []
         for history in histories:
-            pk = history.task.pk
-            first = history.task.sequence - len(history.events) + 1
-            events += [
-                _event(draft, sequence=first + offset, task_pk=pk)
-                for offset, draft in enumerate(history.events)
-            ]
             for target in history.targets:
-                target.task_id = pk
-            targets += history.targets
-        TaskTarget.objects.bulk_create(targets)
-        TaskEvent.objects.bulk_create(events)
+                target.task_id = history.task.pk
+        TaskTarget.objects.bulk_create(
+            target for history in histories for target in history.targets
+        )
+        _insert_events(histories)
         _announce()
+
+
+def _insert_events(histories: Sequence[TaskHistory]) -> None:
+    """The events of saved tasks; through the ORM a load of tasks would take half as long again."""
+    instant = connection.ops.adapt_datetimefield_value
+    rows = []
+    for history in histories:
+        sequence = history.task.sequence - len(history.events)
+        for draft in history.events:
+            sequence += 1
+            details = draft.details
+            rows.append(
+                (
+                    sequence,
+                    history.task.pk,
+                    draft.kind.value,
+                    draft.from_status,
+                    draft.to_status,
+                    draft.progress,
+                    draft.actor,
+                    draft.reason,
+                    instant(draft.at),
+                    draft.agent_id,
+                    draft.attempt,
+                    draft.failure_reason,
+                    draft.estimated_minutes,
+                    draft.execution_minutes,
+                    None if details is None else connection.ops.adapt_json_value(details, None),
+                )
+            )
+    with connection.cursor() as cursor:
+        cursor.executemany(INSERT_EVENT, rows)
 
 
 # -- Logs ----------------------------------------------------------------------------------------
