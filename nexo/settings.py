@@ -109,6 +109,7 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 API_RATE = _rate("API_RATE", "6000/min")
 LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
 HTTP_THREADS = _positive("HTTP_THREADS", 8)

@@ -13,9 +13,9 @@ from django.utils.translation import ngettext
 from execution.importing import importer, options
 from execution.importing.log import TaskLogFile
 from execution.importing.options import BadOption
-from execution.importing.progress import ProgressBar
 from execution.importing.records import Problem
 from nexo.shared import clock
+from nexo.shared.progress import ProgressBar
 
 WALKS = 2
 

@@ -1,0 +1,1 @@
+"""Demo data: agents, people and forty days of work that never happened but could have."""

@@ -1,0 +1,58 @@
+"""Fill a database with demo data; running it again adds nothing."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from execution.demo import seeding
+from nexo.shared import clock
+from nexo.shared.progress import ProgressBar
+
+
+class Command(BaseCommand):
+    help = "Create demo users, agents and forty days of tasks, unless they are there already."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--tasks",
+            type=int,
+            metavar="N",
+            help=_("N further tasks as load; 0: users and agents only, no task at all"),
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        load: int | None = options["tasks"]
+        if load is not None and load < 0:
+            raise CommandError(_("--tasks must be 0 or more."))
+        now = clock.now()
+        self._people()
+        self._report(_("agents"), len(seeding.seed_agents()))
+        if load == 0:
+            return
+        self._report(_("tasks"), seeding.seed_tasks(now))
+        if load:
+            self._load(load)
+
+    def _people(self) -> None:
+        people = seeding.seed_people(settings.DEMO_PASSWORD)
+        self._report(_("users"), len(people.created))
+        if people.password is not None and not settings.DEMO_PASSWORD:
+            values = {"users": ", ".join(people.created), "password": people.password}
+            self.stdout.write(_("Password of %(users)s: %(password)s") % values)
+
+    def _load(self, wanted: int) -> None:
+        bar = ProgressBar(self.stderr, total=wanted)
+        written = 0
+        for count in seeding.seed_load(wanted, clock.now()):
+            written += count
+            bar.advance(count)
+        bar.clear()
+        self._report(_("tasks as load"), written)
+
+    def _report(self, what: str, created: int) -> None:
+        if created:
+            self.stdout.write(_("%(what)s created: %(count)d") % {"what": what, "count": created})
+        else:
+            self.stdout.write(_("%(what)s: all there already") % {"what": what})
