@@ -1,0 +1,22 @@
+"""Recount what is kept beside the tasks; exit 1 on any difference."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from execution.consistency import differences
+
+
+class Command(BaseCommand):
+    help = "Compare counters, event numbers and tasks with the rows they come from."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = 0
+        for difference in differences():
+            found += 1
+            self.stdout.write(difference)
+        if found:
+            raise CommandError(ngettext("%d difference.", "%d differences.", found) % found)
+        self.stdout.write(_("Everything agrees."))
