@@ -382,5 +382,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
     },
 }

@@ -1,0 +1,1 @@
+"""Agents at work, played through the public HTTP API with tokens, as programs outside would."""

@@ -1,0 +1,63 @@
+"""What the simulation knows of the tasks it moves, and which one moves next."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from execution.enums import TaskStatus
+from execution.simulation.decisions import Action, create_action, next_action
+
+MAX_OPEN: Final = 24
+MAX_WAITING: Final = 8
+# Some are left waiting, for the people who want to decide themselves.
+KEEP_WAITING: Final = 4
+SHARE_CREATED: Final = 0.3
+
+
+@dataclass(slots=True)
+class Board:
+    """Open tasks and fresh failures of `agents`, by id."""
+
+    agents: Sequence[str]
+    rng: Random
+    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def update(self, task: dict[str, Any]) -> None:
+        """Keep what can still move."""
+        if task["status"] == TaskStatus.COMPLETED or task["agentId"] not in self.agents:
+            self.forget(task["taskId"])
+        else:
+            self.tasks[task["taskId"]] = task
+
+    def replace(self, agent: str, tasks: Iterable[dict[str, Any]]) -> None:
+        """Take over what the server says of an agent's open tasks; its failures stay known."""
+        for task in [task for task in self.tasks.values() if task["agentId"] == agent]:
+            if task["status"] != TaskStatus.FAILED:
+                self.forget(task["taskId"])
+        for task in tasks:
+            self.update(task)
+
+    def forget(self, task_id: str) -> None:
+        self.tasks.pop(task_id, None)
+
+    def next_action(self) -> Action | None:
+        """Something new while there is little to do, else the next step of any task."""
+        waiting = [t for t in self.tasks.values() if t["status"] == TaskStatus.PENDING]
+        if self._wants_more(len(waiting)):
+            return create_action(self.agents, self.rng)
+        spare = len(waiting) > KEEP_WAITING
+        movable = [t for t in self.tasks.values() if spare or t["status"] != TaskStatus.PENDING]
+        if not movable:
+            return None
+        task = self.rng.choice(movable)
+        action = next_action(task, self.rng)
+        if action is None:
+            self.forget(task["taskId"])
+        return action
+
+    def _wants_more(self, waiting: int) -> bool:
+        open_tasks = sum(task["status"] != TaskStatus.FAILED for task in self.tasks.values())
+        if open_tasks >= MAX_OPEN or waiting >= MAX_WAITING:
+            return False
+        return waiting <= KEEP_WAITING or self.rng.random() < SHARE_CREATED
