@@ -13,15 +13,20 @@ MAX_WAITING: Final = 8
 # Some are left waiting, for the people who want to decide themselves.
 KEEP_WAITING: Final = 4
 SHARE_CREATED: Final = 0.3
+NEW_TASK: Final = "new"
 
 
 @dataclass(slots=True)
 class Board:
-    """Open tasks and fresh failures of `agents`, by id."""
+    """Open tasks and fresh failures of `agents`, by id.
+
+    What is `resting` counts but does not move until the server has been looked at again.
+    """
 
     agents: Sequence[str]
     rng: Random
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resting: set[str] = field(default_factory=set)
 
     def update(self, task: dict[str, Any]) -> None:
         """Keep what can still move."""
@@ -29,17 +34,24 @@ class Board:
             self.forget(task["taskId"])
         else:
             self.tasks[task["taskId"]] = task
+            self.resting.discard(task["taskId"])
+
+    def rest(self, action: Action) -> None:
+        """After a refusal: neither that task, nor another new one, until the next look."""
+        self.resting.add(action.body.get("taskId", NEW_TASK))
 
     def replace(self, agent: str, tasks: Iterable[dict[str, Any]]) -> None:
         """Take over what the server says of an agent's open tasks; its failures stay known."""
         for task in [task for task in self.tasks.values() if task["agentId"] == agent]:
-            if task["status"] != TaskStatus.FAILED:
+            if task["status"] != TaskStatus.FAILED or task["taskId"] in self.resting:
                 self.forget(task["taskId"])
+        self.resting.discard(NEW_TASK)
         for task in tasks:
             self.update(task)
 
     def forget(self, task_id: str) -> None:
         self.tasks.pop(task_id, None)
+        self.resting.discard(task_id)
 
     def next_action(self) -> Action | None:
         """Something new while there is little to do, else the next step of any task."""
@@ -47,7 +59,12 @@ class Board:
         if self._wants_more(len(waiting)):
             return create_action(self.agents, self.rng)
         spare = len(waiting) > KEEP_WAITING
-        movable = [t for t in self.tasks.values() if spare or t["status"] != TaskStatus.PENDING]
+        movable = [
+            task
+            for task in self.tasks.values()
+            if task["taskId"] not in self.resting
+            and (spare or task["status"] != TaskStatus.PENDING)
+        ]
         if not movable:
             return None
         task = self.rng.choice(movable)
@@ -58,6 +75,6 @@ class Board:
 
     def _wants_more(self, waiting: int) -> bool:
         open_tasks = sum(task["status"] != TaskStatus.FAILED for task in self.tasks.values())
-        if open_tasks >= MAX_OPEN or waiting >= MAX_WAITING:
+        if open_tasks >= MAX_OPEN or waiting >= MAX_WAITING or NEW_TASK in self.resting:
             return False
         return waiting <= KEEP_WAITING or self.rng.random() < SHARE_CREATED

@@ -25,12 +25,11 @@ class Away(Exception):
 
 
 class Refused(Exception):
-    """The server does not want this request; `task` is its present state where it says so."""
+    """The server does not want this request; `code` is the API's own."""
 
-    def __init__(self, code: str, sentence: str, task: Json | None) -> None:
+    def __init__(self, code: str, sentence: str) -> None:
         super().__init__(sentence)
         self.code = code
-        self.task = task
 
 
 class TokenRefused(Exception):
@@ -105,8 +104,7 @@ class Api:
             raise TokenRefused
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise Away(f"HTTP {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
-        details = body.get("details") or {}
-        raise Refused(body.get("code", ""), body.get("error", ""), details.get("task"))
+        raise Refused(body.get("code", ""), body.get("error", ""))
 
 
 def _seconds(retry_after: str | None) -> float | None:

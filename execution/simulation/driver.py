@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS: Final = 4.0
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
+SOMEBODY_WAS_FASTER: Final = "version_conflict"
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -60,16 +61,12 @@ class Driver:
         action = self.board.next_action()
         if action is None:
             return
-        task_id = action.body.get("taskId", "")
         try:
             task = await self.api.send(action)
         except Refused as refusal:
             self.counts["refused"] += 1
-            self.board.forget(task_id)
-            if refusal.task is not None:
-                # A person was faster.
-                self.board.update(refusal.task)
-            else:
+            self.board.rest(action)
+            if refusal.code != SOMEBODY_WAS_FASTER:
                 logger.warning("%s %s: %s", action.method, action.path, refusal)
             return
         self.counts["steps"] += 1

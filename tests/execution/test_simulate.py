@@ -333,7 +333,7 @@ class TestDriver:
         assert (await play(30)).counts["steps"] > 20
 
     async def test_a_task_that_a_person_changed_goes_on_from_there(
-        self, play: Play, server: FakeServer
+        self, play: Play, server: FakeServer, caplog: pytest.LogCaptureFixture
     ) -> None:
         conflicts = []
 
@@ -343,13 +343,39 @@ class TestDriver:
             task = server.tasks[json.loads(request.content)["taskId"]]
             task.update(status="in_progress", progress=50, version=9)
             conflicts.append(task["taskId"])
-            details = {"task": dict(task)}
-            return httpx.Response(409, json={"code": "version_conflict", "details": details})
+            return httpx.Response(409, json={"code": "version_conflict", "error": "Changed."})
 
         server.answer = conflict
         driver = await play(300)
         assert driver.counts["refused"] == 1
         assert server.tasks[conflicts[0]]["status"] in ("completed", "failed")
+        # It happens all the time beside people, so it is no news; any other refusal is.
+        assert caplog.text == ""
+
+    async def test_any_other_refusal_is_told_and_leaves_the_task_alone_for_a_while(
+        self, play: Play, server: FakeServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        server.answer = lambda request: (
+            httpx.Response(403, json={"code": "permission_denied", "error": "Not yours."})
+            if request.method == "PATCH"
+            else None
+        )
+        driver = await play(240)
+        assert "Not yours." in caplog.text
+        # Each agent looks ten times in that time.
+        assert driver.counts["refused"] <= 11 * MAX_OPEN
+        assert server.most_open <= MAX_OPEN
+
+    async def test_a_head_who_may_not_create_does_not_insist(
+        self, play: Play, server: FakeServer
+    ) -> None:
+        server.answer = lambda request: (
+            httpx.Response(403, json={"code": "permission_denied", "error": "No."})
+            if request.method == "POST"
+            else None
+        )
+        driver = await play(240)
+        assert driver.counts["refused"] <= 240 / driver_module.LOOK_EVERY_SECONDS + len(AGENTS)
 
     async def test_a_revoked_token_ends_the_session(self, play: Play, server: FakeServer) -> None:
         server.answer = lambda request: httpx.Response(401, json={"code": "not_authenticated"})
