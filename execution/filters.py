@@ -162,3 +162,11 @@ class TaskSelection:
         else:
             tally = queries.tally_of(self.tasks(without="status"))
         return tally.total(set(self._values.get("status", ())) or None), tally.summary()
+
+    def channel_counts(self) -> dict[str, int]:
+        """How many match on each marketplace, whatever the channel filter says."""
+        if not self._rolled_up:
+            return queries.counts_by_marketplace(self.tasks(without="channel"))
+        statuses = set(self._values.get("status", ())) or None
+        tallies = queries.tallies_by_marketplace()
+        return {slug: tally.total(statuses) for slug, tally in tallies.items()}

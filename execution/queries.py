@@ -6,10 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from execution.enums import CARD_OF, OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
-from execution.models import Agent, Stream, Task, TaskCount, TaskEvent, TaskLog, TaskTarget
+from execution.enums import CARD_OF, OPEN_STATUSES, Card, EventKind, MarketplaceSlug, TaskStatus
+from execution.models import (
+    Agent,
+    Marketplace,
+    Stream,
+    Task,
+    TaskCount,
+    TaskEvent,
+    TaskLog,
+    TaskTarget,
+)
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
@@ -84,6 +94,14 @@ def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
     return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
 
 
+def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
+    """What a task's page shows beyond its row: who chose its agent and why, its result, and the
+    actor that created it."""
+    assignment, result = Task.objects.values_list("assignment", "result").get(pk=task_pk)
+    first = TaskEvent.objects.filter(task_id=task_pk).order_by("sequence")
+    return assignment, result, first.values_list("actor", flat=True)[0]
+
+
 def overdue(at: datetime) -> Q:
     """Tasks past their due instant at `at`, or past it when they ended."""
     return Q(ended_at__isnull=True, due_at__lt=at) | Q(ended_at__gt=F("due_at"))
@@ -129,6 +147,13 @@ def tally_of(tasks: QuerySet[Task]) -> Tally:
     return tally
 
 
+def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
+    """Counted from the rows; marketplaces without a task stand there with 0."""
+    counts = dict.fromkeys(MarketplaceSlug.values, 0)
+    counts.update(tasks.order_by().values_list("marketplace_id").annotate(Count("id")))
+    return counts
+
+
 def tallies_by_marketplace() -> dict[str, Tally]:
     """Read from the roll-up."""
     tallies = {slug: Tally.empty() for slug in MarketplaceSlug.values}
@@ -167,6 +192,29 @@ def events_of(task_pk: int) -> list[Mapping[str, Any]]:
     )
 
 
+def newest_events_of(task_pk: int, *, limit: int) -> list[Mapping[str, Any]]:
+    """Up to `limit` of a task's events, the newest first."""
+    events = TaskEvent.objects.filter(task_id=task_pk).order_by("-sequence")[:limit]
+    return list(events.values(*EVENT_COLUMNS))
+
+
+def syncing_since(task_pk: int) -> datetime | None:
+    """When the task last went to the marketplaces, unless it came back or was retried since."""
+    turns = TaskEvent.objects.filter(
+        task_id=task_pk,
+        kind__in=(EventKind.SYNCING, EventKind.RETURNED, EventKind.RETRIED),
+    )
+    last = turns.order_by("-sequence").values_list("kind", "at").first()
+    return last[1] if last and last[0] == EventKind.SYNCING else None
+
+
+def newest_logs_of(task_pk: int, *, limit: int) -> list[Mapping[str, Any]]:
+    """The last `limit` log lines, in the order they were written."""
+    lines = TaskLog.objects.filter(task_id=task_pk).order_by("-id")[:limit]
+    found: list[Mapping[str, Any]] = list(lines.values("id", "level", "message", "at"))
+    return found[::-1]
+
+
 def logs_after(task_pk: int, *, after: int, limit: int) -> list[Mapping[str, Any]]:
     """Up to `limit` log lines in the order they were written, after the line with id `after`."""
     lines = TaskLog.objects.filter(task_id=task_pk, id__gt=after).order_by("id")[:limit]
@@ -180,6 +228,32 @@ def events_after(sequence: int, *, limit: int) -> list[EventRow]:
     """The events after a number, oldest first, each with its task's id."""
     rows = TaskEvent.objects.filter(sequence__gt=sequence).order_by("sequence")[:limit]
     return list(rows.values(*EVENT_COLUMNS, "task_id", "task__task_id"))
+
+
+# -- Marketplaces and task types -----------------------------------------------------------------
+
+
+def short_names() -> dict[str, str]:
+    """The short name of every marketplace, in their order."""
+    return dict(Marketplace.objects.values_list("slug", "short_name"))
+
+
+DISTINCT_TYPES = """
+WITH RECURSIVE found(name) AS (
+    SELECT MIN(task_type) FROM execution_task
+    UNION ALL
+    SELECT (SELECT MIN(task_type) FROM execution_task WHERE task_type > found.name)
+    FROM found WHERE found.name IS NOT NULL
+)
+SELECT name FROM found WHERE name IS NOT NULL LIMIT %s
+"""
+
+
+def task_types(*, limit: int) -> list[str]:
+    """The types that tasks have. Steps from one to the next in the index; DISTINCT reads it all."""
+    with connection.cursor() as cursor:
+        cursor.execute(DISTINCT_TYPES, [limit])
+        return [name for (name,) in cursor.fetchall()]
 
 
 # -- Agents --------------------------------------------------------------------------------------
@@ -214,6 +288,11 @@ def open_tasks_by_agent(slugs: Collection[str]) -> dict[str, int]:
         .annotate(Count("id"))
     )
     return dict(rows)
+
+
+def active_agents(*, limit: int) -> list[str]:
+    """Ids that a filter can suggest."""
+    return list(Agent.objects.filter(is_active=True).values_list("slug", flat=True)[:limit])
 
 
 def known_agents(slugs: Collection[str]) -> set[str]:

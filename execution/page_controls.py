@@ -1,0 +1,124 @@
+"""Cards, segments and chips of the execution page: each is a link that keeps the other filters.
+
+Pure: counts and filters in, what to show out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from execution.enums import Card, MarketplaceSlug, TaskStatus
+from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of
+from execution.texts import number_text
+
+TONE_OF: Final = {
+    Card.PENDING: "neutral",
+    Card.IN_PROGRESS: "blue",
+    Card.COMPLETED: "green",
+    Card.FAILED: "red",
+}
+ICON_OF: Final = {
+    Card.PENDING: "pending",
+    Card.IN_PROGRESS: "in_progress",
+    Card.COMPLETED: "completed",
+    Card.FAILED: "failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CardView:
+    """`share` in percent of all tasks that the other filters select."""
+
+    key: str
+    label: str
+    tone: str
+    icon: str
+    count: int
+    share: int
+    share_text: str
+    query: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str
+    label: str
+    query: str
+    is_current: bool
+    count: int | None = None
+
+
+def percent_of(count: int, total: int) -> int:
+    """Rounded half up; 0 of nothing."""
+    return (200 * count + total) // (2 * total) if total else 0
+
+
+def share_text(share: int, total: int) -> str:
+    return _("{share}% of {total}").format(share=share, total=number_text(total))
+
+
+def mean_text(summary: Mapping[str, int]) -> str:
+    total = sum(summary[card.value] for card in Card)
+    return _("mean of {total}").format(total=number_text(total))
+
+
+def cards(summary: Mapping[str, int], filters: PageFilters) -> list[CardView]:
+    """The four counts; a second press on the one that is set clears the status again."""
+    total = sum(summary[card.value] for card in Card)
+    chosen = card_of(filters.statuses)
+    return [
+        CardView(
+            key=card.value,
+            label=str(card.label),
+            tone=TONE_OF[card],
+            icon=ICON_OF[card],
+            count=summary[card.value],
+            share=percent_of(summary[card.value], total),
+            share_text=share_text(percent_of(summary[card.value], total), total),
+            query=filters.query(status=None if card == chosen else ",".join(STATUSES_OF[card])),
+            is_current=card == chosen,
+        )
+        for card in Card
+    ]
+
+
+def status_segments(filters: PageFilters) -> list[Choice]:
+    chosen = card_of(filters.statuses)
+    segments = [Choice("", _("All"), filters.query(status=None), not filters.statuses)]
+    for card in Card:
+        query = filters.query(status=",".join(STATUSES_OF[card]))
+        segments.append(Choice(card.value, str(card.label), query, card == chosen))
+    if filters.statuses and chosen is None:
+        # A selection that only an address can make, such as one status of a card's two.
+        names = [str(status.label) for status in TaskStatus if status.value in filters.statuses]
+        segments.append(Choice("other", ", ".join(names), filters.query(), is_current=True))
+    return segments
+
+
+def channel_chips(counts: Mapping[str, int], filters: PageFilters) -> list[Choice]:
+    """A press adds the marketplace to those chosen, or takes it out again."""
+    chosen = filters.channels
+    everything = Choice(
+        "", _("All marketplaces"), filters.query(channel=None), not chosen, sum(counts.values())
+    )
+    chips = [everything]
+    for slug in MarketplaceSlug:
+        after = chosen ^ {slug.value}
+        joined = ",".join(other for other in MarketplaceSlug.values if other in after)
+        query = filters.query(channel=joined or None)
+        chips.append(
+            Choice(slug.value, slug.label, query, slug.value in chosen, counts[slug.value])
+        )
+    return chips
+
+
+def periods(filters: PageFilters) -> list[Choice]:
+    chosen = filters.texts.get("period", "")
+    choices = [Choice("", _("All time"), "", not chosen)]
+    choices += [
+        Choice(value, str(label), "", value == chosen) for value, (label, _days) in PERIODS.items()
+    ]
+    return choices

@@ -1,0 +1,132 @@
+"""The filters in a page's address. The API refuses what it cannot read; a page leaves that out,
+says so, and keeps the rest."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework.exceptions import ValidationError
+
+from execution.enums import CARD_OF, Card
+from execution.filters import FILTERS
+from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
+from nexo.shared.pagination import decode_cursor
+
+PERIODS: Final = {
+    "today": (gettext_lazy("Today"), 1),
+    "7d": (gettext_lazy("7 days"), 7),
+    "30d": (gettext_lazy("30 days"), 30),
+}
+"""Label and number of calendar days, today included, of each period that can be chosen."""
+
+SHARED_WITH_API: Final = ("status", "channel", "agent", "taskType", "q", "overdue")
+IN_DETAILS: Final = ("agent", "taskType", "period", "overdue")
+STATUSES_OF: Final = {
+    card: tuple(status.value for status, of in CARD_OF.items() if of == card) for card in Card
+}
+"""The statuses that each card counts, in the order of the life cycle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A value that could not be read, and why."""
+
+    name: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageFilters:
+    """`texts` as the address has them, `values` as the query wants them, both without what was
+    ignored; `after` is the place that a page of older tasks starts from."""
+
+    texts: Mapping[str, str]
+    values: Mapping[str, Any]
+    ignored: Sequence[Ignored] = ()
+    cursor: str | None = None
+    after: tuple[datetime, int] | None = None
+
+    @property
+    def statuses(self) -> frozenset[str]:
+        return frozenset(self.values.get("status", ()))
+
+    @property
+    def channels(self) -> frozenset[str]:
+        return frozenset(self.values.get("channel", ()))
+
+    @property
+    def in_details(self) -> int:
+        """How many of the filters are set that "more filters" holds."""
+        return sum(name in self.texts for name in IN_DETAILS)
+
+    def query(self, **changes: str | None) -> str:
+        """The query string with some filters set or (None) cleared, from the first page."""
+        texts = {**self.texts, **changes}
+        return urlencode({name: text for name, text in texts.items() if text}, safe=",")
+
+    def api_query(self) -> str:
+        """The API's parameters for the same tasks."""
+        values = {name: self.texts[name] for name in SHARED_WITH_API if name in self.texts}
+        if since := to_rfc3339(self.values.get("createdAfter")):
+            values["createdAfter"] = since
+        return urlencode(values, safe=",")
+
+    def as_json(self) -> dict[str, Any]:
+        """What the scripts test a task against, to know whether it belongs to the list."""
+        values = self.values
+        return {
+            "status": sorted(self.statuses),
+            "channel": sorted(self.channels),
+            "agent": values.get("agent"),
+            "taskType": values.get("taskType"),
+            "text": values["q"].casefold() if "q" in values else None,
+            "createdAfter": to_rfc3339(values.get("createdAfter")),
+            "createdUpTo": to_rfc3339(self.after[0]) if self.after else None,
+            "overdue": values.get("overdue"),
+        }
+
+
+def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters:
+    texts: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    ignored: list[Ignored] = []
+
+    def ignore(name: str, reason: str) -> None:
+        ignored.append(Ignored(name, parameters[name][:100], reason))
+
+    for name in SHARED_WITH_API:
+        if text := parameters.get(name, "").strip():
+            try:
+                values[name] = FILTERS[name].field.clean(text)
+                texts[name] = text
+            except forms.ValidationError as error:
+                ignore(name, " ".join(error.messages))
+    period = parameters.get("period", "")
+    if period in PERIODS:
+        _label, days = PERIODS[period]
+        texts["period"] = period
+        values["createdAfter"] = clock.days_ago(days - 1, at=now)
+    elif period:
+        ignore("period", _("Choose one of {choices}.").format(choices=", ".join(PERIODS)))
+    cursor = parameters.get("cursor") or None
+    after = None
+    if cursor:
+        try:
+            after = decode_cursor(cursor)
+        except ValidationError:
+            ignore("cursor", _("The list starts with the newest task."))
+            cursor = None
+    return PageFilters(texts, values, ignored, cursor, after)
+
+
+def card_of(statuses: Iterable[str]) -> Card | None:
+    """The card whose statuses these are exactly; None for any other selection."""
+    chosen = set(statuses)
+    return next((card for card, of in STATUSES_OF.items() if chosen == set(of)), None)

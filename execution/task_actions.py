@@ -1,0 +1,132 @@
+"""What a person may do with a task from a page: each legal step under the name of its effect.
+
+Pure. Menu, dialogs and the forms of the task page are all made from this table.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from django.utils.translation import gettext_lazy as _
+
+from execution.changes import UNSET, TaskChange
+from execution.enums import FailureReason, TaskStatus
+
+# How the person's words are kept: not asked for, as the event's reason, as the task's error.
+Note = Literal["none", "optional", "reason", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAction:
+    name: str
+    label: Any
+    sources: tuple[TaskStatus, ...]
+    status: TaskStatus
+    note: Note = "none"
+    effect: Any = ""
+    failure_reason: FailureReason | None = None
+
+    @property
+    def is_destructive(self) -> bool:
+        return self.status == TaskStatus.FAILED
+
+    @property
+    def needs_note(self) -> bool:
+        return self.note in ("reason", "error")
+
+    def change(self, *, note: str, version: int | None) -> TaskChange:
+        return TaskChange(
+            status=self.status,
+            failure_reason=self.failure_reason,
+            error=note if self.note == "error" else UNSET,
+            reason=note or None if self.note in ("optional", "reason") else None,
+            version=version,
+        )
+
+
+OPEN: Final = (
+    TaskStatus.PENDING,
+    TaskStatus.APPROVED,
+    TaskStatus.IN_PROGRESS,
+    TaskStatus.MARKETPLACE_SYNC,
+)
+
+# In the order of likelihood: what moves the task on first, what ends it badly last.
+ACTIONS: Final = (
+    TaskAction("approve", _("Approve"), (TaskStatus.PENDING,), TaskStatus.APPROVED),
+    TaskAction(
+        "start",
+        _("Start work"),
+        (TaskStatus.APPROVED, TaskStatus.PENDING),
+        TaskStatus.IN_PROGRESS,
+    ),
+    TaskAction(
+        "send",
+        _("Send to the marketplaces"),
+        (TaskStatus.IN_PROGRESS,),
+        TaskStatus.MARKETPLACE_SYNC,
+    ),
+    TaskAction(
+        "complete",
+        _("Complete task"),
+        (TaskStatus.MARKETPLACE_SYNC, TaskStatus.IN_PROGRESS),
+        TaskStatus.COMPLETED,
+        note="optional",
+        effect=_(
+            "This is final. Marketplaces that have not been sent to yet will no longer be required."
+        ),
+    ),
+    TaskAction(
+        "return",
+        _("Return to execution"),
+        (TaskStatus.MARKETPLACE_SYNC,),
+        TaskStatus.IN_PROGRESS,
+    ),
+    TaskAction("retry", _("Try again"), (TaskStatus.FAILED,), TaskStatus.PENDING),
+    TaskAction(
+        "reject",
+        _("Reject task"),
+        (TaskStatus.PENDING,),
+        TaskStatus.FAILED,
+        note="reason",
+        effect=_("The task will not be carried out. It can be tried again later."),
+        failure_reason=FailureReason.REJECTED,
+    ),
+    TaskAction(
+        "fail",
+        _("Record a failure"),
+        OPEN,
+        TaskStatus.FAILED,
+        note="error",
+        effect=_("The task ends as failed, with this cause. It can be tried again later."),
+        failure_reason=FailureReason.ERROR,
+    ),
+    TaskAction(
+        "cancel",
+        _("Cancel task"),
+        OPEN,
+        TaskStatus.FAILED,
+        note="reason",
+        effect=_("The task stops here. It can be tried again later."),
+        failure_reason=FailureReason.CANCELLED,
+    ),
+)
+BY_NAME: Final = {action.name: action for action in ACTIONS}
+
+
+def legal_actions(status: TaskStatus) -> list[TaskAction]:
+    """What can be done with a task in `status`, the likeliest first."""
+    return [action for action in ACTIONS if status in action.sources]
+
+
+def action_json(action: TaskAction) -> dict[str, Any]:
+    """The action as the page's scripts know it."""
+    return {
+        "name": action.name,
+        "label": str(action.label),
+        "sources": [status.value for status in action.sources],
+        "status": action.status.value,
+        "failureReason": action.failure_reason.value if action.failure_reason else None,
+        "note": action.note,
+        "effect": str(action.effect),
+        "isDestructive": action.is_destructive,
+    }

@@ -1,0 +1,69 @@
+"""Template helpers of the task pages: the texts of execution/texts.py as filters."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django import template
+
+from execution import texts
+from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, SyncState
+from execution.row_view import TONES
+
+register = template.Library()
+register.filter("number", texts.number_text)
+register.filter("minutes", texts.minutes_text)
+register.filter("exact", texts.exact_text)
+register.filter("clock", texts.clock_text)
+register.filter("event_text", texts.event_text)
+
+
+@register.filter
+def moment(instant: datetime | None, now: datetime) -> str:
+    return texts.moment_text(instant, now=now)
+
+
+@register.filter
+def iso(instant: datetime) -> str:
+    return instant.isoformat()
+
+
+@register.filter
+def channel_name(slug: str) -> str:
+    return str(MarketplaceSlug(slug).label)
+
+
+@register.filter
+def sync_state(state: str) -> str:
+    return str(SyncState(state).label)
+
+
+@register.filter
+def sign(state: str) -> str:
+    return texts.MARKS[state]
+
+
+@register.filter
+def priority(value: str) -> str:
+    return str(Priority(value).label)
+
+
+@register.filter
+def failure(reason: str) -> str:
+    return str(FailureReason(reason).label)
+
+
+@register.filter
+def log_level(level: str) -> str:
+    return str(LogLevel(level).label)
+
+
+@register.filter
+def tone(status: Any) -> str:
+    return TONES[status]
+
+
+@register.filter
+def pretty_json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

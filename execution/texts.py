@@ -1,0 +1,233 @@
+"""What a person reads of a task: durations, ages, sync marks, sentences of the timeline.
+
+Pure: values in, text out. The page's scripts write the same texts from the same words (`WORDS`),
+so that a row looks alike whoever fills it.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.utils import formats
+from django.utils.translation import gettext_lazy as _
+
+from execution.enums import EventKind, FailureReason, MarketplaceSlug, SyncState
+from nexo.shared.clock import BUSINESS_ZONE
+
+WORDS: Final = {
+    "ago.now": _("now"),
+    "ago.minutes": _("{count} min ago"),
+    "ago.hours": _("{count} h ago"),
+    "row.attempt": _("attempt {count}"),
+    "row.over": _("{time} over"),
+    "mark.none": _("{channel}: not a target of this task"),
+    "mark.state": _("{channel}: {state}"),
+    "mark.attempts": _("{count} attempts"),
+}
+"""Parts of sentences that the server and the scripts share; {name} marks what is filled in."""
+
+NOTHING: Final = "—"
+DAY: Final = timedelta(days=1)
+
+MARKS: Final[dict[str, str]] = {
+    SyncState.NOT_REQUIRED: "none",
+    SyncState.PLANNED: "open",
+    SyncState.QUEUED: "open",
+    SyncState.SENDING: "busy",
+    SyncState.AWAITING_CONFIRMATION: "busy",
+    SyncState.SYNCED: "done",
+    SyncState.PARTIAL: "alert",
+    SyncState.FAILED: "alert",
+    SyncState.DRIFTED: "drift",
+}
+"""The sign of each sync state; several states share one."""
+
+SYSTEM_PARTS: Final = {
+    "sync": _("automatic sync"),
+    "playbook": _("playbook"),
+    "lease": _("lease control"),
+    "import": _("import"),
+}
+
+
+def word(key: str, **values: object) -> str:
+    return str(WORDS[key]).format(**values)
+
+
+# -- Numbers and instants ------------------------------------------------------------------------
+
+
+def number_text(value: int) -> str:
+    """`1.234` in Portuguese, `1,234` in English."""
+    return formats.number_format(value, use_l10n=True, force_grouping=True)
+
+
+def minutes_text(minutes: int) -> str:
+    """`45min` up to an hour, then `2h 30min`; whole hours without minutes."""
+    if minutes <= 60:
+        return f"{minutes}min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours}h {rest}min" if rest else f"{hours}h"
+
+
+def time_text(spent: int, estimate: int) -> str:
+    """Minutes used against minutes estimated: `45min / 60min`, `2h 30min / 3h`."""
+    return f"{minutes_text(spent)} / {minutes_text(estimate)}"
+
+
+def exact_text(instant: datetime) -> str:
+    """`24/02/2026 14:30:25`, business time."""
+    return instant.astimezone(BUSINESS_ZONE).strftime("%d/%m/%Y %H:%M:%S")
+
+
+def clock_text(instant: datetime) -> str:
+    """`14:30:25`, business time."""
+    return exact_text(instant)[-8:]
+
+
+def moment_text(instant: datetime | None, *, now: datetime) -> str:
+    """`3 min ago` within a day, else `24/02/2026 14:30`, business time."""
+    if instant is None:
+        return NOTHING
+    age = now - instant
+    if age >= DAY:
+        return exact_text(instant)[:-3]
+    minutes = max(0, int(age.total_seconds() // 60))
+    if minutes == 0:
+        return word("ago.now")
+    if minutes < 60:
+        return word("ago.minutes", count=minutes)
+    return word("ago.hours", count=minutes // 60)
+
+
+# -- Sync marks ----------------------------------------------------------------------------------
+
+
+def mark_text(channel: str, detail: Mapping[str, Any] | None, *, changed: str | None) -> str:
+    """State, time and cause of one target: what its mark tells on hover and focus.
+
+    `detail` is the target in `syncDetail`, None when the marketplace is no target; `changed` the
+    exact time of its last change.
+    """
+    name = MarketplaceSlug(channel).label
+    if detail is None:
+        return word("mark.none", channel=name)
+    state = SyncState(detail["state"])
+    parts = [word("mark.state", channel=name, state=str(state.label).lower())]
+    if detail["attempts"] > 1:
+        parts.append(word("mark.attempts", count=detail["attempts"]))
+    if changed and state != SyncState.PLANNED:
+        parts.append(changed)
+    if detail["error"]:
+        parts.append(detail["error"])
+    return " · ".join(parts)
+
+
+# -- Actors and events ---------------------------------------------------------------------------
+
+
+def actor_text(actor: str) -> str:
+    """`user:admin` as "admin", `agent:alex` as "agent alex", `system:sync` by its part."""
+    kind, _colon, name = actor.partition(":")
+    match kind:
+        case "user":
+            return name
+        case "agent":
+            return str(_("agent %(name)s") % {"name": name})
+        case "system":
+            return str(SYSTEM_PARTS.get(name, _("system (%(part)s)") % {"part": name}))
+    return actor
+
+
+FAILURE_DEEDS: Final = {
+    FailureReason.ERROR: _("%(actor)s reported a failure"),
+    FailureReason.CANCELLED: _("%(actor)s cancelled the task"),
+    FailureReason.REJECTED: _("%(actor)s rejected the task"),
+    FailureReason.TIMEOUT: _("%(actor)s ended the task: time ran out"),
+}
+DEEDS: Final = {
+    EventKind.CREATED: _("%(actor)s created the task"),
+    EventKind.APPROVED: _("%(actor)s approved"),
+    EventKind.STARTED: _("%(actor)s started the work"),
+    EventKind.SYNCING: _("%(actor)s sent it to the marketplaces"),
+    EventKind.COMPLETED: _("%(actor)s completed the task"),
+    EventKind.RETURNED: _("%(actor)s returned it to execution"),
+    EventKind.RETRIED: _("%(actor)s tried again"),
+    EventKind.LEASE_EXPIRED: _("%(actor)s: the agent's lease ran out, the task waits again"),
+    EventKind.UNDONE: _("%(actor)s undid the failure"),
+    EventKind.PROGRESS: _("%(actor)s reported %(progress)s%%"),
+    EventKind.SYNC: _("%(actor)s updated the sync"),
+    EventKind.ERROR: _("%(actor)s noted an error"),
+    EventKind.RESULT: _("%(actor)s delivered the result"),
+}
+
+
+def event_text(event: Mapping[str, Any]) -> str:
+    """One event as a sentence: who did what, and why in their own words.
+
+    `event` has the columns of `queries.EVENT_COLUMNS`.
+    """
+    details = event["details"] or {}
+    kind = EventKind(event["kind"])
+    values = {"actor": actor_text(event["actor"]), "progress": event["progress"]}
+    if kind == EventKind.FAILED:
+        sentence = FAILURE_DEEDS[FailureReason(event["failure_reason"])] % values
+    elif kind == EventKind.STARTED and event["from_status"] == "pending":
+        sentence = _("%(actor)s approved and started the work") % values
+    elif kind == EventKind.SYNC and details.get("sync"):
+        sentence = _marked_text(values["actor"], details["sync"])
+    else:
+        sentence = DEEDS[kind] % values
+    if withdrawn := details.get("withdrawn"):
+        sentence += _("; no longer required: %(channels)s") % {"channels": _channels(withdrawn)}
+    words = event["reason"] or details.get("error")
+    return f"{sentence}: “{words}”" if words else str(sentence)
+
+
+def _marked_text(actor: str, marked: Mapping[str, bool]) -> str:
+    synced = [slug for slug, is_synced in marked.items() if is_synced]
+    others = [slug for slug, is_synced in marked.items() if not is_synced]
+    parts = []
+    if synced:
+        values = {"actor": actor, "channels": _channels(synced)}
+        parts.append(str(_("%(actor)s marked as synced: %(channels)s") % values))
+    if others:
+        values = {"actor": actor, "channels": _channels(others)}
+        parts.append(str(_("%(actor)s marked as not synced: %(channels)s") % values))
+    return "; ".join(parts)
+
+
+def _channels(slugs: Sequence[str]) -> str:
+    return ", ".join(MarketplaceSlug(slug).label for slug in slugs)
+
+
+# -- Why this agent ------------------------------------------------------------------------------
+
+
+def assignment_text(
+    assignment: Mapping[str, Any] | None, *, agent_id: str | None, channel: str
+) -> str:
+    """Which rule chose the agent, and what it saw, in a sentence."""
+    name = MarketplaceSlug(channel).label
+    match (assignment or {}).get("rule"):
+        case None if agent_id is None:
+            return str(_("No agent has been chosen yet."))
+        case None:
+            return str(_("Chosen by whoever created the task."))
+        case "no_candidate":
+            return str(
+                _("No active agent with free capacity works on %(channel)s.") % {"channel": name}
+            )
+        case "least_loaded":
+            sentence = _(
+                "Fewest open tasks on %(channel)s when the task was created: %(open)s"
+                " (agents compared: %(candidates)s)."
+            )
+            values = {
+                "channel": name,
+                "open": assignment["openTasks"],  # type: ignore[index]
+                "candidates": assignment["candidates"],  # type: ignore[index]
+            }
+            return str(sentence % values)
+        case rule:
+            return str(_("Chosen by the rule %(rule)s.") % {"rule": rule})

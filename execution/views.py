@@ -1,0 +1,252 @@
+"""The execution page, a task's page, and what their scripts read besides the API."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_http_methods
+from rest_framework.exceptions import APIException
+
+from accounts.callers import caller_for_user
+from accounts.permissions import OPERATE_TASKS
+from execution import page_controls, queries, services, texts
+from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
+from execution.exceptions import TaskNotFound, VersionConflict
+from execution.filters import TaskSelection
+from execution.forms import TaskActionForm
+from execution.models import Task
+from execution.page_filters import STATUSES_OF, PageFilters, read_filters
+from execution.page_strings import list_strings, shared_strings
+from execution.representations import task_json, whole_minutes
+from execution.row_view import TONES, blank_row, row_view
+from execution.rows import TaskState, execution_minutes
+from execution.task_actions import ACTIONS, action_json, legal_actions
+from execution.task_story import steps
+from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
+from nexo.shared.pagination import encode_cursor
+from nexo.shared.strings import frame_strings
+
+PAGE_SIZE: Final = 50
+SUGGESTIONS: Final = 100
+TIMELINE_LENGTH: Final = 100
+LOG_LENGTH: Final = 200
+
+
+# -- The execution page --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One page of tasks with the totals around it, as the API gives them."""
+
+    position: queries.Position
+    tasks: list[dict[str, Any]]
+    next_cursor: str | None
+    total: int
+    summary: Mapping[str, int]
+    channel_counts: Mapping[str, int]
+
+
+def _selection(filters: PageFilters) -> TaskSelection:
+    return TaskSelection(filters.values, Task.objects.all(), sees_all=True)
+
+
+def _snapshot(filters: PageFilters, now: datetime) -> Snapshot:
+    # The position first: rows read after it can only be newer than the number says.
+    position = queries.stream_position()
+    selection = _selection(filters)
+    rows = queries.newest_first(selection.tasks(), limit=PAGE_SIZE, after=filters.after)
+    page, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
+    targets = queries.targets_of([row["id"] for row in page])
+    total, summary = selection.totals()
+    return Snapshot(
+        position=position,
+        tasks=[task_json(row, targets[row["id"]], now=now) for row in page],
+        next_cursor=encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None,
+        total=total,
+        summary=summary,
+        channel_counts=selection.channel_counts(),
+    )
+
+
+@require_GET
+@login_required
+def execution_page(request: HttpRequest) -> HttpResponse:
+    now = clock.now()
+    filters = read_filters(request.GET.dict(), now=now)
+    snapshot = _snapshot(filters, now)
+    short_names = queries.short_names()
+    may_operate = request.user.has_perm(OPERATE_TASKS)
+    context = {
+        "filters": filters,
+        "snapshot": snapshot,
+        "cards": page_controls.cards(snapshot.summary, filters),
+        "mean_text": page_controls.mean_text(snapshot.summary),
+        "segments": page_controls.status_segments(filters),
+        "chips": page_controls.channel_chips(snapshot.channel_counts, filters),
+        "periods": page_controls.periods(filters),
+        "agents": queries.active_agents(limit=SUGGESTIONS),
+        "task_types": queries.task_types(limit=SUGGESTIONS),
+        "rows": [row_view(task, short_names=short_names, now=now) for task in snapshot.tasks],
+        "shown_text": pgettext("how many tasks the list shows", "{shown} of {total}").format(
+            shown=texts.number_text(len(snapshot.tasks)), total=texts.number_text(snapshot.total)
+        ),
+        "blank_row": blank_row(short_names),
+        "may_operate": may_operate,
+        "older_query": _older_query(filters, snapshot),
+        "all_query": filters.query(status=None),
+        "first_query": filters.query(),
+        "now": now,
+        "page_data": {
+            **_shared_data(short_names, may_operate=may_operate),
+            "filters": filters.as_json(),
+            "apiQuery": filters.api_query(),
+            "cursor": filters.cursor,
+            "summaryUrl": _with_query(reverse("execution-summary"), filters.query()),
+            "statusesOf": {card.value: STATUSES_OF[card] for card in Card},
+            "pageSize": PAGE_SIZE,
+            "snapshot": {
+                "epoch": snapshot.position.epoch,
+                "sequence": snapshot.position.sequence,
+                "tasks": snapshot.tasks,
+                "nextCursor": snapshot.next_cursor,
+                "totalTasks": snapshot.total,
+                "timestamp": to_rfc3339(now),
+            },
+        },
+        "strings": {**frame_strings(), **shared_strings(), **list_strings()},
+    }
+    return render(request, "execution/execution.html", context)
+
+
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+def _older_query(filters: PageFilters, snapshot: Snapshot) -> str | None:
+    return filters.query(cursor=snapshot.next_cursor) if snapshot.next_cursor else None
+
+
+@require_GET
+@login_required
+def execution_summary(request: HttpRequest) -> JsonResponse:
+    """Cards and chips under filters whose totals no frame of the feed carries."""
+    selection = _selection(read_filters(request.GET.dict(), now=clock.now()))
+    total, summary = selection.totals()
+    return JsonResponse(
+        {"totalTasks": total, "summary": summary, "channels": selection.channel_counts()}
+    )
+
+
+def _shared_data(short_names: Mapping[str, str], *, may_operate: bool) -> dict[str, Any]:
+    """What the scripts of both pages know: names, signs, addresses, actions."""
+    return {
+        "apiUrl": reverse("task-execution"),
+        "taskUrl": reverse("task", args=["0"])[:-1],
+        "loginUrl": reverse("login"),
+        "zone": clock.BUSINESS_ZONE.key,
+        "statuses": {status.value: str(status.label) for status in TaskStatus},
+        "tones": {status.value: tone for status, tone in TONES.items()},
+        "failures": {reason.value: str(reason.label) for reason in FailureReason},
+        "syncStates": {state.value: str(state.label).lower() for state in SyncState},
+        "signs": {SyncState(state).value: sign for state, sign in texts.MARKS.items()},
+        "channels": {
+            slug: {"name": str(MarketplaceSlug(slug).label), "short": short}
+            for slug, short in short_names.items()
+        },
+        "actions": [action_json(action) for action in ACTIONS] if may_operate else [],
+    }
+
+
+# -- A task's page -------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def task_page(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    if request.method == "POST":
+        return _act(request, task_id)
+    position = queries.stream_position()
+    state = queries.task_state(Task.objects.all(), task_id)
+    if state is None:
+        raise Http404
+    return render(request, "execution/task.html", _task_context(request, state, position))
+
+
+def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
+    if not request.user.has_perm(OPERATE_TASKS):
+        raise PermissionDenied
+    form = TaskActionForm(request.POST)
+    if not form.is_valid():
+        for errors in form.errors.values():
+            messages.error(request, " ".join(str(error) for error in errors))
+        return redirect("task", task_id)
+    caller = caller_for_user(cast(User, request.user))
+    try:
+        services.update_task(task_id, form.change(), caller=caller)
+    except TaskNotFound as error:
+        raise Http404 from error
+    except VersionConflict:
+        messages.error(
+            request,
+            _("The task changed while you were deciding. Look at it again; nothing was done."),
+        )
+    except APIException as error:
+        messages.error(request, str(error.detail))
+    else:
+        messages.success(request, _("Done."))
+    return redirect("task", task_id)
+
+
+def _task_context(
+    request: HttpRequest, state: TaskState, position: queries.Position
+) -> dict[str, Any]:
+    now = clock.now()
+    row = state.row
+    task = task_json(row, state.targets, now=now)
+    short_names = queries.short_names()
+    may_operate = request.user.has_perm(OPERATE_TASKS)
+    assignment, result, creator = queries.task_story(row["id"])
+    events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
+    status = TaskStatus(row["status"])
+    return {
+        "task": row,
+        "view": row_view(task, short_names=short_names, now=now),
+        "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
+        "targets": state.targets,
+        "may_mark": may_operate and status == TaskStatus.MARKETPLACE_SYNC,
+        "actions": legal_actions(status) if may_operate else [],
+        "assignment": texts.assignment_text(
+            assignment, agent_id=row["agent_id"], channel=row["marketplace_id"]
+        ),
+        "minutes_at_work": _whole(execution_minutes(row["started_at"], row["ended_at"])),
+        "result": result,
+        "creator": texts.actor_text(creator),
+        "events": events[:TIMELINE_LENGTH],
+        "has_older_events": len(events) > TIMELINE_LENGTH,
+        "logs": queries.newest_logs_of(row["id"], limit=LOG_LENGTH),
+        "now": now,
+        "page_data": {
+            **_shared_data(short_names, may_operate=may_operate),
+            "task": task,
+            "epoch": position.epoch,
+            "sequence": position.sequence,
+            "timestamp": to_rfc3339(now),
+        },
+        "strings": {**frame_strings(), **shared_strings()},
+    }
+
+
+def _whole(minutes: float | None) -> int | None:
+    return None if minutes is None else whole_minutes(minutes)

@@ -1,0 +1,130 @@
+// What may be done with a task: the legal actions, the words they ask for, the request, its answer.
+// Nothing is shown as done here: the task changes when the feed brings the change.
+
+import { t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
+import { patchTask } from "./api.js";
+import { data } from "./page-data.js";
+
+const SYNCING = "marketplace_sync";
+const OPEN_TARGETS = ["planned", "queued"];
+
+/** What can be done with `task` now, the likeliest first; nothing for those who may only look. */
+export function legalActions(task) {
+  return data.actions.filter((action) => action.sources.includes(task.status));
+}
+
+/** The targets that can be marked by hand: [{channel, label, synced}]. */
+export function targetMarks(task) {
+  if (!data.actions.length || task.status !== SYNCING) return [];
+  return task.targets
+    .filter((channel) => task.syncDetail[channel].state !== "not_required")
+    .map((channel) => {
+      const synced = !task.syncStatus[channel];
+      const key = synced ? "mark.synced" : "mark.unsynced";
+      return { channel, synced, label: t(key, { channel: data.channels[channel].name }) };
+    });
+}
+
+/** Whether the action asks something first: a reason, or a yes to what it withdraws. */
+export function asks(action, task) {
+  if (action.note === "optional") {
+    return task.targets.some((channel) => OPEN_TARGETS.includes(task.syncDetail[channel].state));
+  }
+  return action.note !== "none";
+}
+
+export function actionBody(action, task, note) {
+  const body = { taskId: task.taskId, status: action.status, version: task.version };
+  if (action.failureReason) body.failureReason = action.failureReason;
+  if (note) body[action.note === "error" ? "error" : "reason"] = note;
+  return body;
+}
+
+export function markBody({ channel, synced }, task) {
+  return {
+    taskId: task.taskId,
+    status: SYNCING,
+    syncStatus: { [channel]: synced },
+    version: task.version,
+  };
+}
+
+/** Send the change. Answers the task as it then is; null when refused, and why is said. */
+export async function send(body, { label, onConflict }) {
+  try {
+    const { task } = await patchTask(body);
+    toast(t("action.done", { action: label }));
+    return task;
+  } catch (error) {
+    if (error.code === "version_conflict") onConflict(error.details.task);
+    toast(refusal(error), { error: true });
+    return null;
+  }
+}
+
+function refusal(error) {
+  switch (error.status) {
+    case undefined:
+      return t("action.network");
+    case 401:
+      return t("signedOut");
+    case 403:
+      return t("action.forbidden");
+    case 404:
+      return t("action.gone");
+    case 409:
+      if (error.code !== "invalid_transition") return t("action.conflict");
+      return t("action.illegal", { status: data.statuses[error.details.from] });
+    case 429:
+      return t("action.throttled");
+  }
+  return t("action.refused", { error: error.message, request: error.requestId ?? "–" });
+}
+
+/** Ask for the action's words in the dialog; answers them, or null when the person goes back. */
+export function ask(action, task) {
+  const dialog = document.getElementById("action-dialog");
+  const slot = (name) => dialog.querySelector(`[data-field="${name}"]`);
+  const note = document.getElementById("action-note");
+  const fault = document.getElementById("action-note-error");
+  const isNeeded = action.note !== "optional";
+  document.getElementById("action-title").textContent = action.label;
+  document.getElementById("action-effect").textContent = action.effect;
+  slot("task").textContent = task.title;
+  slot("optional").hidden = isNeeded;
+  slot("confirm").textContent = action.label;
+  slot("confirm").classList.toggle("danger", action.isDestructive);
+  slot("confirm").classList.toggle("primary", !action.isDestructive);
+  note.value = "";
+  note.required = isNeeded;
+  showFault("");
+  dialog.showModal();
+  note.focus();
+
+  function showFault(sentence) {
+    fault.textContent = sentence;
+    note.setAttribute("aria-invalid", String(Boolean(sentence)));
+  }
+
+  return new Promise((resolve) => {
+    const gone = new AbortController();
+    const listen = (target, type, act) => target.addEventListener(type, act, gone);
+    let words = null;
+    listen(dialog.querySelector("form"), "submit", (event) => {
+      if (isNeeded && !note.value.trim()) {
+        event.preventDefault();
+        showFault(t("action.needsNote"));
+        note.focus();
+        return;
+      }
+      words = note.value.trim();
+    });
+    listen(note, "input", () => showFault(""));
+    listen(slot("back"), "click", () => dialog.close());
+    listen(dialog, "close", () => {
+      gone.abort();
+      resolve(words);
+    });
+  });
+}

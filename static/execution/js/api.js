@@ -1,0 +1,57 @@
+// The API as the scripts call it; errors carry what the envelope says.
+
+import { data } from "./page-data.js";
+
+const LARGEST_PAGE = 500;
+
+export class ApiError extends Error {
+  constructor(status, body, requestId) {
+    super(body?.error ?? `HTTP ${status}`);
+    this.status = status;
+    this.code = body?.code ?? null;
+    this.details = body?.details ?? null;
+    this.requestId = requestId;
+  }
+}
+
+async function answer(response) {
+  const isJson = response.headers.get("Content-Type")?.includes("json");
+  const body = isJson ? await response.json() : null;
+  if (response.ok && body) return body;
+  const status = response.redirected ? 401 : response.status;
+  throw new ApiError(status, body, response.headers.get("X-Request-Id"));
+}
+
+export async function getJson(url) {
+  return answer(await fetch(url, { headers: { Accept: "application/json" } }));
+}
+
+export async function patchTask(body) {
+  const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const headers = {
+    Accept: "application/json",
+    "Content-Type": "application/json",
+    "X-CSRFToken": token,
+  };
+  return answer(await fetch(data.apiUrl, { method: "PATCH", headers, body: JSON.stringify(body) }));
+}
+
+export function listPage(cursor, limit = data.pageSize) {
+  const query = new URLSearchParams(data.apiQuery);
+  query.set("limit", limit);
+  if (cursor) query.set("cursor", cursor);
+  return getJson(`${data.apiUrl}?${query}`);
+}
+
+/** At least the first `count` tasks of the list, in as few pages as the API allows. */
+export async function listFromTop(count) {
+  const first = await listPage(data.cursor, Math.min(count, LARGEST_PAGE));
+  const tasks = first.tasks;
+  let { nextCursor } = first;
+  while (nextCursor && tasks.length < count) {
+    const page = await listPage(nextCursor, Math.min(count - tasks.length, LARGEST_PAGE));
+    tasks.push(...page.tasks);
+    nextCursor = page.nextCursor;
+  }
+  return { ...first, tasks, nextCursor };
+}

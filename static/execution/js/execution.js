@@ -1,0 +1,328 @@
+// The execution page: the server has drawn it; from here it stays true.
+
+import { formatNumber, plural, t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
+import { actionBody, ask, asks, markBody, send } from "./actions.js";
+import { listFromTop, listPage } from "./api.js";
+import { Feed } from "./feed.js";
+import { announce, Indicator, showHalt } from "./indicator.js";
+import { shortcuts, walkRows } from "./keyboard.js";
+import { data } from "./page-data.js";
+import { RowMenu } from "./row-menu.js";
+import { Rows } from "./rows.js";
+import { Held, Store } from "./store.js";
+import { Summary } from "./summary.js";
+import { showTips } from "./tips.js";
+
+const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
+const TICK = 1_000;
+// A pointer that moved in the list this lately is about to press something.
+const HAND_STEADY = 3_000;
+const SPEAK_EVERY = 60_000;
+const CONFIRMED_WITHIN = 2_000;
+
+const byId = (id) => document.getElementById(id);
+const body = byId("rows");
+const pill = byId("pill");
+const leftButton = byId("left");
+const more = byId("more");
+const pauseButton = byId("pause");
+const refreshButton = byId("refresh");
+
+const store = new Store({ filters: data.filters, pageSize: data.pageSize });
+store.load(data.snapshot);
+const rows = new Rows(body, byId("row-template"), store);
+const held = new Held();
+const indicator = new Indicator();
+const summary = new Summary({ total: data.snapshot.totalTasks, onTotal: showCounts });
+let heldSummary = null;
+let isPaused = false;
+let handMovedAt = -HAND_STEADY;
+
+const feed = new Feed({
+  path: SOCKET_PATH,
+  position: data.snapshot,
+  read: () => listFromTop(Math.max(data.pageSize, store.shown.length)),
+  maySkipReading: () => isPaused,
+  on: {
+    frame: receive,
+    summary: receiveSummary,
+    snapshot: receiveSnapshot,
+    state: changeState,
+    epoch: () => location.reload(),
+    readFailed: () => refreshButton.removeAttribute("aria-busy"),
+  },
+});
+
+// -- What comes in ---------------------------------------------------------------------------------
+
+function receive(frame) {
+  if (isPaused) {
+    held.add(frame);
+    showNews();
+    return;
+  }
+  take(frame.tasks);
+}
+
+function receiveSummary(latest) {
+  if (isPaused) heldSummary = latest;
+  else summary.receive(latest);
+}
+
+function receiveSnapshot(snapshot) {
+  rows.paint(store.applySnapshot(snapshot));
+  confirmBusy();
+  summary.read();
+  if (!isReading()) settle();
+  else showNews();
+}
+
+function take(tasks) {
+  rows.paint(store.applyTasks(tasks));
+  confirmBusy();
+  if (store.waiting.size && !isReading()) settle();
+  else showNews();
+}
+
+/** Whether somebody is looking at a place in the list that must not move under them. */
+function isReading() {
+  return (
+    isPaused ||
+    scrollY > 8 ||
+    body.contains(document.activeElement) ||
+    menu.isOpen ||
+    document.querySelector("dialog[open]") !== null ||
+    performance.now() - handMovedAt < HAND_STEADY
+  );
+}
+
+function settle() {
+  store.settle();
+  rows.sync();
+  showNews();
+  showCounts();
+}
+
+// -- What is shown around the rows -----------------------------------------------------------------
+
+function showNews() {
+  const waiting = store.waiting.size + (isPaused ? heldNews() : 0);
+  if (waiting && pill.hidden) announce(plural("announce.new", waiting));
+  pill.hidden = !waiting;
+  if (waiting) pill.lastElementChild.textContent = plural("new", waiting);
+  leftButton.hidden = !store.left.size;
+  if (store.left.size) leftButton.textContent = plural("left", store.left.size);
+}
+
+/** Of the tasks that wait out the pause, how many the list does not know. */
+function heldNews() {
+  let count = 0;
+  for (const task of held.tasks.values()) count += store.wouldShow(task);
+  return count;
+}
+
+function showCounts() {
+  const shown = formatNumber(store.shown.length - store.left.size);
+  byId("shown").textContent = t("shown", { shown, total: formatNumber(summary.total) });
+  byId("tasks").hidden = !store.shown.length;
+  byId("empty").hidden = Boolean(store.shown.length);
+  more.hidden = !store.hasMore;
+}
+
+function showFreshness() {
+  const { state, freshAt } = feed;
+  indicator.show({ state, freshAt, paused: isPaused, waiting: held.events });
+}
+
+function changeState(state, before) {
+  showFreshness();
+  showHalt(state);
+  const isOld = !["live", "connecting"].includes(state);
+  document.body.classList.toggle("is-old", isOld);
+  if (isOld && before === "live") announce(t("announce.lost"));
+  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+}
+
+let spokenAt = 0;
+let spoken = "";
+
+function speakSummary() {
+  if (!summary.latest || Date.now() - spokenAt < SPEAK_EVERY) return;
+  const numbers = Object.entries(summary.latest).map(([key, n]) => [key, formatNumber(n)]);
+  const sentence = t("announce.summary", Object.fromEntries(numbers));
+  if (spoken && spoken !== sentence) announce(sentence);
+  spoken = sentence;
+  spokenAt = Date.now();
+}
+
+// -- Pause, refresh, more --------------------------------------------------------------------------
+
+function setPaused(value) {
+  isPaused = value;
+  pauseButton.setAttribute("aria-pressed", String(isPaused));
+  pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
+  pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
+  if (isPaused) announce(t("announce.paused"));
+  else takeHeld();
+  showFreshness();
+}
+
+function takeHeld() {
+  const tasks = held.take();
+  if (tasks) take(tasks);
+  else feed.refresh();
+  if (heldSummary) summary.receive(heldSummary);
+  heldSummary = null;
+}
+
+async function refresh() {
+  refreshButton.setAttribute("aria-busy", "true");
+  held.take();
+  const wasRead = await feed.refresh();
+  refreshButton.removeAttribute("aria-busy");
+  if (wasRead) settle();
+  else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
+}
+
+async function showMore() {
+  more.setAttribute("aria-busy", "true");
+  const skeletons = Array.from({ length: 3 }, skeleton);
+  body.append(...skeletons);
+  try {
+    const { shown, pageSize, trimmed, cursor } = store;
+    store.append(trimmed ? await listFromTop(shown.length + pageSize) : await listPage(cursor));
+    rows.sync();
+    showCounts();
+    rememberPlace();
+  } catch {
+    toast(t("moreFailed"), { error: true });
+  } finally {
+    for (const row of skeletons) row.remove();
+    more.removeAttribute("aria-busy");
+  }
+}
+
+function skeleton() {
+  const row = document.createElement("tr");
+  row.className = "task waiting";
+  row.setAttribute("aria-hidden", "true");
+  row.append(document.createElement("td"));
+  return row;
+}
+
+// -- Back and forward ------------------------------------------------------------------------------
+
+function rememberPlace() {
+  history.replaceState({ count: store.shown.length, top: scrollY }, "");
+}
+
+async function restorePlace() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  if (navigation?.type !== "back_forward" || !(history.state?.count > store.shown.length)) return;
+  const { count, top } = history.state;
+  try {
+    store.append(await listFromTop(count));
+    rows.sync();
+    showCounts();
+    scrollTo(0, top);
+  } catch {
+    // The first page stands; "more" reads the rest.
+  }
+}
+
+// -- Actions ---------------------------------------------------------------------------------------
+
+const busy = new Map();
+
+const menu = new RowMenu({
+  onAction: async (action, task) => {
+    const note = asks(action, task) ? await ask(action, task) : "";
+    if (note !== null) act(action.label, task, actionBody(action, task, note));
+  },
+  onMark: (mark, task) => act(mark.label, task, markBody(mark, task)),
+});
+
+async function act(label, task, request) {
+  setBusy(task.taskId, Infinity);
+  const onConflict = (current) => take([current]);
+  const changed = await send(request, { label, onConflict });
+  if (!changed) {
+    setBusy(task.taskId, null);
+    return;
+  }
+  setBusy(task.taskId, changed.sequence);
+  confirmBusy();
+  // No event will come to a page that is paused or cut off; the answer is as true as one.
+  if (isPaused || !feed.isLive) take([changed]);
+  else setTimeout(() => busy.has(task.taskId) && take([changed]), CONFIRMED_WITHIN);
+}
+
+/** `until` is the event number that confirms the change; null when nothing is awaited. */
+function setBusy(taskId, until) {
+  if (until === null) busy.delete(taskId);
+  else busy.set(taskId, until);
+  rows.element(taskId)?.setAttribute("aria-busy", String(until !== null));
+}
+
+function confirmBusy() {
+  for (const [taskId, until] of busy) {
+    if (!((store.tasks.get(taskId)?.sequence ?? Infinity) < until)) setBusy(taskId, null);
+  }
+}
+
+body.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-row-menu]");
+  if (opener) menu.open(opener, store.tasks.get(opener.closest("tr").dataset.task));
+});
+
+// -- Wiring ----------------------------------------------------------------------------------------
+
+pauseButton.addEventListener("click", () => setPaused(!isPaused));
+refreshButton.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  refresh();
+});
+more.addEventListener("click", (event) => {
+  event.preventDefault();
+  if (more.getAttribute("aria-busy") !== "true") showMore();
+});
+pill.addEventListener("click", () => {
+  if (isPaused) takeHeld();
+  settle();
+  scrollTo({ top: 0 });
+  body.querySelector(".title")?.focus({ preventScroll: true });
+});
+leftButton.addEventListener("click", settle);
+body.addEventListener("pointermove", () => (handMovedAt = performance.now()), { passive: true });
+byId("filter-form").addEventListener("submit", ({ target }) => {
+  // Filters that are not set stay out of the address.
+  for (const field of target.elements) if (!field.value) field.disabled = true;
+});
+addEventListener("pagehide", rememberPlace);
+
+const walk = walkRows(body);
+showTips(body, ".mark");
+shortcuts({
+  "/": () => {
+    byId("search").focus();
+    byId("search").select();
+  },
+  j: walk.next,
+  k: walk.previous,
+  m: walk.menu,
+  p: () => setPaused(!isPaused),
+});
+
+setInterval(() => {
+  showFreshness();
+  rows.tick();
+  speakSummary();
+  if (store.waiting.size && !isReading()) settle();
+}, TICK);
+document.addEventListener("visibilitychange", () => document.hidden || rows.tick());
+
+showFreshness();
+restorePlace();
+feed.start();

@@ -1,0 +1,218 @@
+// The live feed: one socket, resumed where it broke, and the API read meanwhile.
+//
+// A frame is applied only when it follows on from the last one. Whatever else happens (a gap, a
+// silence, a close), the socket is opened again with the number reached so far.
+
+const FIRST_DELAY = 500;
+const LAST_DELAY = 15_000;
+const READ_EVERY = 5_000;
+// The server speaks at least every 20 s; a socket that is silent for longer is dead.
+const SILENCE = 45_000;
+
+const CLOSED_FOR_GOOD = { 4401: "signedOut", 4403: "notAllowed" };
+
+/** Exponential, capped, and spread so that a restarted server is not stormed. */
+export function backoff(attempt, random = Math.random) {
+  const longest = Math.min(LAST_DELAY, FIRST_DELAY * 2 ** attempt);
+  return longest * (0.5 + random() / 2);
+}
+
+export class Feed {
+  state = "connecting";
+  freshAt = Date.now();
+  #socket = null;
+  #attempt = 0;
+  #timers = new Set();
+  #reading = null;
+  #next = null;
+  #hasSocketPath = true;
+
+  /**
+   * `position` is {sequence, epoch} of the page's snapshot. `read` gives a new snapshot with its
+   * own position, or throws {status}. `on` hears `state()`, `frame(frame)`, `summary(summary)`,
+   * `snapshot(snapshot)` and `epoch()`, which means that the database is another one.
+   */
+  constructor({ path, position, read, on, maySkipReading = () => false }) {
+    this.path = path;
+    this.sequence = position.sequence;
+    this.epoch = position.epoch;
+    this.read = read;
+    this.on = on;
+    this.maySkipReading = maySkipReading;
+  }
+
+  start() {
+    this.#connect();
+    this.#every(READ_EVERY, () => this.#whileDown());
+    addEventListener("online", () => this.#connect());
+    // A page with an open socket is not kept for "back"; without it the page comes back as it was.
+    addEventListener("pagehide", () => this.#drop());
+    addEventListener("pageshow", (event) => event.persisted && this.#connect());
+  }
+
+  get isLive() {
+    return this.state === "live";
+  }
+
+  get hasEnded() {
+    return Object.values(CLOSED_FOR_GOOD).includes(this.state);
+  }
+
+  /** Read now, whatever the socket does. What is asked for during a read needs one begun later. */
+  refresh() {
+    if (this.#reading) {
+      this.#next ??= this.#reading.then(() => {
+        this.#next = null;
+        return this.refresh();
+      });
+      return this.#next;
+    }
+    this.#reading = this.#read().finally(() => (this.#reading = null));
+    return this.#reading;
+  }
+
+  // -- socket -----------------------------------------------------------------------------------
+
+  #connect() {
+    if (this.#socket || this.hasEnded) return;
+    const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+    const query = new URLSearchParams({ since: this.sequence, epoch: this.epoch });
+    const socket = new WebSocket(`${scheme}//${location.host}${this.path}?${query}`);
+    this.#socket = socket;
+    let watchdog = 0;
+    const heard = () => {
+      clearTimeout(watchdog);
+      watchdog = setTimeout(() => this.#reconnectNow(), SILENCE);
+    };
+    heard();
+    socket.addEventListener("message", (event) => {
+      if (socket !== this.#socket) return;
+      heard();
+      this.#receive(JSON.parse(event.data));
+    });
+    socket.addEventListener("close", (event) => {
+      clearTimeout(watchdog);
+      if (socket === this.#socket) this.#closed(event.code);
+    });
+  }
+
+  #receive(message) {
+    switch (message.type) {
+      case "hello":
+        this.#attempt = 0;
+        this.#fresh("live");
+        this.on.summary(message.summary);
+        break;
+      case "changes":
+        if (message.previous !== this.sequence) {
+          this.#reconnectNow();
+          return;
+        }
+        this.sequence = message.sequence;
+        this.#fresh("live");
+        this.on.frame(message);
+        this.on.summary(message.summary);
+        break;
+      case "reset":
+        if (message.epoch !== this.epoch) {
+          this.on.epoch();
+          return;
+        }
+        this.#startAnew(message.sequence);
+        break;
+      case "ping":
+        if (message.sequence > this.sequence) this.#reconnectNow();
+        else this.#fresh("live");
+        break;
+    }
+  }
+
+  /** The socket goes on from `sequence`; what lies before it comes with a read begun after it. */
+  async #startAnew(sequence) {
+    const before = this.sequence;
+    this.sequence = sequence;
+    if (await this.refresh()) return;
+    this.sequence = before;
+    this.#reconnectNow();
+  }
+
+  #closed(code) {
+    this.#socket = null;
+    if (code in CLOSED_FOR_GOOD) {
+      this.#become(CLOSED_FOR_GOOD[code]);
+      return;
+    }
+    if (code === 4404) this.#hasSocketPath = false;
+    if (this.isLive || this.state === "connecting") this.#become("reconnecting");
+    const delay = backoff(this.#attempt);
+    this.#attempt += 1;
+    if (this.#hasSocketPath) this.#after(delay, () => this.#connect());
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  #reconnectNow() {
+    this.#drop();
+    this.#closed(0);
+  }
+
+  // -- reading ----------------------------------------------------------------------------------
+
+  #whileDown() {
+    if (this.isLive || this.hasEnded || this.maySkipReading()) return;
+    this.refresh();
+  }
+
+  async #read() {
+    try {
+      const snapshot = await this.read();
+      if (snapshot.epoch !== this.epoch) {
+        this.on.epoch();
+        return false;
+      }
+      // A socket that is open, or opening, counts on from the number it was opened with.
+      if (!this.#socket) this.sequence = Math.max(this.sequence, snapshot.sequence);
+      this.on.snapshot(snapshot);
+      this.#fresh(this.isLive ? "live" : this.#hasSocketPath ? "reconnecting" : "noFeed");
+      return true;
+    } catch (error) {
+      if (error.status === 401) this.#become("signedOut");
+      else if (!this.isLive) this.#become("offline");
+      this.on.readFailed?.(error);
+      return false;
+    }
+  }
+
+  // -- state ------------------------------------------------------------------------------------
+
+  #fresh(state) {
+    this.freshAt = Date.now();
+    this.#become(state);
+  }
+
+  #become(state) {
+    const before = this.state;
+    this.state = state;
+    if (this.hasEnded) {
+      this.#drop();
+      for (const timer of this.#timers) clearTimeout(timer);
+    }
+    if (before !== state) this.on.state(state, before);
+  }
+
+  #after(delay, act) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, delay);
+    this.#timers.add(timer);
+  }
+
+  #every(delay, act) {
+    this.#timers.add(setInterval(act, delay));
+  }
+}

@@ -1,0 +1,62 @@
+// How fresh the page is, in words: live, paused, reconnecting or offline, and since when.
+
+import { plural, t } from "../../shared/js/strings.js";
+import { ago } from "../../shared/js/times.js";
+import { data } from "./page-data.js";
+
+const TONES = {
+  live: "green",
+  paused: "neutral",
+  connecting: "neutral",
+  reconnecting: "amber",
+  noFeed: "amber",
+};
+const WORDS = { noFeed: "stopped", notAllowed: "stopped" };
+const HALTS = { signedOut: "signedOut", notAllowed: "notAllowed" };
+
+export class Indicator {
+  #element = document.getElementById("live");
+  #word = this.#element.querySelector('[data-field="word"]');
+  #age = this.#element.querySelector('[data-field="age"]');
+
+  /** Say the feed's `state`; while paused, how many events wait. */
+  show({ state, freshAt, paused = false, waiting = 0 }) {
+    const shown = paused && (state === "live" || state === "connecting") ? "paused" : state;
+    this.#element.dataset.tone = TONES[shown] ?? "red";
+    this.#element.dataset.state = shown;
+    setText(this.#word, t(`live.${WORDS[shown] ?? shown}`));
+    const age = ago(Date.now() - freshAt);
+    if (paused && waiting) setText(this.#age, plural("live.waiting", waiting));
+    else setText(this.#age, shown === "live" || shown === "paused" ? age : t("live.age", { age }));
+  }
+}
+
+/** What ended the feed for good, and the one thing to do about it. */
+export function showHalt(state) {
+  if (!(state in HALTS) || document.getElementById("halt")) return;
+  const notice = document.createElement("div");
+  notice.className = "notice";
+  notice.id = "halt";
+  notice.dataset.tone = "red";
+  notice.setAttribute("role", "alert");
+  const sentence = document.createElement("p");
+  sentence.textContent = t(HALTS[state]);
+  notice.append(sentence);
+  if (state === "signedOut") {
+    const link = document.createElement("a");
+    const next = encodeURIComponent(location.pathname + location.search);
+    link.href = `${data.loginUrl}?next=${next}`;
+    link.textContent = t("signIn");
+    notice.append(link);
+  }
+  document.getElementById("content").prepend(notice);
+}
+
+/** Speak to those who hear the page: rarely, and only whole sentences. */
+export function announce(sentence) {
+  setText(document.getElementById("announcer"), sentence);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

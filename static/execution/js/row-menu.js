@@ -1,0 +1,106 @@
+// The menu of a row: one for the page, filled with what is legal for the task when it opens.
+
+import { t } from "../../shared/js/strings.js";
+import { legalActions, targetMarks } from "./actions.js";
+import { taskAddress } from "./page-data.js";
+
+const GAP = 4;
+
+export class RowMenu {
+  #menu = document.getElementById("row-menu");
+  #opener = null;
+  #onAction;
+  #onMark;
+
+  constructor({ onAction, onMark }) {
+    this.#onAction = onAction;
+    this.#onMark = onMark;
+    this.#menu.addEventListener("keydown", (event) => this.#move(event));
+    this.#menu.addEventListener("toggle", (event) => {
+      this.#opener?.setAttribute("aria-expanded", String(event.newState === "open"));
+    });
+    addEventListener("scroll", () => this.isOpen && this.close(), { passive: true });
+  }
+
+  get isOpen() {
+    return this.#menu.matches(":popover-open");
+  }
+
+  open(opener, task) {
+    this.#opener = opener;
+    this.#menu.replaceChildren(...this.#items(task));
+    this.#menu.setAttribute("aria-label", task.title);
+    this.#menu.showPopover();
+    this.#place(opener.getBoundingClientRect());
+    this.#menu.querySelector("[role=menuitem]").focus({ preventScroll: true });
+  }
+
+  close({ focus = false } = {}) {
+    this.#menu.hidePopover();
+    if (focus) this.#opener?.focus({ preventScroll: true });
+  }
+
+  #items(task) {
+    const actions = legalActions(task).map((action) => {
+      const item = button(action.label, () => this.#onAction(action, task));
+      item.classList.toggle("danger", action.isDestructive);
+      return item;
+    });
+    const marks = targetMarks(task).map((mark) => button(mark.label, () => this.#onMark(mark, task)));
+    const open = document.createElement("a");
+    open.setAttribute("role", "menuitem");
+    open.tabIndex = -1;
+    open.href = taskAddress(task.taskId);
+    open.textContent = t("menu.open");
+    const copy = button(t("menu.copy"), () => {});
+    copy.dataset.copy = task.taskId;
+    const groups = [marks, actions, [open, copy]].filter((group) => group.length);
+    for (const item of [...marks, ...actions, copy]) {
+      item.addEventListener("click", () => this.close({ focus: true }), { capture: true });
+    }
+    return groups.flatMap((group, place) => (place ? [rule(), ...group] : group));
+  }
+
+  #place({ top, bottom, right }) {
+    const { offsetWidth: width, offsetHeight: height } = this.#menu;
+    const below = bottom + GAP + height <= innerHeight || top < height;
+    this.#menu.style.top = `${Math.max(GAP, below ? bottom + GAP : top - GAP - height)}px`;
+    this.#menu.style.left = `${Math.max(GAP, right - width)}px`;
+  }
+
+  #move(event) {
+    // The page's own keys rest while the menu is open.
+    event.stopPropagation();
+    const items = [...this.#menu.querySelectorAll("[role=menuitem]")];
+    const here = items.indexOf(document.activeElement);
+    const places = {
+      ArrowDown: (here + 1) % items.length,
+      ArrowUp: (here - 1 + items.length) % items.length,
+      Home: 0,
+      End: items.length - 1,
+    };
+    if (event.key in places) {
+      event.preventDefault();
+      items[places[event.key]].focus();
+    } else if (event.key === "Escape" || event.key === "Tab") {
+      event.preventDefault();
+      this.close({ focus: true });
+    }
+  }
+}
+
+function button(label, act) {
+  const item = document.createElement("button");
+  item.type = "button";
+  item.setAttribute("role", "menuitem");
+  item.tabIndex = -1;
+  item.textContent = label;
+  item.addEventListener("click", act);
+  return item;
+}
+
+function rule() {
+  const line = document.createElement("hr");
+  line.setAttribute("role", "separator");
+  return line;
+}

@@ -1,0 +1,88 @@
+// One task as a row shows it: the texts that execution/row_view.py writes, from the same words.
+// Pure but for the words, which are the page's.
+
+import { t } from "../../shared/js/strings.js";
+import { minutes } from "../../shared/js/times.js";
+import { isOverdue, timeSpent } from "./tasks.js";
+
+const NOTHING = "—";
+const DAY = 24 * 3600_000;
+const clocks = new Map();
+
+function clock(zone) {
+  if (!clocks.has(zone)) {
+    // Day before month and 24 hours in every language, as the server writes it.
+    const digits = { day: "2-digit", month: "2-digit", hour: "2-digit", minute: "2-digit" };
+    const options = { ...digits, year: "numeric", second: "2-digit", hourCycle: "h23" };
+    clocks.set(zone, new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options }));
+  }
+  return clocks.get(zone);
+}
+
+/** `24/02/2026 14:30:25`, business time. */
+export function exactText(iso, zone) {
+  return clock(zone).format(new Date(iso)).replace(",", "");
+}
+
+/** `3 min ago` within a day, else `24/02/2026 14:30`. */
+export function momentText(iso, zone, now) {
+  if (!iso) return NOTHING;
+  const age = now - Date.parse(iso);
+  if (age >= DAY) return exactText(iso, zone).slice(0, -3);
+  const count = Math.max(0, Math.floor(age / 60_000));
+  if (count === 0) return t("ago.now");
+  return count < 60
+    ? t("ago.minutes", { count })
+    : t("ago.hours", { count: Math.floor(count / 60) });
+}
+
+function markText(channel, detail, names) {
+  const { name } = names.channels[channel];
+  if (!detail) return t("mark.none", { channel: name });
+  const parts = [t("mark.state", { channel: name, state: names.syncStates[detail.state] })];
+  if (detail.attempts > 1) parts.push(t("mark.attempts", { count: detail.attempts }));
+  if (detail.state !== "planned") parts.push(exactText(detail.updatedAt, names.zone));
+  if (detail.error) parts.push(detail.error);
+  return parts.join(" · ");
+}
+
+function noteText(task, names) {
+  if (task.failureReason) return names.failures[task.failureReason];
+  return task.attempt > 1 ? t("row.attempt", { count: task.attempt }) : "";
+}
+
+/**
+ * `task` as the API gives it, `names` the page's (labels, signs, zone), `now` in milliseconds.
+ * Of the answer, `fields` are texts by slot, `marks` signs and tips by channel.
+ */
+export function rowView(task, names, now) {
+  const spent = timeSpent(task, now);
+  const over = Math.max(0, spent - task.timeEstimate);
+  const marks = {};
+  for (const channel of Object.keys(names.channels)) {
+    const detail = task.syncDetail[channel];
+    const sign = detail ? names.signs[detail.state] : "none";
+    marks[channel] = { sign, tip: markText(channel, detail, names) };
+  }
+  return {
+    tone: names.tones[task.status],
+    icon: task.status,
+    bar: task.progress,
+    marks,
+    fields: {
+      status: names.statuses[task.status],
+      note: noteText(task, names),
+      title: task.title,
+      id: task.taskId,
+      channel: names.channels[task.channel].name,
+      agent: task.agentId ?? NOTHING,
+      progress: `${task.progress}%`,
+      time: `${minutes(spent)} / ${minutes(task.timeEstimate)}`,
+      over: isOverdue(task, now) ? t("row.over", { time: minutes(over) }) : "",
+      started: momentText(task.startedAt, names.zone, now),
+      ended: momentText(task.endedAt, names.zone, now),
+      error: task.error ?? "",
+    },
+    instants: { started: task.startedAt, ended: task.endedAt },
+  };
+}

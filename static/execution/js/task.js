@@ -1,0 +1,141 @@
+// A task's page, kept true by the same feed: an event of this task makes it read itself again.
+
+import { t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
+import { actionBody, markBody, send } from "./actions.js";
+import { Feed } from "./feed.js";
+import { announce, Indicator, showHalt } from "./indicator.js";
+import { shortcuts } from "./keyboard.js";
+import { data } from "./page-data.js";
+import { pageDataOf, readPage, replaceParts } from "./parts.js";
+
+const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
+const TICK = 1_000;
+const READ_AT_MOST_EVERY = 500;
+// Log lines leave no event: while somebody follows them, they are read with the page.
+const FOLLOW_EVERY = 5_000;
+const ENDED = ["completed", "failed"];
+
+const pauseButton = document.getElementById("pause");
+const refreshButton = document.getElementById("refresh");
+const follow = document.getElementById("follow");
+const logs = document.getElementById("logs");
+const indicator = new Indicator();
+let { task } = data;
+let isPaused = false;
+let waiting = 0;
+let timer = 0;
+
+const feed = new Feed({
+  path: SOCKET_PATH,
+  position: data,
+  read: async () => {
+    const page = await readPage();
+    return { ...pageDataOf(page), page };
+  },
+  maySkipReading: () => isPaused,
+  on: {
+    frame: receive,
+    summary: () => {},
+    snapshot: show,
+    state: changeState,
+    epoch: () => location.reload(),
+  },
+});
+
+function receive({ events }) {
+  const own = events.filter((event) => event.taskId === task.taskId).length;
+  if (!own) return;
+  if (isPaused) waiting += own;
+  else readSoon();
+}
+
+function readSoon() {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    feed.refresh();
+  }, READ_AT_MOST_EVERY);
+}
+
+function show(snapshot) {
+  if (isPaused) return;
+  ({ task } = snapshot);
+  replaceParts(snapshot.page);
+  if (follow.checked) scrollToLast();
+}
+
+function scrollToLast() {
+  logs.scrollTop = logs.scrollHeight;
+}
+
+function showFreshness() {
+  const { state, freshAt } = feed;
+  indicator.show({ state, freshAt, paused: isPaused, waiting });
+}
+
+function changeState(state, before) {
+  showFreshness();
+  showHalt(state);
+  const isOld = !["live", "connecting"].includes(state);
+  document.body.classList.toggle("is-old", isOld);
+  if (isOld && before === "live") announce(t("announce.lost"));
+  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+}
+
+function setPaused(value) {
+  isPaused = value;
+  pauseButton.setAttribute("aria-pressed", String(isPaused));
+  pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
+  pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
+  if (isPaused) announce(t("announce.paused"));
+  else if (waiting) feed.refresh();
+  waiting = 0;
+  showFreshness();
+}
+
+async function act(event) {
+  const form = event.target.closest("form[data-action], form[data-mark]");
+  if (!form) return;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  const { action: name, mark: channel } = form.dataset;
+  const action = data.actions.find((one) => one.name === name);
+  const body = action
+    ? actionBody(action, task, form.elements.note?.value.trim())
+    : markBody({ channel, synced: Boolean(form.elements.synced) }, task);
+  button.setAttribute("aria-busy", "true");
+  const onConflict = () => feed.refresh();
+  const changed = await send(body, { label: button.textContent, onConflict });
+  button.removeAttribute("aria-busy");
+  if (!changed) return;
+  form.closest("details")?.removeAttribute("open");
+  // The event will bring it; to a page that is paused or cut off nothing comes.
+  if (isPaused) setPaused(false);
+  if (!feed.isLive) feed.refresh();
+}
+
+pauseButton.addEventListener("click", () => setPaused(!isPaused));
+refreshButton.addEventListener("click", async (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  refreshButton.setAttribute("aria-busy", "true");
+  const wasRead = await feed.refresh();
+  refreshButton.removeAttribute("aria-busy");
+  if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
+});
+document.addEventListener("submit", act);
+follow.addEventListener("change", () => follow.checked && scrollToLast());
+logs.addEventListener("wheel", () => {
+  const isAtEnd = logs.scrollHeight - logs.scrollTop - logs.clientHeight < 8;
+  if (!isAtEnd) follow.checked = false;
+});
+shortcuts({ p: () => setPaused(!isPaused) });
+setInterval(showFreshness, TICK);
+setInterval(() => {
+  const isWorthIt = follow.checked && !isPaused && !document.hidden && feed.isLive;
+  if (isWorthIt && !ENDED.includes(task.status)) feed.refresh();
+}, FOLLOW_EVERY);
+
+showFreshness();
+scrollToLast();
+feed.start();
