@@ -11,10 +11,11 @@ register = template.Library()
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """One icon of the page's sprite (templates/_icons.html)."""
-    if not name.replace("-", "").isalnum():
+    if not name.replace("-", "").replace("_", "").isalnum():
         raise ValueError(f"not an icon's name: {name!r}")
     return mark_safe(  # noqa: S308  # the name was checked above
-        f'<svg class="icon" aria-hidden="true"><use href="#icon-{name}"></use></svg>'
+        '<svg class="icon" viewBox="0 0 24 24" aria-hidden="true">'
+        f'<use href="#icon-{name}"></use></svg>'
     )
 
 
