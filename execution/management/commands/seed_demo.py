@@ -27,6 +27,7 @@ class Command(BaseCommand):
         if load is not None and load < 0:
             raise CommandError(_("--tasks must be 0 or more."))
         now = clock.now()
+        self.stdout.write(_("Added to this database:"))
         self._people()
         self._report(_("agents"), len(seeding.seed_agents()))
         if load == 0:
@@ -53,6 +54,6 @@ class Command(BaseCommand):
 
     def _report(self, what: str, created: int) -> None:
         if created:
-            self.stdout.write(_("%(what)s created: %(count)d") % {"what": what, "count": created})
+            self.stdout.write(f"{what}: {created}")
         else:
-            self.stdout.write(_("%(what)s: all there already") % {"what": what})
+            self.stdout.write(_("%s: 0, all there already") % what)
