@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401  # models must be loaded first
+        from accounts import openapi, receivers  # noqa: F401  # models must be loaded first

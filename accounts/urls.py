@@ -6,8 +6,8 @@ from django.urls import re_path
 from accounts.views import LoginView, PasswordChangeView, set_theme
 
 urlpatterns = [
-    re_path(r"\Alogin/?\Z", LoginView.as_view(), name="login"),
-    re_path(r"\Alogout/?\Z", LogoutView.as_view(), name="logout"),
-    re_path(r"\Apassword/?\Z", PasswordChangeView.as_view(), name="password"),
-    re_path(r"\Atheme/?\Z", set_theme, name="theme"),
+    re_path(r"^login/?\Z", LoginView.as_view(), name="login"),
+    re_path(r"^logout/?\Z", LogoutView.as_view(), name="logout"),
+    re_path(r"^password/?\Z", PasswordChangeView.as_view(), name="password"),
+    re_path(r"^theme/?\Z", set_theme, name="theme"),
 ]

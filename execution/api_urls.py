@@ -9,14 +9,14 @@ _TASK = r"task-execution/(?P<task_id>[^/]+)"
 
 urlpatterns = [
     re_path(
-        r"\Atask-execution/?\Z",
+        r"^task-execution/?\Z",
         _view({"get": "list", "post": "create", "patch": "update_status"}),
         name="task-execution",
     ),
-    re_path(rf"\A{_TASK}/?\Z", _view({"get": "retrieve"}), name="task-execution-detail"),
-    re_path(rf"\A{_TASK}/events/?\Z", _view({"get": "events"}), name="task-execution-events"),
+    re_path(rf"^{_TASK}/?\Z", _view({"get": "retrieve"}), name="task-execution-detail"),
+    re_path(rf"^{_TASK}/events/?\Z", _view({"get": "events"}), name="task-execution-events"),
     re_path(
-        rf"\A{_TASK}/logs/?\Z",
+        rf"^{_TASK}/logs/?\Z",
         _view({"get": "logs", "post": "append_logs"}),
         name="task-execution-logs",
     ),

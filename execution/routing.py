@@ -5,5 +5,5 @@ from django.urls import re_path
 from execution.consumers import task_feed
 
 websocket_urlpatterns = [
-    re_path(r"\Aws/marketplace/tasks/execution/?\Z", task_feed),  # type: ignore[arg-type]
+    re_path(r"^ws/marketplace/tasks/execution/?\Z", task_feed),  # type: ignore[arg-type]
 ]

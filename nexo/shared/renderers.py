@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.utils.functional import Promise
 from rest_framework import renderers
+from rest_framework.request import override_method
 
 from nexo.shared.instants import to_rfc3339
 
@@ -41,10 +42,39 @@ class JSONRenderer(renderers.BaseRenderer):
 
 
 class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
+    """The call's answer and, for each write, a form of raw JSON, in the product's own frame.
+
+    DRF's page brings styles in attributes, which the content security policy refuses.
+    """
+
     template = "api/browsable.html"
 
     def get_default_renderer(self, view: Any) -> renderers.BaseRenderer:
         return IndentedJSONRenderer()
+
+    def get_context(
+        self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        view, response = renderer_context["view"], renderer_context["response"]
+        default = self.get_default_renderer(view)
+        return {
+            "name": view.get_view_name(),
+            "response": response,
+            "content": default.render(data).decode(),
+            "forms": [
+                (method, example_body(view, method))
+                for method in view.allowed_methods
+                if method in ("POST", "PATCH", "PUT")
+            ],
+        }
+
+
+def example_body(view: Any, method: str) -> str:
+    """A body with every field that the call takes, to be filled in."""
+    with override_method(view, view.request, method):
+        fields = view.get_serializer().fields
+    example = {name: field.initial for name, field in fields.items() if field.required}
+    return orjson.dumps(example, default=_default, option=orjson.OPT_INDENT_2).decode()
 
 
 class IndentedJSONRenderer(JSONRenderer):
