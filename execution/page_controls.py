@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from execution.enums import Card, MarketplaceSlug, TaskStatus
 from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of
@@ -87,7 +88,11 @@ def cards(summary: Mapping[str, int], filters: PageFilters) -> list[CardView]:
 
 def status_segments(filters: PageFilters) -> list[Choice]:
     chosen = card_of(filters.statuses)
-    segments = [Choice("", _("All"), filters.query(status=None), not filters.statuses)]
+    segments = [
+        Choice(
+            "", pgettext("every status", "All"), filters.query(status=None), not filters.statuses
+        )
+    ]
     for card in Card:
         query = filters.query(status=",".join(STATUSES_OF[card]))
         segments.append(Choice(card.value, str(card.label), query, card == chosen))
@@ -102,7 +107,11 @@ def channel_chips(counts: Mapping[str, int], filters: PageFilters) -> list[Choic
     """A press adds the marketplace to those chosen, or takes it out again."""
     chosen = filters.channels
     everything = Choice(
-        "", _("All marketplaces"), filters.query(channel=None), not chosen, sum(counts.values())
+        "",
+        pgettext("every marketplace", "All"),
+        filters.query(channel=None),
+        not chosen,
+        sum(counts.values()),
     )
     chips = [everything]
     for slug in MarketplaceSlug:

@@ -19,7 +19,7 @@ WORDS: Final = {
     "ago.minutes": _("{count} min ago"),
     "ago.hours": _("{count} h ago"),
     "row.attempt": _("attempt {count}"),
-    "row.over": _("{time} over"),
+    "row.over": _("overdue +{time}"),
     "mark.none": _("{channel}: not a target of this task"),
     "mark.state": _("{channel}: {state}"),
     "mark.attempts": _("{count} attempts"),

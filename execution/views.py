@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -154,7 +155,7 @@ def _shared_data(short_names: Mapping[str, str], *, may_operate: bool) -> dict[s
     return {
         "apiUrl": reverse("task-execution"),
         "taskUrl": reverse("task", args=["0"])[:-1],
-        "loginUrl": reverse("login"),
+        "loginUrl": settings.LOGIN_URL,
         "zone": clock.BUSINESS_ZONE.key,
         "statuses": {status.value: str(status.label) for status in TaskStatus},
         "tones": {status.value: tone for status, tone in TONES.items()},
@@ -192,7 +193,7 @@ def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
         for errors in form.errors.values():
             messages.error(request, " ".join(str(error) for error in errors))
         return redirect("task", task_id)
-    caller = caller_for_user(cast(User, request.user))
+    caller = caller_for_user(cast("User", request.user))
     try:
         services.update_task(task_id, form.change(), caller=caller)
     except TaskNotFound as error:

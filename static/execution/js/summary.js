@@ -30,7 +30,8 @@ export class Summary {
   latest = null;
   #filters = data.filters;
   #lastRead = 0;
-  #pending = 0;
+  #isBusy = false;
+  #isStale = false;
   #onTotal;
 
   constructor({ total, onTotal }) {
@@ -55,18 +56,23 @@ export class Summary {
 
   /** Read the totals again, soon; calls within two seconds become one. */
   read() {
-    if (this.#pending) return;
-    const wait = Math.max(0, this.#lastRead + READ_EVERY - Date.now());
-    this.#pending = setTimeout(async () => {
-      this.#lastRead = Date.now();
-      try {
-        this.#show(await getJson(data.summaryUrl));
-      } catch {
-        // The feed says that the connection is lost; the next change reads again.
-      } finally {
-        this.#pending = 0;
-      }
-    }, wait);
+    this.#isStale = true;
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    setTimeout(() => this.#read(), Math.max(0, this.#lastRead + READ_EVERY - Date.now()));
+  }
+
+  async #read() {
+    this.#lastRead = Date.now();
+    this.#isStale = false;
+    try {
+      this.#show(await getJson(data.summaryUrl));
+    } catch {
+      // The feed says that the connection is lost; the next change reads again.
+    }
+    this.#isBusy = false;
+    // Something changed while the answer was under way.
+    if (this.#isStale) this.read();
   }
 
   #show({ summary, channels, totalTasks }) {
