@@ -1,0 +1,278 @@
+"""The execution page while work moves: each change arrives by itself, and nothing is lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.cable import Cable
+from tests.e2e.conftest import LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.servers import running_server
+
+
+def test_task_goes_from_0_to_100_before_the_eyes(page: Page, api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type, targets=["amazon", "shein"])
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    row = row_of(page, task)
+    bar = row.locator("progress")
+    expect(row.get_by_text("Aguardando")).to_be_visible()
+    for status, word, percent in (
+        ("approved", "Aprovada", "25"),
+        ("in_progress", "Em Progresso", "50"),
+        ("marketplace_sync", "Sincronizando", "75"),
+    ):
+        api.update(task, status)
+        expect(row.locator('[data-field="status"]')).to_have_text(word)
+        expect(bar).to_have_attribute("value", percent)
+    api.update(task, "marketplace_sync", syncStatus={"amazon": True})
+    expect(bar).to_have_attribute("value", "87")
+    expect(row.get_by_role("img", name="Amazon: sincronizado")).to_be_visible()
+    api.update(task, "marketplace_sync", syncStatus={"shein": True})
+    expect(row.locator('[data-field="status"]')).to_have_text("Concluído")
+    expect(bar).to_have_attribute("value", "100")
+
+
+def test_cards_chips_and_count_follow_the_feed(page: Page, api: Api) -> None:
+    page.goto(f"{LIST}?channel=kaway")
+    wait_until_live(page)
+    pending = page.locator('[data-card="pending"] [data-field="count"]')
+    running = page.locator('[data-card="inProgress"] [data-field="count"]')
+    chip = page.locator('.chip[data-channel="kaway"] [data-field="count"]')
+    before = [int(slot.inner_text().replace(".", "")) for slot in (pending, running, chip)]
+    (task,) = api.create(channel="kaway", taskType="e2e-counts")
+    expect(pending).to_have_text(str(before[0] + 1))
+    expect(chip).to_have_text(str(before[2] + 1))
+    api.update(task, "in_progress")
+    expect(pending).to_have_text(str(before[0]))
+    expect(running).to_have_text(str(before[1] + 1))
+
+
+def test_totals_under_other_filters_are_read_again(page: Page, api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    failed = page.locator('[data-card="failed"] [data-field="count"]')
+    expect(failed).to_have_text("0")
+    api.update(task, "failed", error="sem estoque")
+    expect(failed).to_have_text("1")
+
+
+def test_pause_holds_everything_and_resume_leaves_no_gap(
+    page: Page, api: Api, task_type: str
+) -> None:
+    first, second = api.create(times=2, taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.keyboard.press("p")
+    expect(page.locator("#live")).to_have_attribute("data-state", "paused")
+    api.update(first, "in_progress")
+    api.update(second, "approved")
+    (third,) = api.create(taskType=task_type)
+    expect(page.locator("#live")).to_contain_text("3 mudanças à espera")
+    expect(page.locator("#pill")).to_have_text("1 nova")
+    expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Aguardando")
+    page.keyboard.press("p")
+    expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Em Progresso")
+    expect(row_of(page, second).locator('[data-field="status"]')).to_have_text("Aprovada")
+    expect(row_of(page, third)).to_be_visible()
+
+
+def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task_type: str) -> None:
+    api.create(times=2, taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    (newest,) = api.create(taskType=task_type)
+    expect(page.locator("#rows tr").first).to_have_attribute("data-task", newest["taskId"])
+    expect(page.locator("#pill")).to_be_hidden()
+    expect(page.locator("#shown")).to_have_text("3 de 3")
+
+
+def test_new_tasks_wait_behind_a_pill_while_scrolled(page: Page, api: Api, task_type: str) -> None:
+    tasks = api.create(times=20, taskType=task_type)
+    page.set_viewport_size({"width": 1280, "height": 600})
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.evaluate("scrollTo(0, 500)")
+    read = row_of(page, tasks[8])
+    place = read.bounding_box()
+    new = api.create(times=3, taskType=task_type)
+    expect(page.locator("#pill")).to_have_text("3 novas")
+    assert read.bounding_box() == place
+    page.locator("#pill").click()
+    expect(page.locator("#rows tr").first).to_have_attribute("data-task", new[2]["taskId"])
+    expect(page.locator("#pill")).to_be_hidden()
+    page.wait_for_function("scrollY === 0")
+
+
+def test_row_that_leaves_the_filter_keeps_its_place_until_asked(
+    page: Page, api: Api, task_type: str
+) -> None:
+    first, second = api.create(times=2, taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}&status=pending,approved")
+    wait_until_live(page)
+    api.update(second, "in_progress")
+    left = page.get_by_role("button", name="1 saiu do filtro")
+    expect(left).to_be_visible()
+    expect(row_of(page, second)).to_have_class("task has-left")
+    expect(page.locator("#shown")).to_have_text("1 de 1")
+    left.click()
+    expect(row_of(page, second)).to_have_count(0)
+    expect(row_of(page, first)).to_be_visible()
+
+
+def test_lost_connection_is_said_and_made_good_without_a_gap(
+    page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket connection", "Failed to load resource"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    cable.cut()
+    try:
+        live = page.locator("#live")
+        expect(live).to_have_attribute("data-state", "offline")
+        expect(live).to_contain_text("sem conexão")
+        expect(live).to_contain_text("dados de há")
+    finally:
+        cable.plug()
+    api.update(task, "in_progress")
+    (new,) = api.create(taskType=task_type)
+    wait_until_live(page)
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Em Progresso")
+    expect(row_of(page, new)).to_be_visible()
+
+
+def test_page_reads_the_api_while_only_the_socket_is_down(
+    page: Page, api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket connection"]
+    (task,) = api.create(taskType=task_type)
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    page.goto(f"{LIST}?taskType={task_type}")
+    api.update(task, "approved")
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+    expect(page.locator("#live")).to_have_attribute("data-state", "reconnecting")
+
+
+def test_page_catches_up_with_a_server_that_was_restarted(
+    open_as: Callable[..., Page],
+    api: Api,
+    cable: Cable,
+    environment: dict[str, str],
+    task_type: str,
+    tmp_path: Path,
+    complaints: Complaints,
+) -> None:
+    complaints.expected += ["WebSocket connection", "Failed to load resource"]
+    (task,) = api.create(taskType=task_type)
+    usual = cable.target
+    page = open_as("user")
+    try:
+        with running_server("daphne", environment, tmp_path / "log") as first:
+            cable.target = first.port
+            page.goto(f"{LIST}?taskType={task_type}")
+            wait_until_live(page)
+            first.process.kill()
+            first.process.wait()
+            expect(page.locator("#live")).not_to_have_attribute("data-state", "live")
+    finally:
+        cable.target = usual
+    api.update(task, "in_progress")
+    wait_until_live(page)
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Em Progresso")
+
+
+def test_signing_out_elsewhere_is_told_with_the_way_back(
+    open_as: Callable[..., Page],
+) -> None:
+    page = open_as(None)
+    sign_in(page, "user")
+    page.goto(LIST)
+    wait_until_live(page)
+    other = page.context.new_page()
+    other.goto(LIST)
+    other.locator(".topbar details").last.locator("summary").click()
+    other.get_by_role("button", name="Sair").click()
+    other.wait_for_url("**/accounts/login/**")
+    notice = page.locator("#halt")
+    expect(notice).to_contain_text("Sua sessão terminou", timeout=15_000)
+    expect(notice.get_by_role("link")).to_have_attribute(
+        "href", "/accounts/login/?next=%2Fmarketplace%2Ftasks%2Fexecution"
+    )
+
+
+def test_scripts_fill_a_row_as_the_server_does(page: Page, api: Api, task_type: str) -> None:
+    first, second, third, fourth = api.create(
+        times=4, taskType=task_type, targets=["amazon", "kaway"], estimatedHours=2.5
+    )
+    api.update(first, "in_progress")
+    api.update(first, "marketplace_sync", syncStatus={"kaway": True})
+    api.update(second, "failed", error="primeira linha\n<b>segunda</b>", failureReason="timeout")
+    api.update(third, "failed")
+    api.update(third, "pending")
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    differences = page.evaluate(
+        """async () => {
+          const url = new URL("/static/execution/js/", location);
+          const { Rows } = await import(url + "rows.js");
+          const { data } = await import(url + "page-data.js");
+          const tasks = new Map(data.snapshot.tasks.map((task) => [task.taskId, task]));
+          const body = document.createElement("tbody");
+          const store = { tasks, shown: [...tasks.keys()], left: new Set() };
+          new Rows(body, document.getElementById("row-template"), store).sync();
+          const answer = await (await fetch(location)).text();
+          const page = new DOMParser().parseFromString(answer, "text/html");
+          const drawn = [...page.querySelectorAll("#rows tr")];
+          return drawn.flatMap((row, place) => {
+            const other = body.children[place];
+            row.classList.remove("has-left");
+            other.classList.remove("has-left");
+            return row.outerHTML === other.outerHTML ? [] : [[row.outerHTML, other.outerHTML]];
+          });
+        }"""
+    )
+    assert differences == []
+    expect(row_of(page, fourth)).to_be_visible()
+
+
+def test_flood_of_updates_blocks_the_page_for_no_more_than_50_ms(
+    page: Page, api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=50, taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    longest = page.evaluate(
+        """async (ids) => {
+          const url = new URL("/static/execution/js/", location);
+          const { Store } = await import(url + "store.js");
+          const { Rows } = await import(url + "rows.js");
+          const { data } = await import(url + "page-data.js");
+          const long = [];
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) long.push(entry.duration);
+          }).observe({ type: "longtask" });
+          const store = new Store({ filters: data.filters, pageSize: data.pageSize });
+          store.load(data.snapshot);
+          const rows = new Rows(
+            document.getElementById("rows"), document.getElementById("row-template"), store);
+          let sequence = 1e9;
+          const until = performance.now() + 3000;
+          // 50 frames a second with 10 tasks each: 500 updates a second, as the feed sends them.
+          await new Promise((done) => {
+            const timer = setInterval(() => {
+              const tasks = Array.from({ length: 10 }, () => {
+                const task = store.tasks.get(ids[sequence % ids.length]);
+                sequence += 1;
+                return { ...task, status: "in_progress", progress: 50 + (sequence % 25), sequence };
+              });
+              rows.paint(store.applyTasks(JSON.parse(JSON.stringify(tasks))));
+              if (performance.now() > until) { clearInterval(timer); done(); }
+            }, 20);
+          });
+          return Math.max(0, ...long);
+        }""",
+        [task["taskId"] for task in tasks],
+    )
+    assert longest <= 50
