@@ -56,11 +56,10 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
         self, data: Any, accepted_media_type: str | None, renderer_context: Mapping[str, Any]
     ) -> dict[str, Any]:
         view, response = renderer_context["view"], renderer_context["response"]
-        default = self.get_default_renderer(view)
         return {
             "name": view.get_view_name(),
             "response": response,
-            "content": default.render(data).decode(),
+            "content": IndentedJSONRenderer().render(data).decode(),
             "forms": [
                 (method, example_body(view, method))
                 for method in view.allowed_methods
