@@ -14,6 +14,7 @@ from accounts import tokens
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.permissions import MANAGE_ACCOUNTS
+from nexo.shared.admin_access import NeedsPermission
 
 admin.site.unregister([User, Group])
 
@@ -21,23 +22,8 @@ admin.site.unregister([User, Group])
 POWER_FIELDS = ("is_active", "is_superuser", "groups")
 
 
-class ManagedByAdmins:
-    """Every action needs the one permission; Django's per-model ones are not used."""
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MANAGE_ACCOUNTS)
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(MANAGE_ACCOUNTS)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(MANAGE_ACCOUNTS)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(MANAGE_ACCOUNTS)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(MANAGE_ACCOUNTS)
+class ManagedByAdmins(NeedsPermission):
+    permission = MANAGE_ACCOUNTS
 
 
 @admin.register(User)

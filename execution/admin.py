@@ -1,0 +1,54 @@
+"""Agents and what they are good at. Tasks are not here: their one writer is the service."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from simple_history.admin import SimpleHistoryAdmin
+
+from accounts.permissions import ENTER_ADMIN
+from execution.models import Agent, Specialty
+from nexo.shared.admin_access import NeedsPermission
+
+
+class KeepsItsId(NeedsPermission):
+    """The id is what tasks, tokens and programs name: it is chosen once."""
+
+    permission = ENTER_ADMIN
+    id_field: str
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else (self.id_field,)
+
+
+@admin.register(Agent)
+class AgentAdmin(KeepsItsId, SimpleHistoryAdmin):
+    id_field = "slug"
+    list_display = ("name", "slug", "works_on", "is_active", "is_paused", "capacity")
+    list_filter = ("is_active", "is_paused", "marketplaces", "specialties")
+    search_fields = ("slug", "name")
+    filter_horizontal = ("marketplaces", "specialties")
+    fields = (
+        *("slug", "name", "home", "marketplaces", "specialties"),
+        *("is_active", "is_paused", "capacity"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
+        return super().get_queryset(request).prefetch_related("marketplaces")
+
+    @admin.display(description=_("marketplaces"))
+    def works_on(self, agent: Agent) -> str:
+        return ", ".join(marketplace.name for marketplace in agent.marketplaces.all())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """An agent that leaves is made inactive: its tasks and tokens go on naming it."""
+        return False
+
+
+@admin.register(Specialty)
+class SpecialtyAdmin(KeepsItsId, admin.ModelAdmin):
+    id_field = "task_type"
+    list_display = ("task_type",)
+    search_fields = ("task_type",)

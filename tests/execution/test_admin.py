@@ -1,0 +1,93 @@
+"""Agents in the admin: added, changed with history, never deleted, never renamed."""
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+
+from accounts.roles import Role
+from execution.models import Agent, Specialty
+from tests.factories import make_agent, make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+ADD = "admin:execution_agent_add"
+CHANGE = "admin:execution_agent_change"
+
+
+@pytest.fixture
+def admin_client() -> Client:
+    client = Client()
+    client.force_login(make_user(Role.ADMIN), settings.AUTHENTICATION_BACKENDS[-1])
+    return client
+
+
+def fields(**values: object) -> dict[str, object]:
+    return {
+        "slug": "lia",
+        "name": "Lia",
+        "home": "amazon",
+        "marketplaces": ["amazon", "shein"],
+        "is_active": "on",
+        "capacity": "",
+        **values,
+    }
+
+
+def test_admin_adds_an_agent_who_works_on_two_marketplaces(admin_client: Client) -> None:
+    answer = admin_client.post(reverse(ADD), fields())
+    assert answer.status_code == 302
+    agent = Agent.objects.get(slug="lia")
+    assert set(agent.marketplaces.values_list("slug", flat=True)) == {"amazon", "shein"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"slug": "não é id"}, "slug"),
+        ({"slug": "x" * 65}, "slug"),
+        ({"capacity": "0"}, "capacity"),
+        ({"capacity": "-1"}, "capacity"),
+        ({"marketplaces": ["ebay"]}, "marketplaces"),
+        ({"marketplaces": []}, "marketplaces"),
+    ],
+)
+def test_bad_values_are_named_and_nothing_is_saved(
+    admin_client: Client, wrong: dict[str, object], field: str
+) -> None:
+    answer = admin_client.post(reverse(ADD), fields(**wrong))
+    assert answer.status_code == 200
+    assert field in answer.context["adminform"].form.errors
+    assert not Agent.objects.filter(name="Lia").exists()
+
+
+def test_a_change_is_kept_with_who_and_what(admin_client: Client) -> None:
+    agent = make_agent("lia", "amazon")
+    url = reverse(CHANGE, args=[agent.pk])
+    assert admin_client.post(url, fields(name="Lia B.", is_paused="on")).status_code == 302
+    agent.refresh_from_db()
+    assert agent.is_paused
+    newest = agent.history.first()
+    assert newest.history_user.groups.filter(name=Role.ADMIN).exists()
+    page = admin_client.get(reverse("admin:execution_agent_history", args=[agent.pk]))
+    assert "Lia B." in page.content.decode()
+
+
+def test_an_id_cannot_be_changed(admin_client: Client) -> None:
+    agent = make_agent("lia", "amazon")
+    admin_client.post(reverse(CHANGE, args=[agent.pk]), fields(slug="other", name="Renamed"))
+    agent.refresh_from_db()
+    assert agent.name == "Renamed"
+    assert not Agent.objects.filter(slug="other").exists()
+    specialty = Specialty.objects.create(task_type="photo")
+    url = reverse("admin:execution_specialty_change", args=[specialty.pk])
+    admin_client.post(url, {"task_type": "video"})
+    assert not Specialty.objects.filter(task_type="video").exists()
+
+
+def test_an_agent_is_made_inactive_rather_than_deleted(admin_client: Client) -> None:
+    agent = make_agent("lia", "amazon")
+    answer = admin_client.post(
+        reverse("admin:execution_agent_delete", args=[agent.pk]), {"post": "yes"}
+    )
+    assert answer.status_code == 403
+    assert Agent.objects.filter(pk=agent.pk).exists()
