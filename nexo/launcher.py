@@ -310,7 +310,8 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
             await children.watch(asyncio.create_task(until_ready(options)))
         say(*welcome(options, password))
         if options.demo:
-            await children.start("simulate", manage("simulate", "--url", options.url))
+            quietly = ("--url", options.url, "--verbosity", "0")
+            await children.start("simulate", manage("simulate", *quietly))
         await children.watch()
     except Ended as end:
         return end.code

@@ -86,9 +86,9 @@ class Command(BaseCommand):
         self._rate: float = options["rate"]
         self._url: str = options["url"]
         self._rng = Random(options["seed"])  # noqa: S311  # repeatable on purpose
-        self.stdout.write(
-            _("Simulating %(count)d agents at %(url)s.") % {"count": len(agents), "url": self._url}
-        )
+        if options["verbosity"]:
+            told = {"count": len(agents), "url": self._url}
+            self.stdout.write(_("Simulating %(count)d agents at %(url)s.") % told)
         left = options["duration"] or math.inf
         with suppress(KeyboardInterrupt), _interrupted_by_sigterm():
             while left > 0:
