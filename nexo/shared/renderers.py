@@ -1,6 +1,6 @@
 """JSON out: orjson, UTC instants with Z, and the browsable API in the product's frame."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -60,18 +60,20 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
             "name": view.get_view_name(),
             "response": response,
             "content": IndentedJSONRenderer().render(data).decode(),
-            "forms": [
-                (method, example_body(view, method))
-                for method in view.allowed_methods
-                if method in ("POST", "PATCH", "PUT")
-            ],
+            "forms": list(self.forms(view)),
         }
 
+    def forms(self, view: Any) -> Iterator[tuple[str, str]]:
+        """Each write that this caller may try here, with a body to be filled in."""
+        for method in ("POST", "PATCH", "PUT"):
+            with override_method(view, view.request, method) as request:
+                if self.show_form_for_method(view, method, request, None):
+                    yield method, example_body(view.get_serializer())
 
-def example_body(view: Any, method: str) -> str:
-    """A body with every field that the call takes, to be filled in."""
-    with override_method(view, view.request, method):
-        fields = view.get_serializer().fields
+
+def example_body(serializer: Any) -> str:
+    """The fields that the call needs, still without their values."""
+    fields = serializer.fields
     example = {name: field.initial for name, field in fields.items() if field.required}
     return orjson.dumps(example, default=_default, option=orjson.OPT_INDENT_2).decode()
 
