@@ -1,0 +1,47 @@
+"""One number for how well an agent works."""
+
+from enum import StrEnum
+
+import numpy as np
+
+from optimization.arrays import Array, Known
+from optimization.rates import Rates
+
+
+def performance_score(rates: Rates, weights: Array) -> Known:
+    """Weighted mean of the known terms, in points 0-100.
+
+    Parameters
+    ----------
+    rates : each of shape (a, d), percent
+    weights : shape (a, 3), in the order approval, completion, execution; each row sums to 1
+
+    Returns
+    -------
+    Known, shape (a, d): known where any term is; 0 where the known terms' weights sum to 0.
+
+    Source: docs/reference/formulas.md, "Score"
+    """
+    values = np.stack([term.values for term in rates.terms])
+    known = np.stack([term.known for term in rates.terms])
+    weighing = weights.T[:, :, None] * known
+    total = weighing.sum(axis=0)
+    weighs = total > 0
+    mean = (weighing * values).sum(axis=0) / np.where(weighs, total, 1.0)
+    return Known(np.where(weighs, mean, 0.0), known.any(axis=0))
+
+
+class Band(StrEnum):
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    FAIR = "fair"
+    CRITICAL = "critical"
+
+
+def score_band(score: int) -> Band:
+    """The word for a shown score, 0-100."""
+    if score >= 80:
+        return Band.EXCELLENT
+    if score >= 70:
+        return Band.GOOD
+    return Band.FAIR if score >= 60 else Band.CRITICAL
