@@ -1,7 +1,6 @@
 """Static files: hashed by collectstatic in the image, served as they are in a checkout."""
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -28,10 +27,10 @@ def with_static_files(application: AsgiApplication) -> AsgiApplication:
             immutable_file_test=lambda path, url: True,
             max_age=A_YEAR_SECONDS,
         )
-    served = ServeStaticASGI(application, prefix=settings.STATIC_URL, max_age=0)
+    # Looked up at each request, so that an edited file is served as it now is.
+    served = ServeStaticASGI(application, autorefresh=True, max_age=0)
     for finder in finders.get_finders():
-        for path, storage in finder.list([]):
-            prefix = getattr(storage, "prefix", None)
-            url = "/".join(part for part in (prefix, str(Path(path).as_posix())) if part)
-            served.add_file_to_dictionary(settings.STATIC_URL + url, storage.path(path))
+        for storage in finder.storages.values():  # type: ignore[attr-defined]  # both have them
+            prefix = f"{settings.STATIC_URL}{getattr(storage, 'prefix', None) or ''}"
+            served.add_files(storage.location, prefix=prefix)
     return served
