@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from optimization.arrays import round_half_up
 
 ALTERNATIVES = 2
@@ -79,7 +81,7 @@ class Recommendation:
     @property
     def expected_success_rate(self) -> int:
         """Percent 0-100."""
-        return int(round_half_up(self.confidence * SUCCESS_SHARE))
+        return int(round_half_up(np.array(self.confidence * SUCCESS_SHARE)))
 
 
 def recommend(candidates: Iterable[Candidate]) -> Recommendation:

@@ -28,7 +28,7 @@ def performance_score(rates: Rates, weights: Array) -> Known:
     total = weighing.sum(axis=0)
     weighs = total > 0
     mean = (weighing * values).sum(axis=0) / np.where(weighs, total, 1.0)
-    return Known(np.where(weighs, mean, 0.0), known.any(axis=0))
+    return Known(np.where(weighs, mean, 0.0), np.logical_or.reduce(known))
 
 
 class Band(StrEnum):

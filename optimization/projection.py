@@ -1,0 +1,128 @@
+"""Keeps the facts up with the event log: read on from the cursor, add, move the cursor.
+
+One transaction does all three, so a fact is counted once whatever fails in between.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection, transaction
+
+from execution.enums import EventKind
+from execution.models import TaskEvent
+from execution.queries import Position, stream_position
+from optimization.counting import Tally
+from optimization.models import COUNTED, AgentDay, DailyFact, FactCursor, Facts
+
+BATCH = 10_000
+EVENT_COLUMNS = (
+    *("sequence", "task_id", "kind", "from_status", "actor", "at", "agent_id"),
+    *("failure_reason", "estimated_minutes", "execution_minutes"),
+    *("task__marketplace_id", "task__task_type"),
+)
+# Every other kind adds nothing.
+FACT_KINDS = (
+    EventKind.CREATED,
+    EventKind.APPROVED,
+    EventKind.STARTED,
+    EventKind.FAILED,
+    EventKind.COMPLETED,
+    EventKind.UNDONE,
+)
+
+
+def catch_up() -> Position:
+    """Count every event that is committed by now; the position that the facts then include."""
+    position = stream_position()
+    while not _includes(position):
+        _count_on(position)
+    return position
+
+
+def rebuild() -> Position:
+    """Throw the facts away and count the whole log anew."""
+    with transaction.atomic():
+        _forget(FactCursor.objects.select_for_update().get(pk=1))
+    return catch_up()
+
+
+def _includes(position: Position) -> bool:
+    epoch, sequence = FactCursor.objects.values_list("epoch", "sequence").get(pk=1)
+    return epoch == position.epoch and sequence >= position.sequence
+
+
+def _count_on(position: Position) -> None:
+    """Count one batch, up to `position`, from wherever the cursor stands once it is locked."""
+    with transaction.atomic():
+        cursor = FactCursor.objects.select_for_update().get(pk=1)
+        if cursor.epoch != position.epoch:
+            # A restored database, whose log may end before the cursor.
+            _forget(cursor)
+            cursor.epoch = position.epoch
+        last = min(position.sequence, cursor.sequence + BATCH)
+        _add(_events(cursor.sequence, last))
+        cursor.sequence = max(cursor.sequence, last)
+        cursor.save(update_fields=["epoch", "sequence"])
+
+
+def _forget(cursor: FactCursor) -> None:
+    DailyFact.objects.all().delete()
+    AgentDay.objects.all().delete()
+    cursor.sequence = 0
+    cursor.save(update_fields=["sequence"])
+
+
+def _events(after: int, last: int) -> Sequence[Mapping[str, Any]]:
+    events = TaskEvent.objects.filter(
+        sequence__gt=after, sequence__lte=last, kind__in=FACT_KINDS
+    ).order_by("sequence")
+    return list(events.values(*EVENT_COLUMNS))
+
+
+def _add(events: Sequence[Mapping[str, Any]]) -> None:
+    tally = Tally()
+    for event in events:
+        if event["kind"] == EventKind.UNDONE:
+            tally.add(_undone_failure(event), sign=-1)
+        else:
+            tally.add(event)
+    _upsert(
+        DailyFact,
+        ("day", "agent_id", "marketplace_id", "task_type"),
+        (
+            ((place.day, place.agent_id, place.marketplace_id, place.task_type), amounts)
+            for place, amounts in tally.by_place()
+        ),
+    )
+    _upsert(AgentDay, ("day", "agent_id"), tally.by_agent())
+
+
+def _undone_failure(undone: Mapping[str, Any]) -> Mapping[str, Any]:
+    failures = TaskEvent.objects.filter(
+        task_id=undone["task_id"], sequence__lt=undone["sequence"], kind=EventKind.FAILED
+    )
+    return failures.order_by("-sequence").values(*EVENT_COLUMNS)[0]
+
+
+def _upsert(
+    model: type[Facts],
+    key: tuple[str, ...],
+    rows: Iterable[tuple[tuple[Any, ...], Mapping[str, float]]],
+) -> None:
+    """Add the amounts to the rows of those keys, making rows where there are none."""
+    columns = (*key, *COUNTED)
+    table = model._meta.db_table
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in COUNTED)
+    statement = (
+        f"INSERT INTO {table} ({', '.join(columns)}) "  # noqa: S608  # names of our own
+        f"VALUES ({', '.join(['%s'] * len(columns))}) "
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
+    )
+    as_column = connection.ops.adapt_datefield_value
+    values = [
+        (as_column(day), *others, *(amounts.get(name, 0) for name in COUNTED))
+        for (day, *others), amounts in rows
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, values)
