@@ -1,7 +1,5 @@
 """`/api/marketplace/orchestration/task-execution`: tasks, their events and their logs."""
 
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +14,7 @@ from accounts.permissions import OPERATE_TASKS
 from execution import queries, schema, services
 from execution.exceptions import TaskNotFound
 from execution.filters import FILTERS, TaskSelection, filter_values
-from execution.idempotency import KeyedRequest, run_once
+from execution.keyed import KeyedWrites, keyed
 from execution.models import Task
 from execution.representations import event_json, log_json, task_json
 from execution.rows import TaskState
@@ -32,7 +30,6 @@ from nexo.shared.api import check_parameters, limit_parameter, success
 from nexo.shared.exceptions import validation_error
 from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
 
-Handler = Callable[..., Response]
 LIST_PARAMETERS = frozenset({*FILTERS, "limit", "cursor"})
 
 
@@ -51,41 +48,16 @@ class MayOperate(BasePermission):
         return caller.may(OPERATE_TASKS)
 
 
-def keyed(handler: Handler) -> Handler:
-    """Honour Idempotency-Key on a write."""
-
-    @wraps(handler)
-    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.headers.get("Idempotency-Key")
-        if key is None:
-            return handler(view, request, *args, **kwargs)
-        keyed_request = KeyedRequest(
-            caller=caller_of(request).actor,
-            path=f"{request.method} {request.path.rstrip('/')}",
-            key=key,
-            body=view.raw_body,
-        )
-        return run_once(keyed_request, lambda: handler(view, request, *args, **kwargs))
-
-    return wrapper
-
-
 def _json(state: TaskState) -> dict[str, Any]:
     return task_json(state.row, state.targets, now=clock.now())
 
 
-class TaskExecutionViewSet(viewsets.GenericViewSet[Task]):
+class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     queryset = Task.objects.none()
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayOperate)
     agent_actions = frozenset({"update_status", "append_logs"})
     filter_backends = ()
     metadata_class = None
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        # Kept before DRF reads the stream: an idempotency key is bound to the very bytes.
-        if request.method not in SAFE_METHODS:
-            self.raw_body = request._request.body
-        super().initial(request, *args, **kwargs)
 
     def get_serializer_class(self) -> Any:
         match self.request.method if self.request else None:

@@ -3,11 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import (
-    OpenApiParameter,
-    OpenApiResponse,
-    PolymorphicProxySerializer,
-)
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import serializers
 
 from execution.enums import (
@@ -20,6 +16,14 @@ from execution.enums import (
     TaskStatus,
 )
 from execution.serializers import LogLineSerializer, NewTaskSerializer, TaskUpdateSerializer
+from nexo.shared.schema import (
+    CURSOR,
+    IDEMPOTENCY_KEY,
+    LIMIT,
+    EnvelopeSerializer,
+    errors,
+    query,
+)
 
 
 class SyncStatusSerializer(serializers.Serializer[Any]):
@@ -80,11 +84,6 @@ class SummarySerializer(serializers.Serializer[Any]):
     totalProgress = serializers.IntegerField()
 
 
-class EnvelopeSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(["success"])
-    timestamp = serializers.DateTimeField()
-
-
 class TaskListSerializer(EnvelopeSerializer):
     totalTasks = serializers.IntegerField()
     tasks = TaskSerializer(many=True)
@@ -138,54 +137,29 @@ class LogPageSerializer(LogsSerializer):
     nextCursor = serializers.CharField(allow_null=True)
 
 
-class ErrorSerializer(serializers.Serializer[Any]):
-    status = serializers.ChoiceField(["error"])
-    timestamp = serializers.DateTimeField()
-    error = serializers.CharField(help_text="A sentence for a person.")
-    code = serializers.CharField(help_text="Stable; programs decide by it.")
-    details = serializers.DictField(allow_null=True)
-
-
-def _errors(*statuses: int) -> dict[int, Any]:
-    return dict.fromkeys((400, 401, 429, *statuses), ErrorSerializer)
-
-
-def _query(name: str, type_: Any, description: str, **options: Any) -> OpenApiParameter:
-    return OpenApiParameter(name, type_, OpenApiParameter.QUERY, description=description, **options)
-
-
-_KEY = OpenApiParameter(
-    "Idempotency-Key",
-    str,
-    OpenApiParameter.HEADER,
-    description="The same key and body replay the first answer for 24 hours.",
-)
-_LIMIT = _query("limit", int, "1 to 500, default 50.")
-_CURSOR = _query("cursor", str, "`nextCursor` of the page before.")
-
 LIST: dict[str, Any] = {
     "operation_id": "listTasks",
     "summary": "List tasks, newest first, with the totals of the cards",
     "filters": False,
     "parameters": [
-        _LIMIT,
-        _CURSOR,
-        _query("taskId", str, "One task."),
-        _query("status", str, "One status, or several separated by commas."),
-        _query("channel", str, "One marketplace, or several separated by commas."),
-        _query("agent", str, "The agent's id."),
-        _query("taskType", str, "The type's slug."),
-        _query("q", str, "Text in title or id."),
-        _query("createdAfter", OpenApiTypes.DATETIME, "Inclusive."),
-        _query("createdBefore", OpenApiTypes.DATETIME, "Exclusive."),
-        _query("overdue", bool, "Past the estimate, now or at the end."),
+        LIMIT,
+        CURSOR,
+        query("taskId", str, "One task."),
+        query("status", str, "One status, or several separated by commas."),
+        query("channel", str, "One marketplace, or several separated by commas."),
+        query("agent", str, "The agent's id."),
+        query("taskType", str, "The type's slug."),
+        query("q", str, "Text in title or id."),
+        query("createdAfter", OpenApiTypes.DATETIME, "Inclusive."),
+        query("createdBefore", OpenApiTypes.DATETIME, "Exclusive."),
+        query("overdue", bool, "Past the estimate, now or at the end."),
     ],
-    "responses": {200: TaskListSerializer, **_errors()},
+    "responses": {200: TaskListSerializer, **errors()},
 }
 CREATE: dict[str, Any] = {
     "operation_id": "createTasks",
     "summary": "Create one task, or up to 500, all or none",
-    "parameters": [_KEY],
+    "parameters": [IDEMPOTENCY_KEY],
     "request": PolymorphicProxySerializer(
         component_name="NewTasks",
         serializers=[NewTaskSerializer, NewTaskSerializer(many=True)],
@@ -199,43 +173,43 @@ CREATE: dict[str, Any] = {
             resource_type_field_name=None,
             many=False,
         ),
-        **_errors(403, 409, 413, 415, 422),
+        **errors(403, 409, 413, 415, 422),
     },
 }
 UPDATE: dict[str, Any] = {
     "operation_id": "updateTask",
     "summary": "Move a task along its life cycle, or report progress, targets or an error",
-    "parameters": [_KEY],
+    "parameters": [IDEMPOTENCY_KEY],
     "request": TaskUpdateSerializer,
-    "responses": {200: TaskUpdatedSerializer, **_errors(403, 404, 409, 413, 415, 422)},
+    "responses": {200: TaskUpdatedSerializer, **errors(403, 404, 409, 413, 415, 422)},
 }
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getTask",
     "summary": "One task",
-    "responses": {200: TaskAnswerSerializer, **_errors(404)},
+    "responses": {200: TaskAnswerSerializer, **errors(404)},
 }
 EVENTS: dict[str, Any] = {
     "operation_id": "listTaskEvents",
     "summary": "The task's timeline, oldest first",
     "filters": False,
-    "responses": {200: OpenApiResponse(EventsSerializer), **_errors(404)},
+    "responses": {200: OpenApiResponse(EventsSerializer), **errors(404)},
 }
 LOGS: dict[str, Any] = {
     "operation_id": "listTaskLogs",
     "summary": "The task's log lines, oldest first",
     "filters": False,
-    "parameters": [_LIMIT, _CURSOR],
-    "responses": {200: LogPageSerializer, **_errors(404)},
+    "parameters": [LIMIT, CURSOR],
+    "responses": {200: LogPageSerializer, **errors(404)},
 }
 APPEND_LOGS: dict[str, Any] = {
     "operation_id": "appendTaskLogs",
     "summary": "Append one log line, or up to 500",
-    "parameters": [_KEY],
+    "parameters": [IDEMPOTENCY_KEY],
     "request": PolymorphicProxySerializer(
         component_name="NewLogLines",
         serializers=[LogLineSerializer, LogLineSerializer(many=True)],
         resource_type_field_name=None,
         many=False,
     ),
-    "responses": {201: LogsSerializer, **_errors(403, 404, 413, 415, 422)},
+    "responses": {201: LogsSerializer, **errors(403, 404, 413, 415, 422)},
 }

@@ -5,3 +5,9 @@ from django.utils.translation import gettext_lazy as _
 class OptimizationConfig(AppConfig):
     name = "optimization"
     verbose_name = _("Optimization")
+
+    def ready(self) -> None:
+        from execution import assignment  # models must be loaded first
+        from optimization.recommending import assign_recommended
+
+        assignment.register(assign_recommended)

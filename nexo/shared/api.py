@@ -45,3 +45,10 @@ def limit_parameter(request: Request, *, default: int = 50, largest: int = 500) 
         message = _("Must be a whole number from 1 to %(largest)d.") % {"largest": largest}
         raise validation_error("limit", message)
     return int(text)
+
+
+def required_parameter(request: Request, name: str) -> str:
+    text = request.query_params.get(name)
+    if text is None:
+        raise validation_error(name, _("This parameter is required."))
+    return text

@@ -1,0 +1,46 @@
+"""Views whose writes honour Idempotency-Key."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.callers import caller_of
+from execution.idempotency import KeyedRequest, run_once
+
+Handler = Callable[..., Response]
+
+
+class KeyedWrites(APIView):
+    """Keeps the bytes of a write: an idempotency key is bound to exactly them."""
+
+    raw_body: bytes
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Before DRF reads the stream.
+        if request.method not in SAFE_METHODS:
+            self.raw_body = request._request.body
+        super().initial(request, *args, **kwargs)
+
+
+def keyed(handler: Handler) -> Handler:
+    """Honour Idempotency-Key on a write."""
+
+    @wraps(handler)
+    def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return handler(view, request, *args, **kwargs)
+        keyed_request = KeyedRequest(
+            caller=caller_of(request).actor,
+            path=f"{request.method} {request.path.rstrip('/')}",
+            key=key,
+            body=view.raw_body,
+        )
+        return run_once(keyed_request, lambda: handler(view, request, *args, **kwargs))
+
+    return wrapper

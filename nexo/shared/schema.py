@@ -1,0 +1,38 @@
+"""What the OpenAPI document says of every call: envelope, errors, and parameters that many take."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+
+
+class EnvelopeSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["success"])
+    timestamp = serializers.DateTimeField()
+
+
+class ErrorSerializer(serializers.Serializer[Any]):
+    status = serializers.ChoiceField(["error"])
+    timestamp = serializers.DateTimeField()
+    error = serializers.CharField(help_text="A sentence for a person.")
+    code = serializers.CharField(help_text="Stable; programs decide by it.")
+    details = serializers.DictField(allow_null=True)
+
+
+def errors(*statuses: int) -> dict[int, Any]:
+    """The error answers of a call: those that any call may give, and these."""
+    return dict.fromkeys((400, 401, 429, *statuses), ErrorSerializer)
+
+
+def query(name: str, type_: Any, description: str, **options: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, type_, OpenApiParameter.QUERY, description=description, **options)
+
+
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The same key and body replay the first answer for 24 hours.",
+)
+LIMIT = query("limit", int, "1 to 500, default 50.")
+CURSOR = query("cursor", str, "`nextCursor` of the page before.")

@@ -1,0 +1,67 @@
+"""Everything that is computed of agents from their facts, all agents at once: pure."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimization.arrays import Array, Facts, Known, Mask, round_half_up
+from optimization.forecast import Forecast, linear_forecast
+from optimization.rates import Rates, rates_of
+from optimization.score import performance_score
+from optimization.weights import adaptive_weights, normalised
+
+SCORED_DAYS_FOR_TRUST = 2
+ENDED_TASKS_FOR_TRUST = 5
+
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Per agent; `a` agents, `d` days. Shown numbers are rounded, once, here."""
+
+    overall: Rates  # of the window, (a, 1)
+    adaptive: Array  # (a, 3)
+    weights: Array  # in use, (a, 3)
+    daily: Known  # unrounded daily scores, (a, d)
+    score: Whole  # (a,)
+    has_score: Mask  # (a,)
+    forecast: Forecast
+    prediction: Whole  # (a,)
+
+
+def evaluate(facts: Facts, pinned: Array, is_pinned: Mask) -> Evaluation:
+    """Score and foretell every agent.
+
+    Parameters
+    ----------
+    facts : shape (a, d), the last day being today
+    pinned : shape (a, 3); weights as they were set, any numbers where there are none
+    is_pinned : shape (a,)
+
+    Source: docs/reference/formulas.md
+    """
+    daily_rates = rates_of(facts)
+    overall = rates_of(facts.whole())
+    adaptive = adaptive_weights(daily_rates)
+    weights = np.where(is_pinned[:, None], normalised(pinned), adaptive)
+    daily = performance_score(daily_rates, weights)
+    current = performance_score(overall, weights)
+    score = current.values[:, 0]
+    forecast = linear_forecast(daily, score)
+    return Evaluation(
+        overall=overall,
+        adaptive=adaptive,
+        weights=weights,
+        daily=daily,
+        score=round_half_up(score),
+        has_score=current.known[:, 0],
+        forecast=forecast,
+        prediction=round_half_up(forecast.value),
+    )
+
+
+def has_low_data(scored_days: Whole, ended_tasks: Whole) -> Mask:
+    """Whether numbers are to be read with care."""
+    return (scored_days < SCORED_DAYS_FOR_TRUST) | (ended_tasks < ENDED_TASKS_FOR_TRUST)

@@ -1,0 +1,159 @@
+"""Reads: agents with their weights, and the facts of their last thirty days as arrays."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+from django.db.models import Q, QuerySet
+
+from execution.models import Agent, Marketplace, Task
+from execution.queries import MARKETPLACE_ORDER
+from nexo.shared import clock
+from optimization.arrays import Array, Facts, Mask
+from optimization.models import TERMS, AgentDay
+
+WINDOW_DAYS: Final = 30
+# A task is late from this many times its estimate after its approval on.
+LATE_AFTER_ESTIMATES: Final = 2
+SUMMED: Final = (
+    *("approved", "rejected", "completed", "failed_error", "failed_timeout", "cancelled"),
+    *("timed", "estimated_minutes", "executed_minutes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The business days that are looked at; the last is today."""
+
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        return clock.business_day(self.now)
+
+    @property
+    def first(self) -> date:
+        return self.today - timedelta(days=WINDOW_DAYS - 1)
+
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=offset) for offset in range(WINDOW_DAYS)]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    slug: str
+    name: str
+    marketplaces: tuple[str, ...]
+    pinned: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Facts of agents over the window, one row per agent in the order that was asked for."""
+
+    facts: Facts
+    ended: Array  # tasks ended in the window, shape (a,)
+
+
+def active_agents() -> list[AgentRow]:
+    """Every active agent, by id."""
+    return _agent_rows(Agent.objects.filter(is_active=True))
+
+
+def agents(slugs: Collection[str]) -> list[AgentRow]:
+    """These agents, active or not, by id."""
+    return _agent_rows(Agent.objects.filter(slug__in=slugs))
+
+
+def peers_of(slug: str) -> list[AgentRow]:
+    """The agent itself, and the active agents that share a marketplace with it, by id."""
+    shared = Marketplace.objects.filter(agents=slug)
+    peers = Agent.objects.filter(is_active=True, marketplaces__in=shared)
+    return _agent_rows(Agent.objects.filter(Q(slug=slug) | Q(slug__in=peers.values("slug"))))
+
+
+def _agent_rows(agents: QuerySet[Agent]) -> list[AgentRow]:
+    pinned = [f"pinned_weights__{name}" for name in TERMS]
+    rows = list(agents.order_by("slug").values_list("slug", "name", *pinned))
+    through = Agent.marketplaces.through.objects
+    pairs = through.filter(agent_id__in=agents.values("slug")).values_list(
+        "agent_id", "marketplace_id"
+    )
+    works_on: dict[str, list[str]] = {}
+    for slug, marketplace in pairs:
+        works_on.setdefault(slug, []).append(marketplace)
+    return [
+        AgentRow(
+            slug,
+            name,
+            tuple(sorted(works_on.get(slug, ()), key=MARKETPLACE_ORDER.__getitem__)),
+            None if weights[0] is None else tuple(weights),
+        )
+        for slug, name, *weights in rows
+    ]
+
+
+def pinned_weights(agents: Sequence[AgentRow]) -> tuple[Array, Mask]:
+    """The weights as set, shape (a, 3), zeros where there are none; and where they are, (a,)."""
+    weights = np.array([agent.pinned or (0.0, 0.0, 0.0) for agent in agents]).reshape(-1, 3)
+    return weights, np.array([agent.pinned is not None for agent in agents], dtype=bool)
+
+
+def history(slugs: Sequence[str], window: Window) -> History:
+    """The window's facts; those of the event log must have been caught up before."""
+    place = {slug: row for row, slug in enumerate(slugs)}
+    sums = np.zeros((len(SUMMED), len(slugs), WINDOW_DAYS))
+    days = AgentDay.objects.filter(day__gte=window.first, day__lte=window.today)
+    rows = [row for row in days.values_list("agent_id", "day", *SUMMED) if row[0] in place]
+    if rows:
+        first = window.first.toordinal()
+        agents = [place[row[0]] for row in rows]
+        offsets = [row[1].toordinal() - first for row in rows]
+        sums[:, agents, offsets] = np.array([row[2:] for row in rows], dtype=np.float64).T
+    named = dict(zip(SUMMED, sums, strict=True))
+    failed = named["failed_error"] + named["failed_timeout"]
+    facts = Facts(
+        approved=named["approved"],
+        rejected=named["rejected"],
+        completed=named["completed"],
+        failed=failed,
+        late=_late(place, window),
+        timed=named["timed"],
+        estimated_minutes=named["estimated_minutes"],
+        executed_minutes=named["executed_minutes"],
+    )
+    ended = named["completed"] + failed + named["rejected"] + named["cancelled"]
+    return History(facts, ended.sum(axis=1))
+
+
+def _late(place: dict[str, int], window: Window) -> Array:
+    """Open tasks by the day on which they became late, shape (a, d)."""
+    late = np.zeros((len(place), WINDOW_DAYS))
+    # Nothing is late before it is due: the index of open tasks by due_at narrows the search.
+    waiting = Task.objects.filter(
+        ended_at__isnull=True, due_at__lt=window.now, approved_at__isnull=False
+    )
+    crossed: Counter[tuple[int, int]] = Counter()
+    first = window.first
+    rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(
+        "agent_id", "approved_at", "estimated_minutes"
+    )
+    for slug, approved_at, estimate in rows:
+        late_at = approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)
+        if slug not in place or late_at >= window.now:
+            continue
+        offset = (clock.business_day(late_at) - first).days
+        if offset >= 0:
+            crossed[place[slug], offset] += 1
+    for (row, offset), count in crossed.items():
+        late[row, offset] = count
+    return late
+
+
+def specialists(task_types: Collection[str]) -> set[tuple[str, str]]:
+    """(agent, task type) of every agent that is specialised in one of these types."""
+    pairs = Agent.specialties.through.objects.filter(specialty_id__in=task_types)
+    return set(pairs.values_list("agent_id", "specialty_id"))
