@@ -655,4 +655,10 @@ def test_the_openapi_document_is_31_and_names_every_call(head: APIClient) -> Non
         ("/task-execution/{task_id}/events", "get"),
         ("/task-execution/{task_id}/logs", "get"),
         ("/task-execution/{task_id}/logs", "post"),
+        ("/optimization", "get"),
+        ("/optimization/recommend", "post"),
+        ("/optimization/weights", "get"),
+        ("/optimization/weights", "patch"),
+        ("/optimization/weights", "delete"),
+        ("/optimization/weights/preview", "post"),
     }

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.callers import Caller
-from execution import queries, services
+from execution import assignment, queries, services
 from execution.changes import TaskChange
 from execution.enums import LogLevel, TaskStatus
 from execution.exceptions import (
@@ -193,7 +193,11 @@ class TestAgent:
 
 
 class TestAssignment:
-    """Without an agent the marketplace's least loaded active agent gets the task."""
+    """Without an agent, and without a better rule, the marketplace's least loaded gets the task."""
+
+    @pytest.fixture(autouse=True)
+    def _default_rule(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(assignment, "_assigner", assignment.assign_least_loaded)
 
     def test_spreads_tasks_over_the_free_agents(self) -> None:
         make_agent("alex")

@@ -1,0 +1,99 @@
+"""Manual weights in the admin: through the service that the API and the page use."""
+
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+from accounts.callers import caller_for_user
+from accounts.permissions import CHANGE_WEIGHTS
+from nexo.shared.admin_access import NeedsPermission
+from optimization import services
+from optimization.forms import MAX_REASON, check_sum
+from optimization.models import TERMS, PinnedWeights, WeightChange
+from optimization.optimizations import Shares
+
+
+class PinnedWeightsForm(forms.ModelForm):
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=MAX_REASON, widget=forms.Textarea
+    )
+
+    class Meta:
+        model = PinnedWeights
+        fields = ("agent", *TERMS)
+        localized_fields = TERMS
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        for name in TERMS:
+            if name in data and not 0 <= data[name] <= 1:
+                self.add_error(name, _("Must be from 0 to 1."))
+        if not self.errors:
+            check_sum(_shares(data))
+        return data
+
+
+def _shares(data: dict[str, Any]) -> Shares:
+    approval, completion, execution = (float(data[name]) for name in TERMS)
+    return approval, completion, execution
+
+
+@admin.register(PinnedWeights)
+class PinnedWeightsAdmin(NeedsPermission, admin.ModelAdmin):
+    """Deleting returns the agent to adaptive weights."""
+
+    permission = CHANGE_WEIGHTS
+    form = PinnedWeightsForm
+    list_display = ("agent", *TERMS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return () if obj is None else ("agent",)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        services.set_weights(
+            obj.agent_id,
+            _shares(form.cleaned_data),
+            caller=caller_for_user(cast("User", request.user)),
+            reason=form.cleaned_data["reason"],
+        )
+
+    def delete_model(self, request: HttpRequest, obj: PinnedWeights) -> None:
+        services.clear_weights(obj.agent_id, caller=caller_for_user(cast("User", request.user)))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PinnedWeights]) -> None:
+        for pinned in queryset:
+            self.delete_model(request, pinned)
+
+
+@admin.register(WeightChange)
+class WeightChangeAdmin(NeedsPermission, admin.ModelAdmin):
+    """The history, with the difference; nothing here can be changed."""
+
+    permission = CHANGE_WEIGHTS
+    list_display = ("at", "agent", "actor", "difference", "reason")
+    list_filter = ("agent",)
+
+    @admin.display(description=_("difference"))
+    def difference(self, change: WeightChange) -> str:
+        return f"{_shown(change.old)} → {_shown(change.new)}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _shown(weights: dict[str, float] | None) -> str:
+    if weights is None:
+        return str(_("adaptive"))
+    return " · ".join(number_format(weight) for weight in weights.values())
