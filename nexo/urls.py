@@ -7,6 +7,7 @@ from nexo.metrics import metrics
 
 urlpatterns = [
     path("", include("execution.urls")),
+    path("", include("optimization.urls")),
     path("accounts/", include("accounts.urls")),
     path("api/", include("nexo.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),

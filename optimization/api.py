@@ -59,7 +59,7 @@ class OptimizationViewSet(_OptimizationViewSet):
     def list(self, request: Request) -> Response:
         check_parameters(request, {"limit", "cursor"})
         first, size = _page(request)
-        found = optimizations(queries.active_agents(), clock.now())
+        found = optimizations(queries.active_agents(), clock.now()).agents
         end = len(found) if size is None else first + size
         return success(
             {

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from execution.queries import Position
 from optimization import projection, queries
 from optimization.action import Action, Trend, recommended_action, trend_of
 from optimization.arrays import Array, Facts, Known, Mask, round_half_up
@@ -37,6 +38,7 @@ class Optimization:
     weights: Shares
     adaptive: Shares
     source: WeightsSource
+    slope: float | None  # points a day, None under two scored days
     history: tuple[int | None, ...]
     counts: dict[str, float]
     approval_rate: float | None
@@ -52,12 +54,20 @@ class Optimization:
         return sum(day is not None for day in self.history)
 
 
-def optimizations(agents: Sequence[AgentRow], now: datetime) -> list[Optimization]:
-    """Every agent's, with all that was committed by now counted in."""
-    projection.catch_up()
+@dataclass(frozen=True, slots=True)
+class Optimizations:
+    """Agents in the order asked for; every event up to `position` is counted in."""
+
+    position: Position
+    agents: list[Optimization]
+
+
+def optimizations(agents: Sequence[AgentRow], now: datetime) -> Optimizations:
+    """What is known of these agents, with all that was committed by now counted in."""
+    position = projection.catch_up()
     history = queries.history([agent.slug for agent in agents], Window(now))
     pinned, is_pinned = queries.pinned_weights(agents)
-    return _told(agents, history, pinned, is_pinned, now)
+    return Optimizations(position, _told(agents, history, pinned, is_pinned, now))
 
 
 def proposed(
@@ -130,6 +140,7 @@ def _one(
         weights=_shares(evaluation.weights[row]),
         adaptive=_shares(evaluation.adaptive[row]),
         source="manual" if is_pinned else "adaptive",
+        slope=float(forecast.slope[row]) if evaluation.daily.count[row] > 1 else None,
         history=tuple(
             int(points) if is_known else None
             for points, is_known in zip(shown_days[row], known, strict=True)

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Subquery
 
 from execution.enums import EventKind
-from execution.models import TaskEvent
-from execution.queries import Position, stream_position
+from execution.models import Stream, TaskEvent
+from execution.queries import Position
 from optimization.counting import Tally
 from optimization.models import COUNTED, AgentDay, DailyFact, FactCursor, Facts
 
@@ -33,10 +34,29 @@ FACT_KINDS = (
 
 def catch_up() -> Position:
     """Count every event that is committed by now; the position that the facts then include."""
-    position = stream_position()
-    while not _includes(position):
-        _count_on(position)
+    position, counted = _positions()
+    while not _includes(counted, position):
+        counted = _count_on(position)
     return position
+
+
+def _positions() -> tuple[Position, Position]:
+    """Where the log stands and how far it has been counted, in one read."""
+    cursor = FactCursor.objects.filter(pk=1)
+    row = (
+        Stream.objects.filter(pk=1)
+        .annotate(
+            counted_epoch=Subquery(cursor.values("epoch")),
+            counted=Subquery(cursor.values("sequence")),
+        )
+        .values_list("epoch", "sequence", "counted_epoch", "counted")
+        .get()
+    )
+    return Position(row[0], row[1]), Position(row[2], row[3])
+
+
+def _includes(counted: Position, position: Position) -> bool:
+    return counted.epoch == position.epoch and counted.sequence >= position.sequence
 
 
 def rebuild() -> Position:
@@ -46,13 +66,9 @@ def rebuild() -> Position:
     return catch_up()
 
 
-def _includes(position: Position) -> bool:
-    epoch, sequence = FactCursor.objects.values_list("epoch", "sequence").get(pk=1)
-    return epoch == position.epoch and sequence >= position.sequence
-
-
-def _count_on(position: Position) -> None:
-    """Count one batch, up to `position`, from wherever the cursor stands once it is locked."""
+def _count_on(position: Position) -> Position:
+    """Count one batch, up to `position`, from wherever the cursor stands once it is locked; where
+    it then stands."""
     with transaction.atomic():
         cursor = FactCursor.objects.select_for_update().get(pk=1)
         if cursor.epoch != position.epoch:
@@ -63,6 +79,7 @@ def _count_on(position: Position) -> None:
         _add(_events(cursor.sequence, last))
         cursor.sequence = max(cursor.sequence, last)
         cursor.save(update_fields=["epoch", "sequence"])
+    return Position(cursor.epoch, cursor.sequence)
 
 
 def _forget(cursor: FactCursor) -> None:

@@ -23,7 +23,7 @@ class _Field:
     def __init__(self, needs: Sequence[Need], now: datetime) -> None:
         self._agents = assignable_agents({need.marketplace_id for need in needs})
         slugs = {agent.slug for agents in self._agents.values() for agent in agents}
-        found = optimizations(queries.agents(slugs), now) if slugs else []
+        found = optimizations(queries.agents(slugs), now).agents if slugs else []
         self._known: Mapping[str, Optimization] = {one.agent.slug: one for one in found}
         self._specialists = queries.specialists({need.task_type for need in needs})
         self._given: Counter[str] = Counter()

@@ -83,7 +83,7 @@ def _optimization(agent_id: str, now: datetime) -> Optimization:
     agents = queries.agents([agent_id])
     if not agents:
         raise AgentNotFound
-    return optimizations(agents, now)[0]
+    return optimizations(agents, now).agents[0]
 
 
 @dataclass(frozen=True, slots=True)

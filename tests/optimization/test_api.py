@@ -160,8 +160,8 @@ class TestList:
             make_agent(f"agent{number:02}", "amazon", "shein")
             make_task(agent_id=f"agent{number:02}")
         head.get(BASE)
-        # Position, cursor, agents with weights, their marketplaces, days, late tasks
-        with django_assert_num_queries(6):
+        # Position and cursor, agents with weights, their marketplaces, days, late tasks
+        with django_assert_num_queries(5):
             head.get(BASE)
 
 

@@ -1,0 +1,381 @@
+"""What the optimization page shows of each agent, ready for its template."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from execution.enums import MarketplaceSlug
+from nexo.shared import clock
+from optimization import texts
+from optimization.action import Action
+from optimization.optimizations import Optimization, Summary
+from optimization.recommendation import Ranked, Recommendation, confidence_band
+from optimization.representations import adjustment_text
+
+SHOWN_AT_FIRST: Final = 24
+SORTS: Final = {
+    "score": _("Score"),
+    "forecast": _("Forecast"),
+    "change": _("Change"),
+    "name": _("Name"),
+}
+PARAMETERS: Final = ("sort", "action", "show", "agent", "taskType", "channel")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link that sets a value of the address."""
+
+    value: str
+    label: str
+    query: str
+    is_chosen: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageState:
+    """What the address asks for; what it does not know is left out."""
+
+    values: Mapping[str, str]
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str]) -> "PageState":
+        values = {name: parameters[name].strip() for name in PARAMETERS if parameters.get(name)}
+        if values.get("sort") not in SORTS:
+            values.pop("sort", None)
+        if values.get("action") not in set(Action):
+            values.pop("action", None)
+        show = values.get("show", "")
+        if not (show.isascii() and show.isdigit() and len(show) <= 5):
+            values.pop("show", None)
+        return cls(values)
+
+    @property
+    def sort(self) -> str:
+        return self.values.get("sort", "score")
+
+    @property
+    def show(self) -> int:
+        return max(SHOWN_AT_FIRST, int(self.values.get("show", 0)))
+
+    def query(self, **changes: str | None) -> str:
+        values = {**self.values, **changes}
+        return urlencode({name: value for name, value in values.items() if value})
+
+
+def sorted_agents(found: Iterable[Optimization], sort: str) -> list[Optimization]:
+    """Best first, or by name; agents without a score come last."""
+    keys: Mapping[str, Any] = {
+        "score": lambda one: (not one.has_score, -one.score, one.agent.slug),
+        "forecast": lambda one: (not one.has_score, -one.prediction, one.agent.slug),
+        "change": lambda one: (not one.has_score, one.score - one.prediction, one.agent.slug),
+        "name": lambda one: one.agent.name.casefold(),
+    }
+    return sorted(found, key=keys[sort])
+
+
+def sort_links(state: PageState) -> list[Choice]:
+    return [
+        Choice(name, str(label), state.query(sort=name, show=None), name == state.sort)
+        for name, label in SORTS.items()
+    ]
+
+
+def action_links(state: PageState, found: Sequence[Optimization]) -> list[Choice]:
+    chosen = state.values.get("action")
+    everything = Choice("", str(_("All")), state.query(action=None), chosen is None, len(found))
+    links = [everything]
+    for action, label in texts.ACTIONS.items():
+        count = sum(one.action == action for one in found)
+        query = state.query(action=None if chosen == action else action.value)
+        links.append(Choice(action.value, str(label), query, chosen == action, count))
+    return links
+
+
+# -- Summary cards -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryCard:
+    key: str
+    label: str
+    figure: str
+    note: str
+    tone: str
+    icon: str
+
+
+def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[SummaryCard]:
+    scored = sum(one.has_score for one in found)
+    of_scored = ngettext(
+        "of %(count)d agent with data", "of %(count)d agents with data", scored
+    ) % {"count": scored}
+    return [
+        SummaryCard(
+            "forecast",
+            str(_("Mean forecast")),
+            str(summary.average_prediction) if scored else "—",
+            of_scored,
+            "violet",
+            "forecast",
+        ),
+        SummaryCard(
+            "scale",
+            str(_("Ready to scale")),
+            str(summary.ready_to_scale),
+            str(_("score of 80 or more")),
+            "green",
+            "trend-up",
+        ),
+        SummaryCard(
+            "retrain",
+            str(_("Need retraining")),
+            str(summary.needing_retraining),
+            str(_("score below 50")),
+            "red",
+            "retrain",
+        ),
+        SummaryCard(
+            "agents",
+            str(_("Total optimised")),
+            str(summary.agents),
+            str(_("active agents")),
+            "blue",
+            "agents",
+        ),
+    ]
+
+
+# -- An agent's card -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WeightBar:
+    name: str
+    percent: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayScore:
+    day: str
+    score: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCard:
+    """One card; texts are in the reader's language."""
+
+    slug: str
+    name: str
+    channels: str
+    score: int
+    has_score: bool
+    band: str
+    band_tone: str
+    prediction: int
+    arrow: str
+    trend: str
+    difference: str
+    interval: str
+    weights: Sequence[WeightBar]
+    is_manual: bool
+    action: str
+    action_tone: str
+    action_icon: str
+    reason: str
+    sample: str
+    low_data: bool
+    days: Sequence[DayScore]
+    query: str
+
+
+def agent_card(one: Optimization, state: PageState) -> AgentCard:
+    return AgentCard(
+        slug=one.agent.slug,
+        name=one.agent.name,
+        channels=channel_names(one.agent.marketplaces),
+        score=one.score,
+        has_score=one.has_score,
+        band=str(texts.BANDS[one.band]) if one.band else "",
+        band_tone=texts.BAND_TONES[one.band] if one.band else "neutral",
+        prediction=one.prediction,
+        arrow=texts.ARROWS[one.trend],
+        trend=str(texts.TRENDS[one.trend]),
+        difference=texts.points(one.prediction - one.score),
+        interval=interval_text(one),
+        weights=weight_bars(one.weights),
+        is_manual=one.source == "manual",
+        action=str(texts.ACTIONS[one.action]),
+        action_tone=texts.ACTION_TONES[one.action],
+        action_icon=texts.ACTION_ICONS[one.action],
+        reason=texts.action_reason(one),
+        sample=sample_text(one),
+        low_data=one.low_data,
+        days=day_scores(one),
+        query=state.query(agent=one.agent.slug),
+    )
+
+
+def channel_names(slugs: Iterable[str]) -> str:
+    return ", ".join(str(MarketplaceSlug(slug).label) for slug in slugs)
+
+
+def interval_text(one: Optimization) -> str:
+    return f"{one.interval[0]}–{one.interval[1]}" if one.interval else ""
+
+
+def weight_bars(weights: Iterable[float]) -> list[WeightBar]:
+    return [
+        WeightBar(str(name), texts.percent(weight), round(weight * 100))
+        for name, weight in zip(texts.TERM_NAMES, weights, strict=True)
+    ]
+
+
+def sample_text(one: Optimization) -> str:
+    ended = ngettext("%(count)d task ended", "%(count)d tasks ended", one.ended_tasks)
+    days = ngettext("%(count)d day with data", "%(count)d days with data", one.history_days)
+    return f"{ended % {'count': one.ended_tasks}} · {days % {'count': one.history_days}}"
+
+
+def day_scores(one: Optimization) -> list[DayScore]:
+    """The days that have a score, newest first, as the table beside the chart lists them."""
+    days = zip(history_days(one), one.history, strict=True)
+    known = [(day, score) for day, score in days if score is not None]
+    return [DayScore(date_format(day, "SHORT_DATE_FORMAT"), str(s)) for day, s in reversed(known)]
+
+
+def history_days(one: Optimization) -> list[date]:
+    today = clock.business_day(one.at)
+    return [today - timedelta(days=back) for back in range(len(one.history) - 1, -1, -1)]
+
+
+def chart_data(one: Optimization) -> dict[str, Any]:
+    """What the chart draws: days as seconds at noon UTC, so that no zone shifts a label."""
+    noons = [
+        int((day - date(1970, 1, 1)).total_seconds()) + 43_200
+        for day in [*history_days(one), clock.business_day(one.at) + timedelta(days=1)]
+    ]
+    return {
+        "days": noons,
+        "scores": [*one.history, None],
+        "prediction": one.prediction if one.has_score else None,
+        "interval": list(one.interval) if one.interval else None,
+    }
+
+
+# -- Who should do it ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    text: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankedAgent:
+    place: int
+    agent_id: str
+    score: int
+    tone: str
+    terms: Sequence[Term]
+    open_tasks: int
+    sample: int
+    low_data: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The ranked agents for one task type on one marketplace."""
+
+    task_type: str
+    channel: str
+    ranking: Sequence[RankedAgent]
+    confidence: int
+    confidence_word: str
+    expected: int
+
+
+def answer(found: Recommendation, *, task_type: str, marketplace_id: str) -> Answer:
+    return Answer(
+        task_type=task_type,
+        channel=str(MarketplaceSlug(marketplace_id).label),
+        ranking=[
+            _ranked(place, ranked, task_type) for place, ranked in enumerate(found.ranking, start=1)
+        ],
+        confidence=found.confidence,
+        confidence_word=str(texts.CONFIDENCE[confidence_band(found.confidence)]),
+        expected=found.expected_success_rate,
+    )
+
+
+def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
+    candidate = ranked.candidate
+    base = Term(str(_("Base score")), str(candidate.base_score))
+    adjustments = [
+        Term(adjustment_text(one.reason, task_type), texts.points(one.points))
+        for one in ranked.adjustments
+    ]
+    return RankedAgent(
+        place=place,
+        agent_id=candidate.agent_id,
+        score=ranked.score,
+        tone="green" if place == 1 else "neutral",
+        terms=[base, *adjustments],
+        open_tasks=candidate.open_tasks,
+        sample=candidate.ended_tasks,
+        low_data=candidate.low_data,
+    )
+
+
+# -- An agent's drawer ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreTerm:
+    """One line of the score's arithmetic; without data it has no part in it."""
+
+    name: str
+    rate: str
+    made_of: str
+    weight: str
+    contribution: str
+
+
+def score_terms(one: Optimization) -> list[ScoreTerm]:
+    """rate × weight ÷ the weights of the rates that are known."""
+    rates = (one.approval_rate, one.completion_rate, one.execution_rate)
+    known = sum(w for w, value in zip(one.weights, rates, strict=True) if value is not None)
+    lines = []
+    for name, value, weight, made_of in zip(
+        texts.TERM_NAMES, rates, one.weights, _made_of(one), strict=True
+    ):
+        has_part = value is not None and known > 0
+        share = weight / known if has_part else 0.0
+        lines.append(
+            ScoreTerm(
+                name=str(name),
+                rate=texts.rate(value),
+                made_of=made_of,
+                weight=texts.percent(share) if has_part else "—",
+                contribution=texts.decimal(value * share, 1) if value and has_part else "—",
+            )
+        )
+    return lines
+
+
+def _made_of(one: Optimization) -> tuple[str, str, str]:
+    counts = {name: round(value) for name, value in one.counts.items()}
+    return (
+        str(_("%(approved)d approved, %(rejected)d rejected") % counts),
+        str(_("%(completed)d completed, %(failed)d failed, %(late)d late") % counts),
+        str(_("%(estimated_minutes)d min estimated, %(executed_minutes)d min taken") % counts),
+    )

@@ -1,0 +1,105 @@
+"""What the page says of numbers: bands, actions and their reasons, in words."""
+
+from typing import Final
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from optimization.action import Action, Trend
+from optimization.optimizations import Optimization
+from optimization.recommendation import ConfidenceBand
+from optimization.score import Band
+
+BANDS: Final = {
+    Band.EXCELLENT: pgettext_lazy("score band", "Excellent"),
+    Band.GOOD: pgettext_lazy("score band", "Good"),
+    Band.FAIR: pgettext_lazy("score band", "Fair"),
+    Band.CRITICAL: pgettext_lazy("score band", "Critical"),
+}
+BAND_TONES: Final = {
+    Band.EXCELLENT: "green",
+    Band.GOOD: "blue",
+    Band.FAIR: "amber",
+    Band.CRITICAL: "red",
+}
+ACTIONS: Final = {
+    Action.INCREASE_WORKLOAD: gettext_lazy("Increase workload"),
+    Action.MAINTAIN: gettext_lazy("Maintain"),
+    Action.REDUCE_WORKLOAD: gettext_lazy("Reduce workload"),
+    Action.RETRAIN: gettext_lazy("Retrain"),
+}
+ACTION_TONES: Final = {
+    Action.INCREASE_WORKLOAD: "green",
+    Action.MAINTAIN: "blue",
+    Action.REDUCE_WORKLOAD: "amber",
+    Action.RETRAIN: "red",
+}
+ACTION_ICONS: Final = {
+    Action.INCREASE_WORKLOAD: "trend-up",
+    Action.MAINTAIN: "steady",
+    Action.REDUCE_WORKLOAD: "trend-down",
+    Action.RETRAIN: "retrain",
+}
+TRENDS: Final = {
+    Trend.UP: gettext_lazy("rising"),
+    Trend.STABLE: gettext_lazy("stable"),
+    Trend.DOWN: gettext_lazy("falling"),
+}
+ARROWS: Final = {Trend.UP: "↗", Trend.STABLE: "→", Trend.DOWN: "↘"}
+CONFIDENCE: Final = {
+    ConfidenceBand.HIGH: pgettext_lazy("confidence", "high"),
+    ConfidenceBand.MODERATE: pgettext_lazy("confidence", "moderate"),
+    ConfidenceBand.LOW: pgettext_lazy("confidence", "low"),
+}
+TERM_NAMES: Final = (
+    gettext_lazy("Approval rate"),
+    gettext_lazy("Completion rate"),
+    gettext_lazy("Execution time"),
+)
+
+
+def action_reason(one: Optimization) -> str:
+    """Which rule chose the action, with the numbers it looked at."""
+    values = {"score": one.score, "prediction": one.prediction}
+    if not one.has_score:
+        return _("No day with facts in the last 30: not enough data to say more.")
+    match one.action:
+        case Action.INCREASE_WORKLOAD:
+            sentence = _(
+                "Score %(score)d is 80 or more, and the forecast of %(prediction)d is above it."
+            )
+        case Action.REDUCE_WORKLOAD:
+            sentence = _("Score %(score)d is between 60 and 69, whatever the forecast.")
+        case Action.RETRAIN:
+            sentence = _("Score %(score)d is below 50, whatever the forecast.")
+        case _ if one.score >= 80:
+            sentence = _(
+                "Score %(score)d is 80 or more, but the forecast of %(prediction)d is not above it."
+            )
+        case _ if one.score >= 70:
+            sentence = _("Score %(score)d is between 70 and 79: steady work.")
+        case _:
+            sentence = _("Score %(score)d is between 50 and 59: critical, but not yet below 50.")
+    return sentence % values
+
+
+def points(value: int) -> str:
+    """A difference in points with its sign; the minus is a minus, not a hyphen."""
+    if value == 0:
+        return "±0"
+    return f"+{value}" if value > 0 else f"−{-value}"
+
+
+def percent(share: float) -> str:
+    """A share of 1 in whole percent."""
+    return f"{share * 100:.0f}%"
+
+
+def rate(value: float | None) -> str:
+    """A rate with one decimal."""
+    return "—" if value is None else f"{number_format(value, 1)}%"
+
+
+def decimal(value: float, places: int = 2) -> str:
+    return number_format(value, places)
