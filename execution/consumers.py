@@ -95,7 +95,9 @@ async def _serve(
     caller: Caller,
     place: Place | None,
 ) -> None:
-    connection = Connection(send, credential, caller)
+    task = asyncio.current_task()
+    assert task is not None
+    connection = Connection(send, credential, caller, interrupt=task.cancel)
     # Known to the hub before anything is read, so that nothing falls between.
     feed.hub.add(connection)
     try:
