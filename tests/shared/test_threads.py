@@ -149,6 +149,32 @@ def test_an_ordinary_answer_takes_one_hop(monkeypatch: pytest.MonkeyPatch) -> No
     assert (body["body"], body["more_body"]) == (b"one two three", False)
 
 
+class Closing(list[bytes]):
+    """An answer that knows when it was closed, as Django's request_finished wants it."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_is_closed_once(method: str, streamed: bool) -> None:
+    result = Closing([b"one", b"two"])
+    result.streaming = streamed  # type: ignore[attr-defined]
+
+    def application(environ: dict[str, Any], start_response: Any) -> Closing:
+        start_response("200 OK", [])
+        return result
+
+    with adapter(application) as threaded:
+        sent = ask(threaded, scope_of(method=method))
+    assert result.closed == 1
+    assert sent[1]["body"] == (b"onetwo" if method == "GET" else b"")
+
+
 @pytest.mark.unit
 @pytest.mark.parametrize(("megabytes", "in_memory"), [(1, True), (2, False)])
 def test_a_body_over_a_megabyte_lies_in_a_file(megabytes: int, in_memory: bool) -> None:
