@@ -22,8 +22,10 @@ from execution.serializers import (
     LogLineSerializer,
     NewTaskSerializer,
     TaskUpdateSerializer,
+    checked_update,
     log_lines,
     new_tasks,
+    task_change,
 )
 from nexo.shared import clock
 from nexo.shared.api import check_parameters, limit_parameter, success
@@ -113,16 +115,14 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     @keyed
     def update_status(self, request: Request) -> Response:
         check_parameters(request, ())
-        serializer = TaskUpdateSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        data = checked_update(request.data)
         caller = caller_of(request)
-        data = serializer.validated_data
         if caller.agent_id is None:
             for field in ("leaseId", "result"):
                 if field in data:
                     raise validation_error(field, _("Only an agent may send this."))
         state = services.update_task(
-            data["taskId"], serializer.change(), caller=caller, lease_id=data.get("leaseId")
+            data["taskId"], task_change(data), caller=caller, lease_id=data.get("leaseId")
         )
         return success({"message": "Task execution updated", "task": _json(state)})
 

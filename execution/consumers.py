@@ -5,15 +5,18 @@ message, and join groups whose layer drops messages without a word.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 
 from accounts.access import Credential, token_credential
 from accounts.callers import Caller
 from execution import queries
 from execution.feed import direct, frames, tailer
+from execution.feed.conduct import Conduct, is_pong
 from execution.feed.connection import Connection, Send
 from execution.feed.frames import MAX_EVENTS_BEHIND
 from execution.feed.handshake import (
@@ -25,7 +28,8 @@ from execution.feed.handshake import (
     read_place,
 )
 from execution.feed.runtime import CLOSE_UNAUTHENTICATED, Feed, current_feed
-from nexo.shared.parsers import parse_json
+
+logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -33,15 +37,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 CLOSE_AGENT = 4403
 CLOSE_UNKNOWN_PATH = 4404
 CLOSE_MISBEHAVED = 1008
-MAX_GARBAGE = 3
-MAX_MESSAGES_PER_SECOND = 20
-MAX_MESSAGE_CHARACTERS = 256
+CLOSE_TRY_AGAIN = 1013
 
 
 async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
     """Accepted and closed at once, so that a browser can tell why."""
     await receive()
-    await _accept_and_close(send, None, CLOSE_UNKNOWN_PATH)
+    offer = read_offer(scope.get("subprotocols") or [])
+    await _accept_and_close(send, offer.answer, CLOSE_UNKNOWN_PATH)
 
 
 async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +60,12 @@ async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
         return
     credential = _credential(session, offer.token)
     feed = current_feed()
-    caller = await feed.authorise(credential) if credential else None
+    try:
+        caller = await feed.authorise(credential) if credential else None
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("a socket could not be authorised: %s", error)
+        await _accept_and_close(send, offer.answer, CLOSE_TRY_AGAIN)
+        return
     if caller is None or credential is None:
         await _accept_and_close(send, offer.answer, CLOSE_UNAUTHENTICATED)
     elif caller.agent_id is not None:
@@ -76,7 +84,7 @@ def _credential(session: str | None, token: str | None) -> Credential | None:
 
 async def _accept_and_close(send: Send, subprotocol: str | None, code: int) -> None:
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
-    await send({"type": "websocket.close", "code": code})
+    await direct.close(send, code)
 
 
 async def _serve(
@@ -87,7 +95,9 @@ async def _serve(
     caller: Caller,
     place: Place | None,
 ) -> None:
-    connection = Connection(send, credential, caller)
+    task = asyncio.current_task()
+    assert task is not None
+    connection = Connection(send, credential, caller, interrupt=task.cancel)
     # Known to the hub before anything is read, so that nothing falls between.
     feed.hub.add(connection)
     try:
@@ -99,6 +109,9 @@ async def _serve(
         if connection.close_code is None:
             raise
         await direct.close(send, connection.close_code)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("a socket could not be told where the feed stands: %s", error)
+        await direct.close(send, CLOSE_TRY_AGAIN)
     finally:
         feed.hub.remove(connection)
 
@@ -109,21 +122,23 @@ async def _greet(feed: Feed, connection: Connection, place: Place | None) -> Non
     position = await feed.read(queries.stream_position)
     summary = await feed.read(queries.feed_summary)
     await connection.send_text(frames.hello(position.epoch, position.sequence, summary))
-    reached = position.sequence
-    if place is not None:
-        backlog = None
-        if is_resumable(place, position):
-            if place.since == position.sequence:
-                feed.hub.start(connection, reached)
-                return
-            backlog = await feed.read(tailer.read_between, place.since, position.sequence)
-        payload = frames.changes(backlog) if backlog else None
-        if backlog is None or payload is None or len(payload) > frames.MAX_BYTES_BEHIND:
-            await connection.send_text(frames.reset(position.epoch, position.sequence))
-        else:
-            await connection.send_text(payload)
-            reached = backlog.sequence
-    feed.hub.start(connection, reached)
+    missed = await _missed(feed, place, position) if place else None
+    if missed is not None:
+        connection.write_text(missed, feed.now())
+    feed.hub.start(connection, position.epoch, position.sequence)
+
+
+async def _missed(feed: Feed, place: Place, position: queries.Position) -> bytes | None:
+    """Everything after the place in one frame, or a reset; None when there is nothing."""
+    since = place.since
+    if since is not None and is_resumable(place, position):
+        if since == position.sequence:
+            return None
+        backlog = await feed.read(tailer.read_between, since, position.sequence)
+        payload = frames.changes(backlog) if backlog else b""
+        if 0 < len(payload) <= frames.MAX_BYTES_BEHIND:
+            return payload
+    return frames.reset(position.epoch, position.sequence)
 
 
 def is_resumable(place: Place, position: queries.Position) -> bool:
@@ -136,25 +151,11 @@ def is_resumable(place: Place, position: queries.Position) -> bool:
 async def _listen(connection: Connection, receive: Receive) -> None:
     """A client has nothing to say but that it is there."""
     loop = asyncio.get_running_loop()
-    garbage = 0
-    second, messages = 0, 0
+    conduct = Conduct()
     while (message := await receive())["type"] != "websocket.disconnect":
-        if int(loop.time()) != second:
-            second, messages = int(loop.time()), 0
-        messages += 1
-        if not _is_pong(message):
-            garbage += 1
+        pong = is_pong(message)
+        if not pong:
             await connection.send_text(frames.ERROR)
-        if garbage >= MAX_GARBAGE or messages > MAX_MESSAGES_PER_SECOND:
+        if not conduct.is_tolerable(pong=pong, now=loop.time()):
             connection.end(CLOSE_MISBEHAVED)
             await asyncio.sleep(0)  # where the cancellation arrives
-
-
-def _is_pong(message: MutableMapping[str, Any]) -> bool:
-    text = message.get("text")
-    if not text or len(text) > MAX_MESSAGE_CHARACTERS:
-        return False
-    try:
-        return bool(parse_json(text.encode()) == {"type": "pong"})
-    except (ValueError, RecursionError):
-        return False

@@ -21,6 +21,7 @@ from execution.models import (
     TaskTarget,
 )
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
+from nexo.shared.reading import TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 EVENT_COLUMNS = (
@@ -37,6 +38,29 @@ EVENT_COLUMNS = (
     "failure_reason",
     "details",
 )
+FEED_COLUMNS = (
+    "sequence",
+    "kind",
+    "from_status",
+    "to_status",
+    "progress",
+    "actor",
+    "at",
+    "task_id",
+)
+
+TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS)
+TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
+FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
+    TaskEvent,
+    FEED_COLUMNS,
+    join="JOIN execution_task ON execution_task.id = execution_taskevent.task_id",
+    joined={"task__task_id": "execution_task.task_id"},
+)
+COUNTS: TableReader[Mapping[str, Any]] = TableReader(
+    TaskCount, ("status", "marketplace_id", "count", "progress_sum")
+)
+STREAM: TableReader[Mapping[str, Any]] = TableReader(Stream, ("epoch", "sequence"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +72,19 @@ class Position:
 
 
 def stream_position() -> Position:
-    epoch, sequence = Stream.objects.values_list("epoch", "sequence").get(pk=1)
-    return Position(epoch, sequence)
+    (row,) = STREAM.read("WHERE id = 1")
+    return Position(row["epoch"], row["sequence"])
 
 
 # -- Tasks ---------------------------------------------------------------------------------------
 
 
-def task_rows(tasks: QuerySet[Task]) -> list[TaskRow]:
-    return list(tasks.values(*TASK_COLUMNS))
+def _among(values: Collection[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def task_rows(task_pks: Collection[int]) -> list[TaskRow]:
+    return TASKS.read(f"WHERE id IN ({_among(task_pks)})", [*task_pks]) if task_pks else []
 
 
 def newest_first(
@@ -73,7 +101,7 @@ def newest_first(
             Q(created_at__lte=created_at),
             Q(created_at__lt=created_at) | Q(id__lt=row_id),
         )
-    return task_rows(tasks.order_by("-created_at", "-id")[: limit + 1])
+    return TASKS.matching(tasks, f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}")
 
 
 def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
@@ -81,7 +109,7 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     targets: defaultdict[int, list[TargetRow]] = defaultdict(list)
     if not task_pks:
         return targets
-    for target in TaskTarget.objects.filter(task_id__in=task_pks).values(*TARGET_COLUMNS):
+    for target in TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]):
         targets[target["task_id"]].append(target)
     for rows in targets.values():
         rows.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
@@ -90,8 +118,24 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
 
 def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
     """One of `tasks` with its targets; None when it is not among them."""
-    rows = task_rows(tasks.filter(task_id=task_id))
-    return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
+    rows = TASKS.matching(tasks.filter(task_id=task_id))
+    return _with_targets(rows)
+
+
+def locked_task(task_id: str, *, agent_id: str | None) -> TaskState | None:
+    """One task, an agent's only where it is given, locked until the transaction ends."""
+    where, values = "WHERE task_id = %s", [task_id]
+    if agent_id is not None:
+        where, values = f"{where} AND agent_id = %s", [task_id, agent_id]
+    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+    return _with_targets(TASKS.read(f"{where} {lock}", values))
+
+
+def _with_targets(rows: Sequence[TaskRow]) -> TaskState | None:
+    if not rows:
+        return None
+    (row,) = rows
+    return TaskState(row, targets_of([row["id"]])[row["id"]])
 
 
 def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
@@ -157,10 +201,8 @@ def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
 def tallies_by_marketplace() -> dict[str, Tally]:
     """Read from the roll-up."""
     tallies = {slug: Tally.empty() for slug in MarketplaceSlug.values}
-    for status, slug, count, progress_sum in TaskCount.objects.values_list(
-        "status", "marketplace_id", "count", "progress_sum"
-    ):
-        tallies[slug].add(status, count, progress_sum)
+    for row in COUNTS.read():
+        tallies[row["marketplace_id"]].add(row["status"], row["count"], row["progress_sum"])
     return tallies
 
 
@@ -226,8 +268,8 @@ EventRow = Mapping[str, Any]
 
 def events_after(sequence: int, *, limit: int) -> list[EventRow]:
     """The events after a number, oldest first, each with its task's id."""
-    rows = TaskEvent.objects.filter(sequence__gt=sequence).order_by("sequence")[:limit]
-    return list(rows.values(*EVENT_COLUMNS, "task_id", "task__task_id"))
+    after = "WHERE execution_taskevent.sequence > %s ORDER BY execution_taskevent.sequence LIMIT %s"
+    return FEED_EVENTS.read(after, [sequence, limit])
 
 
 # -- Marketplaces and task types -----------------------------------------------------------------

@@ -6,13 +6,12 @@ number last of the shared rows because every write wants it, task, targets, even
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F
 
 from accounts.callers import Caller
 from accounts.permissions import OPERATE_TASKS
@@ -28,13 +27,17 @@ from execution.exceptions import (
 )
 from execution.feed import doorbell
 from execution.lifecycle import AGENT_STEPS, allowed_transitions
-from execution.models import Task, TaskCount, TaskEvent, TaskLog, TaskTarget
+from execution.models import Task, TaskLog, TaskTarget
 from execution.representations import task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
 from nexo.shared import clock
 
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
+)
+ADD_TO_COUNT = (
+    "UPDATE execution_taskcount SET count = count + %s, progress_sum = progress_sum + %s "
+    "WHERE status = %s AND marketplace_id = %s"
 )
 EVENT_COLUMNS = (
     "sequence, task_id, kind, from_status, to_status, progress, actor, reason, at, agent_id, "
@@ -44,6 +47,7 @@ INSERT_EVENT = (
     f"INSERT INTO execution_taskevent ({EVENT_COLUMNS}) "  # noqa: S608  # names of our own
     f"VALUES ({', '.join(['%s'] * len(EVENT_COLUMNS.split(',')))})"
 )
+_TASK_FIELDS = {field.attname: field for field in Task._meta.concrete_fields}
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -71,32 +75,42 @@ class _CountChanges:
         self.progress[key] += sign * row["progress"]
 
     def write(self) -> None:
-        for key in sorted({*self.count, *self.progress}):
-            count, progress = self.count[key], self.progress[key]
-            if count or progress:
-                status, marketplace = key
-                TaskCount.objects.filter(status=status, marketplace_id=marketplace).update(
-                    count=F("count") + count, progress_sum=F("progress_sum") + progress
-                )
+        changed = [
+            (self.count[key], self.progress[key], *key)
+            for key in sorted({*self.count, *self.progress})
+            if self.count[key] or self.progress[key]
+        ]
+        with connection.cursor() as cursor:
+            for values in changed:
+                cursor.execute(ADD_TO_COUNT, values)
 
 
-def _event(draft: EventDraft, *, sequence: int, task_pk: int) -> TaskEvent:
-    return TaskEvent(
-        sequence=sequence,
-        task_id=task_pk,
-        kind=draft.kind,
-        from_status=draft.from_status,
-        to_status=draft.to_status,
-        progress=draft.progress,
-        actor=draft.actor,
-        reason=draft.reason,
-        at=draft.at,
-        agent_id=draft.agent_id,
-        attempt=draft.attempt,
-        failure_reason=draft.failure_reason,
-        estimated_minutes=draft.estimated_minutes,
-        execution_minutes=draft.execution_minutes,
-        details=draft.details,
+def _insert_events(drafts: Iterable[tuple[int, int, EventDraft]]) -> None:
+    """Events with their numbers and their tasks' keys."""
+    rows = [_event_values(*numbered) for numbered in drafts]
+    with connection.cursor() as cursor:
+        cursor.executemany(INSERT_EVENT, rows)
+
+
+def _event_values(sequence: int, task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
+    """In the order of EVENT_COLUMNS."""
+    details = draft.details
+    return (
+        sequence,
+        task_pk,
+        draft.kind.value,
+        draft.from_status,
+        draft.to_status,
+        draft.progress,
+        draft.actor,
+        draft.reason,
+        connection.ops.adapt_datetimefield_value(draft.at),
+        draft.agent_id,
+        draft.attempt,
+        draft.failure_reason,
+        draft.estimated_minutes,
+        draft.execution_minutes,
+        None if details is None else connection.ops.adapt_json_value(details, None),
     )
 
 
@@ -108,12 +122,10 @@ def _announce() -> None:
 
 
 def _lock_task(task_id: str, caller: Caller) -> TaskState:
-    visible = visible_tasks(caller).select_for_update(of=("self",))
-    row = visible.filter(task_id=task_id).values(*TASK_COLUMNS).first()
-    if row is None:
+    state = queries.locked_task(task_id, agent_id=caller.agent_id)
+    if state is None:
         raise TaskNotFound
-    targets = queries.targets_of([row["id"]])
-    return TaskState(row, targets[row["id"]])
+    return state
 
 
 def visible_tasks(caller: Caller) -> Any:
@@ -179,18 +191,27 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
         "updated_at": now,
         "sequence": first + len(plan.events) - 1,
     }
-    Task.objects.filter(pk=before["id"]).update(**fields)
+    _update_task(before["id"], fields)
     for slug, target in plan.targets.items():
         values = {name: target[name] for name in TARGET_COLUMNS if name != "task_id"}
         TaskTarget.objects.filter(task_id=before["id"], marketplace_id=slug).update(**values)
-    TaskEvent.objects.bulk_create(
-        _event(draft, sequence=first + offset, task_pk=before["id"])
-        for offset, draft in enumerate(plan.events)
+    _insert_events(
+        (first + offset, before["id"], draft) for offset, draft in enumerate(plan.events)
     )
     _announce()
     targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
     fields.pop("result", None)
     return TaskState(merged(before, fields), targets)  # type: ignore[arg-type]
+
+
+def _update_task(task_pk: int, fields: Mapping[str, Any]) -> None:
+    """UPDATE of the named fields; the ORM compiles anew what here is put together."""
+    values = [
+        _TASK_FIELDS[name].get_db_prep_save(value, connection) for name, value in fields.items()
+    ]
+    assignments = ", ".join(f"{name} = %s" for name in fields)
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE execution_task SET {assignments} WHERE id = %s", [*values, task_pk])  # noqa: S608  # names of fields
 
 
 # -- New tasks -----------------------------------------------------------------------------------
@@ -343,40 +364,16 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
         TaskTarget.objects.bulk_create(
             target for history in histories for target in history.targets
         )
-        _insert_events(histories)
+        _insert_events(_numbered_events(histories))
         _announce()
 
 
-def _insert_events(histories: Sequence[TaskHistory]) -> None:
-    """The events of saved tasks; through the ORM a load of tasks would take half as long again."""
-    instant = connection.ops.adapt_datetimefield_value
-    rows = []
+def _numbered_events(histories: Sequence[TaskHistory]) -> Iterator[tuple[int, int, EventDraft]]:
+    """The events of saved tasks; a task has the number of its last."""
     for history in histories:
-        sequence = history.task.sequence - len(history.events)
-        for draft in history.events:
-            sequence += 1
-            details = draft.details
-            rows.append(
-                (
-                    sequence,
-                    history.task.pk,
-                    draft.kind.value,
-                    draft.from_status,
-                    draft.to_status,
-                    draft.progress,
-                    draft.actor,
-                    draft.reason,
-                    instant(draft.at),
-                    draft.agent_id,
-                    draft.attempt,
-                    draft.failure_reason,
-                    draft.estimated_minutes,
-                    draft.execution_minutes,
-                    None if details is None else connection.ops.adapt_json_value(details, None),
-                )
-            )
-    with connection.cursor() as cursor:
-        cursor.executemany(INSERT_EVENT, rows)
+        first = history.task.sequence - len(history.events) + 1
+        for sequence, draft in enumerate(history.events, first):
+            yield sequence, history.task.pk, draft
 
 
 # -- Logs ----------------------------------------------------------------------------------------

@@ -70,6 +70,11 @@ def minutes_text(minutes: int) -> str:
     return f"{hours}h {rest}min" if rest else f"{hours}h"
 
 
+def span_text(minutes: int) -> str:
+    """How long something took: what took no whole minute did not take none."""
+    return minutes_text(minutes) if minutes else "<1min"
+
+
 def time_text(spent: int, estimate: int) -> str:
     """Minutes used against minutes estimated: `45min / 60min`, `2h 30min / 3h`."""
     return f"{minutes_text(spent)} / {minutes_text(estimate)}"

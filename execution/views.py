@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -223,6 +224,7 @@ def _task_context(
     status = TaskStatus(row["status"])
     return {
         "task": row,
+        "list_address": _list_address(request),
         "view": row_view(task, short_names=short_names, now=now),
         "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
         "targets": state.targets,
@@ -247,6 +249,14 @@ def _task_context(
         },
         "strings": {**frame_strings(), **shared_strings()},
     }
+
+
+def _list_address(request: HttpRequest) -> str:
+    """Back to the list with the filters it had, when that is where the person came from."""
+    address = reverse("execution")
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    is_own = (came_from.scheme, came_from.netloc) == (request.scheme, request.get_host())
+    return _with_query(address, came_from.query if is_own and came_from.path == address else "")
 
 
 def _whole(minutes: float | None) -> int | None:

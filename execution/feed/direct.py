@@ -6,9 +6,13 @@ encodes, frames and awaits for itself. What is touched here of their internals i
 the ordinary way. An uncompressed frame is legal even where compression was agreed (RFC 7692, 6).
 """
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
+
+# For a client that takes nothing to take at least the end.
+CLOSE_WITHIN_SECONDS = 5.0
 
 
 class Writer(Protocol):
@@ -57,7 +61,14 @@ async def close(send: Callable[..., Any], code: int) -> None:
     if isinstance(send, partial) and send.args and not (code == 1000 or 3000 <= code <= 4999):
         send.args[0].sendCloseFrame(code=code)
         return
-    await send({"type": "websocket.close", "code": code})
+    try:
+        async with asyncio.timeout(CLOSE_WITHIN_SECONDS):
+            await send({"type": "websocket.close", "code": code})
+    except TimeoutError:
+        # uvicorn waits until there is room; autobahn cuts the connection off by itself.
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
 
 
 def _has(transport: Any, names: tuple[str, ...]) -> bool:

@@ -59,7 +59,7 @@ class RecentBatches:
         if self._batches and self._batches[-1].sequence != batch.previous:
             self._batches.clear()
         self._batches.append(batch)
-        while batch.sequence - self._batches[0].sequence > MAX_EVENTS_BEHIND:
+        while batch.sequence - self._batches[0].sequence >= MAX_EVENTS_BEHIND:
             self._batches.popleft()
 
     def clear(self) -> None:

@@ -6,8 +6,9 @@ Pure: no database, no settings.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
+
+from django.http.cookie import parse_cookie
 
 PROTOCOL = "nexo.v1"
 TOKEN_PREFIX = "token."  # noqa: S105  # the prefix, not a token
@@ -52,13 +53,8 @@ def read_headers(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[st
 
 
 def read_cookie(headers: Sequence[tuple[bytes, bytes]], name: str) -> str | None:
-    cookies: SimpleCookie = SimpleCookie()
-    for value in read_headers(headers, b"cookie"):
-        try:
-            cookies.load(value)
-        except CookieError:
-            return None
-    return cookies[name].value if name in cookies else None
+    """As a request's cookies are read: one that is no cookie does not hide the others."""
+    return parse_cookie("; ".join(read_headers(headers, b"cookie"))).get(name)
 
 
 def is_allowed_origin(origins: Sequence[str], allowed: Collection[str]) -> bool:

@@ -44,12 +44,15 @@ class Hub:
             self.connections.discard(connection)
             metrics.SOCKETS.dec()
 
-    def start(self, connection: Connection, sequence: int) -> None:
+    def start(self, connection: Connection, epoch: str, sequence: int) -> None:
         """From now on the socket, which has everything up to `sequence`, gets what follows."""
         now = self._clock()
         connection.position = sequence
         connection.last_sent_at = connection.moved_at = now
-        if sequence < self._sequence:
+        if epoch != self._epoch:
+            # The database was restored since the socket, or the tailer, read it.
+            self._reset(connection, now)
+        elif sequence < self._sequence:
             self._catch_up([connection], now)
 
     # -- changes -----------------------------------------------------------------------------------
@@ -122,9 +125,8 @@ class Hub:
 
     # -- every second ------------------------------------------------------------------------------
 
-    def sweep(self) -> None:
+    def sweep(self, now: float) -> None:
         """Ping the silent, bring those that were busy up to date, close the stuck."""
-        now = self._clock()
         for connection in tuple(self.connections):
             connection.note_progress(now)
             if connection.position is None or connection.close_code is not None:

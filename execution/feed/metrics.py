@@ -7,6 +7,6 @@ FRAMES = Counter("nexo_feed_frames", "Frames of changes sent.")
 RESETS = Counter("nexo_feed_resets", "Sockets told to read the snapshot again.")
 LAG = Gauge(
     "nexo_feed_lag_seconds",
-    "From the newest event's commit to its frame.",
+    "From the newest doorbell, rung after a commit, to its frame.",
     multiprocess_mode="livemax",
 )

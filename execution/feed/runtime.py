@@ -7,19 +7,21 @@ uvicorn and in tests.
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
+from redis.exceptions import RedisError
 
 from accounts import access
 from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
-from execution.feed import doorbell, tailer
+from execution.feed import doorbell, metrics, tailer
 from execution.feed.hub import Hub
 from execution.feed.tailer import Restart
 from execution.queries import Position
@@ -29,8 +31,11 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 RECHECK_SECONDS = 4.0
+AFTER_ERROR_SECONDS = 1.0
 CLOSE_UNAUTHENTICATED = 4401
 GROUP = "nexo.feed"
+# What a database or a Redis that is away raises.
+AWAY = (DatabaseError, InterfaceError, RedisError, OSError)
 Answer = TypeVar("Answer")
 
 
@@ -42,27 +47,43 @@ class Feed:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")
         self._woken = asyncio.Event()
-        self._rung = False
+        self._rung_at: float | None = None
         self._ring_others = asyncio.Event()
         self._position: Position | None = None
+        self._look_at_epoch_at = 0.0
+        self._is_following = False
         self._tasks: list[asyncio.Task[None]] = []
         doorbell.listen(self._ring)
         if settings.REDIS_URL:
-            self._tasks += [
-                loop.create_task(self._forward_rings()),
-                loop.create_task(self._hear_rings()),
-            ]
+            self._keep_doing("ring the other processes", self._forward_rings)
+            self._keep_doing("hear the other processes", self._hear_rings)
+
+    def now(self) -> float:
+        return self._loop.time()
 
     async def ensure_following(self) -> None:
         """Follow the log from now on; without sockets nobody needs it."""
         if self._position is None:
             await self._start()
-        if not any(task.get_name() == "feed-follow" for task in self._tasks):
-            self._tasks += [
-                self._loop.create_task(self._follow(), name="feed-follow"),
-                self._loop.create_task(self._sweep()),
-                self._loop.create_task(self._recheck()),
-            ]
+        if not self._is_following:
+            self._is_following = True
+            self._keep_doing("follow the log", self._follow)
+            self._keep_doing("look after the sockets", self._sweep)
+            self._keep_doing("check the sockets' callers again", self._recheck)
+
+    def _keep_doing(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Do a step again and again: whatever fails, a feed must not stand still in silence."""
+
+        async def keep_doing() -> None:
+            while True:
+                try:
+                    await step()
+                except Exception as error:
+                    expected = isinstance(error, AWAY)
+                    logger.warning("could not %s: %s", what, error, exc_info=not expected)
+                    await asyncio.sleep(AFTER_ERROR_SECONDS)
+
+        self._tasks.append(self._loop.create_task(keep_doing(), name=f"feed: {what}"))
 
     async def close(self) -> None:
         """Stop following; for tests, as a server process ends everything with itself."""
@@ -95,67 +116,63 @@ class Feed:
         self._ring_others.set()
 
     def _wake(self) -> None:
-        self._rung = True
+        if self._rung_at is None:
+            self._rung_at = self.now()
         self._woken.set()
 
     async def _forward_rings(self) -> None:
+        await self._ring_others.wait()
+        self._ring_others.clear()
+        # A lost ring costs the other processes half a second.
         layer: Any = get_channel_layer()
-        while True:
-            await self._ring_others.wait()
-            self._ring_others.clear()
-            try:
-                await layer.group_send(GROUP, {"type": "ring"})
-            except Exception as error:
-                # A lost ring costs the other processes half a second.
-                logger.warning("could not ring the other processes: %s", error)
+        await layer.group_send(GROUP, {"type": "ring"})
 
     async def _hear_rings(self) -> None:
         layer: Any = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(GROUP, channel)
         while True:
-            try:
-                channel = await layer.new_channel()
-                await layer.group_add(GROUP, channel)
-                while True:
-                    await layer.receive(channel)
-                    self._wake()
-            except Exception as error:
-                logger.warning("not hearing the other processes: %s", error)
-                await asyncio.sleep(1)
+            await layer.receive(channel)
+            self._wake()
 
     # -- following the log -------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        while True:
-            polled = self._loop.call_later(POLL_SECONDS, self._woken.set)
-            await self._woken.wait()
-            polled.cancel()
-            self._woken.clear()
-            rung, self._rung = self._rung, False
-            if not self.hub.connections:
-                self._position = None
-                continue
-            try:
-                await self._read_on(look_at_epoch=not rung)
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("the live feed cannot read: %s", error)
-                await asyncio.sleep(1)
+        polled = self._loop.call_later(POLL_SECONDS, self._woken.set)
+        await self._woken.wait()
+        polled.cancel()
+        self._woken.clear()
+        rung_at, self._rung_at = self._rung_at, None
+        if not self.hub.connections:
+            self._position = None
+            return
+        if await self._read_on() and rung_at is not None:
+            metrics.LAG.set(self.now() - rung_at)
 
-    async def _read_on(self, *, look_at_epoch: bool) -> None:
-        """Publish batch after batch until there is nothing new."""
+    async def _read_on(self) -> bool:
+        """Publish batch after batch until there is nothing new; whether there was anything."""
+        published = False
         while True:
             position = self._position or await self._start()
-            news = await self._loop.run_in_executor(
-                self._tail, _query, _read_after, position, look_at_epoch
-            )
+            read = partial(tailer.read_after, look_at_epoch=self._must_look_at_epoch())
+            news = await self._loop.run_in_executor(self._tail, _query, read, position)
             if news is None:
-                return
+                return published
+            published = True
             if isinstance(news, Restart):
                 self._position = news.position
                 self.hub.reset_all(news.position.epoch, news.position.sequence)
-                return
+                continue
             self._position = Position(position.epoch, news.sequence)
             self.hub.publish(news)
-            look_at_epoch = False
+
+    def _must_look_at_epoch(self) -> bool:
+        """Every half second, however often the doorbell rings."""
+        now = self.now()
+        if now < self._look_at_epoch_at:
+            return False
+        self._look_at_epoch_at = now + POLL_SECONDS
+        return True
 
     async def _start(self) -> Position:
         """Begin at the end of the log: each socket reads for itself what came before."""
@@ -168,26 +185,20 @@ class Feed:
     # -- housekeeping ------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            self.hub.sweep()
+        await asyncio.sleep(SWEEP_SECONDS)
+        self.hub.sweep(self.now())
 
     async def _recheck(self) -> None:
         """Close the sockets whose session, token, account or role has ended."""
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            credentials = {socket.credential for socket in self.hub.connections}
-            if not credentials:
-                continue
-            try:
-                now = await self.read(access.current_callers, credentials)
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("sockets could not be checked again: %s", error)
-                continue
-            for socket in tuple(self.hub.connections):
-                checked = socket.credential in now
-                if checked and not access.still_holds(socket.caller, now[socket.credential]):
-                    socket.end(CLOSE_UNAUTHENTICATED)
+        await asyncio.sleep(RECHECK_SECONDS)
+        credentials = {socket.credential for socket in self.hub.connections}
+        if not credentials:
+            return
+        callers = await self.read(access.current_callers, credentials)
+        for socket in tuple(self.hub.connections):
+            checked = socket.credential in callers
+            if checked and not access.still_holds(socket.caller, callers[socket.credential]):
+                socket.end(CLOSE_UNAUTHENTICATED)
 
 
 def _query(function: Callable[..., Answer], *arguments: Any) -> Answer:
@@ -196,10 +207,6 @@ def _query(function: Callable[..., Answer], *arguments: Any) -> Answer:
     except (DatabaseError, InterfaceError):
         connection.close()  # the next query opens a new one
         raise
-
-
-def _read_after(position: Position, look_at_epoch: bool) -> Any:
-    return tailer.read_after(position, look_at_epoch=look_at_epoch)
 
 
 _feeds: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Feed]" = weakref.WeakKeyDictionary()

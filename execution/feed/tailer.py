@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from execution import queries
 from execution.feed.frames import MAX_EVENTS_BEHIND, Batch
-from execution.models import Task
 from execution.queries import Position
 from execution.representations import feed_event_json, task_json
 from nexo.shared import clock
@@ -41,9 +40,9 @@ def read_after(known: Position, *, look_at_epoch: bool) -> Batch | Restart | Non
 
 
 def read_between(since: int, until: int) -> Batch | None:
-    """Everything after `since` up to `until` or beyond; None when some of it is no longer kept."""
+    """Everything after `since` up to `until`; None when some of it is no longer kept."""
     events = queries.events_after(since, limit=until - since)
-    if not events or events[0]["sequence"] != since + 1:
+    if len(events) != until - since or events[-1]["sequence"] != until:
         return None
     return _batch(since, events)
 
@@ -51,7 +50,7 @@ def read_between(since: int, until: int) -> Batch | None:
 def _batch(previous: int, events: list[queries.EventRow]) -> Batch:
     # Tasks and summary are read after the events, so they can only be newer than those.
     task_pks = {event["task_id"] for event in events}
-    rows = queries.task_rows(Task.objects.filter(pk__in=task_pks))
+    rows = queries.task_rows(task_pks)
     targets = queries.targets_of(task_pks)
     now = clock.now()
     return Batch(

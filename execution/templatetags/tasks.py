@@ -14,6 +14,7 @@ from execution.row_view import TONES
 register = template.Library()
 register.filter("number", texts.number_text)
 register.filter("minutes", texts.minutes_text)
+register.filter("span", texts.span_text)
 register.filter("exact", texts.exact_text)
 register.filter("clock", texts.clock_text)
 register.filter("event_text", texts.event_text)

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import orjson
+
 
 def to_rfc3339(instant: datetime | None) -> str | None:
     """`2026-02-24T14:35:12Z`, with microseconds only where there are any."""
@@ -9,4 +11,5 @@ def to_rfc3339(instant: datetime | None) -> str | None:
         return None
     if instant.tzinfo is not UTC:
         instant = instant.astimezone(UTC)
-    return instant.isoformat()[:-6] + "Z"
+    # A list of 50 tasks holds several hundred; `isoformat` takes four times as long.
+    return orjson.dumps(instant, option=orjson.OPT_UTC_Z)[1:-1].decode()

@@ -10,12 +10,14 @@ import asyncio
 import functools
 import io
 import logging
+import struct
 import sys
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from queue import SimpleQueue
+from socket import SO_LINGER, SOL_SOCKET
 from typing import IO, Any
 from urllib.parse import quote
 
@@ -31,6 +33,7 @@ Headers = list[tuple[bytes, bytes]]
 
 MEMORY_BYTES = 1024 * 1024  # a longer body goes to a temporary file
 CHUNK_BYTES = 64 * 1024
+DROPPED_BODIES = 10  # so many times the limit is read and dropped, to be heard with a 413
 WATCH_AFTER_SECONDS = 0.2  # most requests have been answered by then
 STEP_SECONDS = 0.1  # no thread waits longer without looking up
 
@@ -57,10 +60,13 @@ class ThreadedWSGI:
         threads: int = 8,
         largest_body: int = 5 * 1024 * 1024,
         body_seconds: float = 30.0,
+        part_seconds: float = 30.0,
     ) -> None:
+        """`body_seconds` for a whole body to arrive, `part_seconds` for 64 KB to be taken."""
         self._application = application
         self._largest_body = largest_body
         self._body_seconds = body_seconds
+        self._part_seconds = part_seconds
         self._waiting: SimpleQueue[_Exchange | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"http-{number}", daemon=True)
@@ -79,13 +85,13 @@ class ThreadedWSGI:
             if refused.status is not None:
                 await _refuse(scope, send, refused.status)
             return
-        exchange = _Exchange(build_environ(scope, body, length), asyncio.get_running_loop())
+        environ = build_environ(scope, body, length)
+        exchange = _Exchange(environ, asyncio.get_running_loop(), self._part_seconds)
+        self._waiting.put(exchange)
         try:
-            self._waiting.put(exchange)
             await exchange.answer(receive, send)
         finally:
             exchange.left.set()
-            body.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -109,20 +115,9 @@ class ThreadedWSGI:
         if not names & {b"content-length", b"transfer-encoding"}:
             return io.BytesIO(), 0
         body = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  # returned
-        length = 0
         try:
             async with asyncio.timeout(self._body_seconds):
-                while True:
-                    message = await receive()
-                    if message["type"] == "http.disconnect":
-                        raise _Refused(None)
-                    chunk = message.get("body", b"")
-                    length += len(chunk)
-                    if length > self._largest_body:
-                        raise _Refused(413)
-                    body.write(chunk)
-                    if not message.get("more_body"):
-                        break
+                length = await self._receive_into(body, receive)
         except TimeoutError as error:
             body.close()
             raise _Refused(408) from error
@@ -132,24 +127,50 @@ class ThreadedWSGI:
         body.seek(0)
         return body, length
 
+    async def _receive_into(self, body: IO[bytes], receive: Receive) -> int:
+        length = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Refused(None)
+            chunk = message.get("body", b"")
+            length += len(chunk)
+            if length <= self._largest_body:
+                body.write(chunk)
+            if not message.get("more_body") or length > DROPPED_BODIES * self._largest_body:
+                break
+        if length > self._largest_body:
+            raise _Refused(413)
+        return length
+
     def _work(self) -> None:
         while (exchange := self._waiting.get()) is not None:
-            if not exchange.left.is_set():
-                exchange.run(self._application)
+            with exchange.body:
+                if not exchange.left.is_set():
+                    exchange.run(self._application)
 
 
 class _Exchange:
     """One request on its way through a thread and its answer on the way back."""
 
-    def __init__(self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop, part_seconds: float
+    ) -> None:
         self._environ = environ
         self._loop = loop
+        self._part_seconds = part_seconds
         self._news = asyncio.Event()  # the thread has given something
         self._parts: list[tuple[bytes, bool]] = []  # (bytes, more to come)
         self._head: tuple[int, Headers] | None = None
+        self._started = False
         self._broken = False
         self._taken = threading.Event()  # the client has been sent the last part
         self.left = threading.Event()  # nobody waits for the answer any more
+
+    @property
+    def body(self) -> IO[bytes]:
+        body: IO[bytes] = self._environ["wsgi.input"]
+        return body
 
     # -- in the thread -----------------------------------------------------------------------------
 
@@ -158,7 +179,8 @@ class _Exchange:
             self._run(application)
         except _ClientLeft:
             logger.info("client left: %s", self._environ["PATH_INFO"])
-        except Exception:
+        except BaseException:
+            # SystemExit too: it would end this thread, which nobody replaces.
             logger.exception("unhandled error: %s", self._environ["PATH_INFO"])
             self._give(self._break_off)
 
@@ -229,31 +251,38 @@ class _Exchange:
             WATCH_AFTER_SECONDS, lambda: watcher.append(asyncio.create_task(self._watch(receive)))
         )
         try:
-            started = False
             while not self.left.is_set():
                 await self._news.wait()
                 self._news.clear()
                 if self._broken:
-                    await self._fail(send, started=started)
+                    await self._fail(send)
                     return
-                for part, more in self._parts:
-                    if not started and self._head is not None:
-                        status, headers = self._head
-                        start = {"type": "http.response.start", "status": status}
-                        await send({**start, "headers": headers})
-                        started = True
-                    await send({"type": "http.response.body", "body": part, "more_body": more})
-                    if not more:
-                        self._taken.set()
-                        return
-                    await _drained(send)
-                if self._parts:
-                    self._parts.clear()
-                    self._taken.set()
+                async with asyncio.timeout(self._part_seconds):
+                    whole = await self._send_parts(send)
+                self._taken.set()
+                if whole:
+                    return
+        except TimeoutError:
+            logger.info("client takes nothing: %s", self._environ["PATH_INFO"])
+            await _abort(send)
         finally:
             delayed.cancel()
             for task in watcher:
                 task.cancel()
+
+    async def _send_parts(self, send: Send) -> bool:
+        """Send what has been given so far; whether the last part was among it."""
+        for part, more in self._parts:
+            if not self._started and self._head is not None:
+                status, headers = self._head
+                self._started = True
+                await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": part, "more_body": more})
+            if not more:
+                return True
+            await _drained(send)
+        self._parts.clear()
+        return False
 
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -261,15 +290,12 @@ class _Exchange:
         self.left.set()
         self._news.set()
 
-    async def _fail(self, send: Send, *, started: bool) -> None:
-        if not started:
+    async def _fail(self, send: Send) -> None:
+        if self._started:
+            # Closed in the middle, so that nobody takes the answer for a whole one.
+            await _abort(send)
+        else:
             await _refuse({"path": self._environ["PATH_INFO"]}, send, 500)
-            return
-        # Closed in the middle, so that nobody takes the answer for a whole one.
-        protocol = _daphne_protocol(send)
-        if protocol is None:
-            raise RuntimeError("the answer broke off after it had begun")
-        protocol.channel.forceAbortClient()
 
 
 # -- WSGI ----------------------------------------------------------------------------------------
@@ -343,6 +369,23 @@ def _daphne_protocol(send: Send) -> Any:
     if isinstance(send, functools.partial) and send.args and hasattr(send.args[0], "channel"):
         return send.args[0]
     return None
+
+
+async def _abort(send: Send) -> None:
+    """Close the connection at once, dropping what the server still holds for the client."""
+    protocol = _daphne_protocol(send)
+    if protocol is not None:
+        if protocol.channel is not None:
+            protocol.channel.forceAbortClient()
+        return
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        # Every server closes the connection when its application fails in mid-answer.
+        raise RuntimeError("the answer broke off after it had begun")
+    # With a reset: HTTP/1.0 takes an orderly end for the end of the answer.
+    transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    await asyncio.sleep(0)  # where uvicorn notices
 
 
 async def _drained(send: Send) -> None:

@@ -1,0 +1,307 @@
+"""HTTP connections and WebSockets on one epoll loop, quick enough for 2,000 sockets.
+
+Only what the measured servers send is understood: answers with a Content-Length, and unmasked
+frames that are not fragmented.
+"""
+
+import base64
+import os
+import select
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+now = time.monotonic_ns
+Address = tuple[str, int]
+GIVE_UP_AFTER_SECONDS = 60.0
+HANDSHAKES_AT_ONCE = 20
+_TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
+_HEADERS_END = b"\r\n\r\n"
+_scratch = bytearray(256 * 1024)
+_view = memoryview(_scratch)
+
+
+class Failed(Exception):
+    """A server closed, refused or stayed silent."""
+
+
+class Loop:
+    """Calls what is registered for a socket when there is something to read."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._readers: dict[int, Callable[[], None]] = {}
+
+    def add(self, connection: socket.socket, reader: Callable[[], None]) -> None:
+        self._readers[connection.fileno()] = reader
+        self._epoll.register(connection.fileno(), select.EPOLLIN)
+
+    def remove(self, connection: socket.socket) -> None:
+        self._epoll.unregister(connection.fileno())
+        del self._readers[connection.fileno()]
+
+    def turn(self, seconds: float) -> None:
+        readers = self._readers
+        for fd, _events in self._epoll.poll(seconds):
+            readers[fd]()
+
+    def run_until(self, done: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + GIVE_UP_AFTER_SECONDS
+        while not done():
+            self.turn(0.2)
+            if time.monotonic() > deadline:
+                raise Failed(f"nothing more came within {GIVE_UP_AFTER_SECONDS:.0f} s")
+
+    def run_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self.turn(left)
+
+
+def connect(address: Address) -> socket.socket:
+    connection = socket.create_connection(address, timeout=30)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def request(
+    address: Address, method: str, path: str, headers: Iterable[str], body: bytes = b""
+) -> bytes:
+    host, port = address
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}:{port}", *headers]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + _HEADERS_END + body
+
+
+class HttpConnection:
+    """Keep-alive; one request at a time. `answered` is called with each whole answer's body."""
+
+    def __init__(self, loop: Loop, address: Address, answered: Callable[[bytes], None]) -> None:
+        self._loop = loop
+        self._answered = answered
+        self._socket = connect(address)
+        self._received = b""
+        loop.add(self._socket, self._read)
+
+    def send(self, message: bytes) -> None:
+        self._socket.sendall(message)
+
+    def close(self) -> None:
+        self._loop.remove(self._socket)
+        self._socket.close()
+
+    def _read(self) -> None:
+        size = self._socket.recv_into(_view)
+        if not size:
+            raise Failed("the server closed an HTTP connection")
+        self._received += _view[:size]
+        head, end, body = self._received.partition(_HEADERS_END)
+        if not end or len(body) < _content_length(head):
+            return
+        status = int(head[9:12])
+        if status != 200:
+            raise Failed(f"{status}: {body[:500].decode(errors='replace')}")
+        self._received = b""
+        self._answered(body)
+
+
+def _content_length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    raise Failed(f"an answer without Content-Length: {head.decode(errors='replace')}")
+
+
+# -- WebSockets ----------------------------------------------------------------------------------
+
+
+class Viewer:
+    """One open socket. `heard_at` is when it got the message that all wait for; 0 until then."""
+
+    __slots__ = ("_audience", "_received", "heard_at", "messages", "socket")
+
+    def __init__(self, audience: "Audience", connection: socket.socket, received: bytes) -> None:
+        self._audience = audience
+        self._received = received
+        self.socket = connection
+        self.heard_at = 0
+        self.messages = 0
+
+    def read(self) -> None:
+        size = self.socket.recv_into(_view)
+        if not size:
+            raise Failed("the server closed a socket")
+        data = self._received + _view[:size] if self._received else bytes(_view[:size])
+        while data:
+            start, end = _frame(data)
+            if end > len(data) or start == 0:
+                break
+            self._hear(data[0], data[start:end])
+            data = data[end:]
+        self._received = data
+
+    def _hear(self, kind: int, payload: bytes) -> None:
+        if kind == _PING:
+            self.socket.sendall(masked(_PONG, payload))
+            return
+        if kind != _TEXT:
+            raise Failed(f"a frame that nobody expected: {kind:#x} {payload[:200]!r}")
+        self.messages += 1
+        audience = self._audience
+        if not self.heard_at and audience.awaited in payload:
+            self.heard_at = now()
+            audience.missing -= 1
+            audience.newest = payload
+
+
+def _frame(data: bytes) -> tuple[int, int]:
+    """Where the payload of the first frame starts and ends; start 0 when that is not known yet."""
+    if len(data) < 2:
+        return 0, 0
+    length = data[1]
+    if length < 126:
+        return 2, 2 + length
+    head, form = (4, "!H") if length == 126 else (10, "!Q")
+    if len(data) < head:
+        return 0, 0
+    (length,) = struct.unpack_from(form, data, 2)
+    return head, head + length
+
+
+def masked(kind: int, payload: bytes) -> bytes:
+    """A client's frame; a mask of zeros leaves the payload as it is."""
+    length = len(payload)
+    if length < 126:
+        head = struct.pack("!BB", kind, 0x80 | length)
+    else:
+        head = struct.pack("!BBH", kind, 0x80 | 126, length)
+    return head + bytes(4) + payload
+
+
+def masked_text(payload: bytes) -> bytes:
+    return masked(_TEXT, payload)
+
+
+class Audience:
+    """Many sockets of one server, waiting for the same message."""
+
+    def __init__(
+        self, loop: Loop, address: Address, path: str, headers: Sequence[str], count: int
+    ) -> None:
+        self._loop = loop
+        self.awaited = b""
+        self.missing = 0
+        self.newest = b""
+        self.viewers: list[Viewer] = []
+        host, port = address
+        headers = [*headers, f"Origin: http://{host}:{port}"]
+        while len(self.viewers) < count:
+            at_once = min(HANDSHAKES_AT_ONCE, count - len(self.viewers))
+            opened = [open_socket(address, path, headers) for _ in range(at_once)]
+            self.viewers += [Viewer(self, one, finish_handshake(one)) for one in opened]
+        for viewer in self.viewers:
+            loop.add(viewer.socket, viewer.read)
+
+    def wait_for(self, text: bytes) -> None:
+        """From now on the next message with `text` in it counts, once for each socket."""
+        self.awaited = text
+        self.missing = len(self.viewers)
+        for viewer in self.viewers:
+            viewer.heard_at = 0
+
+    def have_heard(self) -> bool:
+        return self.missing == 0
+
+    def heard_at(self) -> list[int]:
+        """When each socket heard, in order."""
+        return sorted(viewer.heard_at for viewer in self.viewers)
+
+    def messages(self) -> int:
+        return sum(viewer.messages for viewer in self.viewers)
+
+    def close(self) -> None:
+        for viewer in self.viewers:
+            self._loop.remove(viewer.socket)
+            viewer.socket.close()
+
+
+def open_socket(address: Address, path: str, headers: Sequence[str]) -> socket.socket:
+    connection = connect(address)
+    key = base64.b64encode(os.urandom(16)).decode()
+    upgrade = [
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {key}",
+    ]
+    connection.sendall(request(address, "GET", path, [*upgrade, *headers]))
+    return connection
+
+
+def finish_handshake(connection: socket.socket) -> bytes:
+    """What the server sent after its 101."""
+    received = b""
+    while _HEADERS_END not in received:
+        part = connection.recv(65536)
+        if not part:
+            raise Failed(f"the handshake broke off: {received[:300]!r}")
+        received += part
+    head, _end, rest = received.partition(_HEADERS_END)
+    if not head.startswith(b"HTTP/1.1 101"):
+        raise Failed(f"the handshake was refused: {head[:300]!r}")
+    return rest
+
+
+# -- Load ----------------------------------------------------------------------------------------
+
+
+class Load:
+    """Each connection sends its next request when it has its answer, until told to stop."""
+
+    def __init__(
+        self, loop: Loop, address: Address, connections: int, next_request: Callable[[int], bytes]
+    ) -> None:
+        """`next_request` is given the connection's number."""
+        self._loop = loop
+        self._next_request = next_request
+        self._connections = [
+            HttpConnection(loop, address, self._answered(number)) for number in range(connections)
+        ]
+        self._sent_at = [0] * connections
+        self._left = 0
+        self._open = 0
+        self.seconds: deque[float] = deque()
+        self.answer_bytes = 0
+
+    def _answered(self, number: int) -> Callable[[bytes], None]:
+        def answered(body: bytes) -> None:
+            self.seconds.append((now() - self._sent_at[number]) / 1e9)
+            self.answer_bytes = len(body)
+            self._open -= 1
+            self._send(number)
+
+        return answered
+
+    def _send(self, number: int) -> None:
+        if self._left:
+            self._left -= 1
+            self._open += 1
+            self._sent_at[number] = now()
+            self._connections[number].send(self._next_request(number))
+
+    def run(self, requests: int) -> float:
+        """Answers per second over so many requests."""
+        self.seconds.clear()
+        self._left = requests
+        began = now()
+        for number in range(len(self._connections)):
+            self._send(number)
+        self._loop.run_until(lambda: self._open == 0)
+        return requests / ((now() - began) / 1e9)
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()

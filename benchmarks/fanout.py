@@ -1,0 +1,249 @@
+"""Goal 1: one update to the last of many sockets, against `websockets.broadcast` of its bytes.
+
+Timed from the commit (the doorbell that rings in the writing thread) to the last socket's read;
+for broadcast from the moment when its server has the message. Told besides: from the hub's
+publish, which leaves out the reading of the event, and from the PATCH's first byte.
+"""
+
+import statistics
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+import orjson
+
+from benchmarks.client import (
+    Address,
+    Audience,
+    HttpConnection,
+    Loop,
+    finish_handshake,
+    masked_text,
+    now,
+    open_socket,
+    request,
+)
+from benchmarks.limits.raw_websockets import SPEAKER_PATH
+from benchmarks.measures import Measure, Rounds, shown
+from benchmarks.site import API, FEED, Ground, Site
+from benchmarks.stamps import COMMITTED, PUBLISHED, Stamps
+from tests.servers import RunningServer, ServerName
+
+GAP_SECONDS = 0.03  # over the hub's 20 ms, so that every update goes out at once
+WARM_UP = 5
+GOALS = {100: 1.3, 500: 1.15, 2000: 1.15}
+OVER_REDIS = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds until the last socket had the update, from three beginnings."""
+
+    from_commit: float
+    from_publish: float
+    from_request: float
+
+
+class Stage(Protocol):
+    audience: Audience
+
+    def send(self, number: int) -> None: ...
+
+    def is_quiet(self) -> bool: ...
+
+
+def note(number: int) -> str:
+    return f"n{number:07d}"
+
+
+def awaited(number: int) -> bytes:
+    return b'"error":"%s"' % note(number).encode()
+
+
+def address_of(server: RunningServer) -> Address:
+    return ("127.0.0.1", server.port)
+
+
+def patch(server: RunningServer, site: Site, task_id: str, error: str) -> bytes:
+    body = {"taskId": task_id, "status": "in_progress", "error": error}
+    return request(address_of(server), "PATCH", API, site.headers(), orjson.dumps(body))
+
+
+class ProductStage:
+    """A PATCH on one server, sockets on the same or another."""
+
+    def __init__(
+        self, loop: Loop, site: Site, writes_to: RunningServer, listens_to: RunningServer, size: int
+    ) -> None:
+        self._site = site
+        self._server = writes_to
+        self._http = HttpConnection(loop, address_of(writes_to), self._answered)
+        self._unanswered = False
+        self.audience = Audience(loop, address_of(listens_to), FEED, site.headers(), size)
+
+    def _answered(self, _body: bytes) -> None:
+        self._unanswered = False
+
+    def send(self, number: int) -> None:
+        task_id = self._site.task_ids[number % len(self._site.task_ids)]
+        self._unanswered = True
+        self._http.send(patch(self._server, self._site, task_id, note(number)))
+
+    def is_quiet(self) -> bool:
+        return not self._unanswered
+
+    def close(self) -> None:
+        self._http.close()
+        self.audience.close()
+
+
+class RawStage:
+    """A message on one socket that the server broadcasts to all others: the product's bytes."""
+
+    def __init__(self, loop: Loop, server: RunningServer, size: int, frame: bytes) -> None:
+        self._head, self._tail = _around_note(frame)
+        self._speaker = open_socket(address_of(server), SPEAKER_PATH, [])
+        finish_handshake(self._speaker)
+        self.audience = Audience(loop, address_of(server), "/", [], size)
+
+    def send(self, number: int) -> None:
+        message = self._head + note(number).encode() + self._tail
+        self._speaker.sendall(masked_text(message))
+
+    def is_quiet(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._speaker.close()
+        self.audience.close()
+
+
+def _around_note(frame: bytes) -> tuple[bytes, bytes]:
+    before, name, rest = frame.partition(b'"error":"')
+    return before + name, rest[len(note(0)) :]
+
+
+@dataclass(slots=True)
+class Timer:
+    """Sends numbered updates one at a time and reads the clocks."""
+
+    loop: Loop
+    stage: Stage
+    stamps: Stamps
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def update(self) -> Times:
+        number = next(self.numbers)
+        audience = self.stage.audience
+        audience.wait_for(awaited(number))
+        sent_at = now()
+        self.stage.send(number)
+        self.loop.run_until(lambda: audience.have_heard() and self.stage.is_quiet())
+        last = audience.heard_at()[-1]
+        self.loop.run_for(GAP_SECONDS)
+        return Times(
+            from_commit=(last - self.stamps.read(COMMITTED)) / 1e9,
+            from_publish=(last - self.stamps.read(PUBLISHED)) / 1e9,
+            from_request=(last - sent_at) / 1e9,
+        )
+
+    def round(self, updates: int) -> Times:
+        """The median of each time over some updates."""
+        times = [self.update() for _ in range(updates)]
+        return Times(
+            from_commit=statistics.median(one.from_commit for one in times),
+            from_publish=statistics.median(one.from_publish for one in times),
+            from_request=statistics.median(one.from_request for one in times),
+        )
+
+
+def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
+    sizes = (100,) if quick else tuple(GOALS)
+    servers: tuple[ServerName, ...] = ("daphne",) if quick else ("daphne", "uvicorn")
+    for server in servers:
+        for size in sizes:
+            yield from one_process(ground, server, size, quick=quick)
+    if not quick:
+        yield from over_redis(ground, 100)
+
+
+def one_process(
+    ground: Ground, server: ServerName, size: int, *, quick: bool = False
+) -> Iterator[Measure]:
+    site = ground.site("sqlite")
+    with ExitStack() as stack:
+        running, stamps = stack.enter_context(site.stamped(server))
+        raw, raw_stamps = stack.enter_context(site.raw_websockets())
+        yield from _compare(
+            site,
+            (running, running, stamps),
+            (raw, raw_stamps),
+            size,
+            f"{size} sockets, {server}",
+            bound=GOALS[size],
+            quick=quick,
+        )
+
+
+def over_redis(ground: Ground, size: int) -> Iterator[Measure]:
+    site = ground.site("postgres")
+    with ExitStack() as stack:
+        # Both leave their instants in one file: the writer the commit, the other the publish.
+        writer, _ = stack.enter_context(site.stamped("uvicorn", REDIS_URL=ground.redis))
+        other, stamps = stack.enter_context(site.stamped("uvicorn", REDIS_URL=ground.redis))
+        raw, raw_stamps = stack.enter_context(site.raw_websockets())
+        yield from _compare(
+            site,
+            (writer, other, stamps),
+            (raw, raw_stamps),
+            size,
+            f"{size} sockets over Redis, uvicorn",
+            bound=OVER_REDIS,
+            quick=False,
+        )
+
+
+def _compare(
+    site: Site,
+    product: tuple[RunningServer, RunningServer, Stamps],
+    limit: tuple[RunningServer, Stamps],
+    size: int,
+    what: str,
+    *,
+    bound: float,
+    quick: bool,
+) -> Iterator[Measure]:
+    loop = Loop()
+    writes_to, listens_to, stamps = product
+    here = Timer(loop, ProductStage(loop, site, writes_to, listens_to, size), stamps)
+    here.round(WARM_UP)
+    raw, raw_stamps = limit
+    frame = here.stage.audience.newest
+    there = Timer(loop, RawStage(loop, raw, size, frame), raw_stamps)
+    there.round(WARM_UP)
+    rounds, updates = (2, 5) if quick else (9, 20)
+    from_commit, from_publish, from_request = Rounds(), Rounds(), Rounds()
+    for number in range(rounds):
+        if number % 2:
+            limits, ours = there.round(updates), here.round(updates)
+        else:
+            ours, limits = here.round(updates), there.round(updates)
+        from_commit.add(ours.from_commit, limits.from_commit)
+        from_publish.add(ours.from_publish, limits.from_publish)
+        from_request.add(ours.from_request, limits.from_request)
+    for name, kept, its_bound in (
+        ("from commit", from_commit, bound),
+        ("from publish", from_publish, None),
+        ("from request", from_request, None),
+    ):
+        ours_middle, limit_middle = kept.middle()
+        yield Measure(
+            1,
+            f"{what}, {len(frame)} bytes, {name}",
+            shown(ours_middle, "ms"),
+            shown(limit_middle, "ms"),
+            kept.ratio(),
+            its_bound,
+        )

@@ -1,0 +1,73 @@
+"""What a goal gives: ratios from interleaved rounds, each against its bound."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Side = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One ratio. `bound` is the goal; None where the figure is only told."""
+
+    goal: int
+    what: str
+    product: str
+    limit: str
+    ratio: float
+    bound: float | None
+    at_least: bool = False
+
+    @property
+    def reached(self) -> bool | None:
+        if self.bound is None:
+            return None
+        return self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+
+
+@dataclass(slots=True)
+class Rounds:
+    """Figures of both sides, round by round."""
+
+    product: list[float] = field(default_factory=list)
+    limit: list[float] = field(default_factory=list)
+
+    def add(self, product: float, limit: float) -> None:
+        self.product.append(product)
+        self.limit.append(limit)
+
+    def ratio(self) -> float:
+        """The median of each round's ratio: neighbours in time share the machine's mood."""
+        pairs = zip(self.product, self.limit, strict=True)
+        return statistics.median(product / limit for product, limit in pairs)
+
+    def middle(self) -> tuple[float, float]:
+        return statistics.median(self.product), statistics.median(self.limit)
+
+
+def interleave(rounds: int, product: Side, limit: Side) -> Rounds:
+    """Run both sides in each round, in turns first."""
+    kept = Rounds()
+    for number in range(rounds):
+        if number % 2:
+            there = limit()
+            here = product()
+        else:
+            here = product()
+            there = limit()
+        kept.add(here, there)
+    return kept
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(percent / 100 * len(ordered)))]
+
+
+Unit = Literal["ms", "per s"]
+
+
+def shown(value: float, unit: Unit) -> str:
+    return f"{value * 1000:.2f} ms" if unit == "ms" else f"{value:,.0f}/s"

@@ -1,0 +1,156 @@
+"""A product to measure: a database of its own, somebody signed in, servers on the server core."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import count
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import quote
+
+import psycopg
+from environ import Env
+from psycopg.sql import SQL, Identifier
+
+from benchmarks import machine
+from benchmarks.limits import DATABASE_VARIABLE
+from benchmarks.stamps import VARIABLE as STAMPS
+from benchmarks.stamps import Stamps
+from tests import services
+from tests.servers import PROJECT, RunningServer, ServerName, running, server_command
+
+DatabaseName = Literal["sqlite", "postgres"]
+API = "/api/marketplace/orchestration/task-execution"
+FEED = "/ws/marketplace/tasks/execution/"
+# The simulator is not started and nothing is throttled; the rest is as in life.
+SETTINGS = {"API_RATE": "1000000/s", "LOG_LEVEL": "WARNING"}
+# Settings of whoever starts this must not reach what is measured.
+FOREIGN = frozenset(
+    {
+        *("DATABASE_URL", "REDIS_URL", "HTTP_THREADS", "HOST", "PORT", "DEMO", "SECRET_KEY"),
+        *("NEXO_PRODUCTION", "NEXO_TESTING", "METRICS_TOKEN", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"),
+    }
+)
+
+
+class Ground:
+    """A folder for everything, and a PostgreSQL and a Redis in it for those who ask."""
+
+    def __init__(self) -> None:
+        self.folder = services.own_folder()
+        self._stack = ExitStack()
+        self._numbers = count(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    @cached_property
+    def _postgres(self) -> str:
+        return self._stack.enter_context(services.postgres(self.folder))
+
+    @cached_property
+    def redis(self) -> str:
+        return self._stack.enter_context(services.redis(self.folder))
+
+    def site(self, database: DatabaseName, *, tasks: int = 0) -> "Site":
+        """A new database with `tasks` tasks besides the demo's."""
+        folder = self.folder / f"site-{next(self._numbers)}"
+        folder.mkdir()
+        environment = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+        environment |= {**SETTINGS, "NEXO_DATA_DIR": str(folder)}
+        place = str(folder / "nexo.sqlite3")
+        if database == "postgres":
+            environment["DATABASE_URL"], place = self._new_database(folder.name)
+        made = _prepare(environment, tasks)
+        return Site(folder, environment, place, made["session"], made["task_ids"])
+
+    def _new_database(self, name: str) -> tuple[str, str]:
+        """A new database's URL, as the product and as libpq read it."""
+        host = Env.db_url_config(self._postgres)["HOST"]
+        with psycopg.connect(
+            host=host, user="postgres", dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        url = f"{self._postgres.rpartition('/')[0]}/{name}"
+        return url, f"postgresql://postgres@/{name}?host={quote(host, safe='')}"
+
+
+def _prepare(environment: Mapping[str, str], tasks: int) -> dict[str, object]:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.prepare", str(tasks)],
+        env=environment,
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """`task_ids` are in progress, each free to be changed; `database` is where a limit finds it."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    database: str
+    session: str
+    task_ids: list[str]
+
+    def headers(self) -> list[str]:
+        """Of somebody signed in, with the proof that a write comes from the site's own page."""
+        csrf = secrets.token_hex(16)
+        return [f"Cookie: sessionid={self.session}; csrftoken={csrf}", f"X-CSRFToken: {csrf}"]
+
+    @contextmanager
+    def product(self, server: ServerName, **values: str) -> Iterator[RunningServer]:
+        with self._started(partial(server_command, server), values) as started:
+            yield started
+
+    @contextmanager
+    def stamped(self, server: ServerName, **values: str) -> Iterator[tuple[RunningServer, Stamps]]:
+        """The product, noting when it commits and publishes."""
+        application = "benchmarks.stamped:application"
+        command = partial(server_command, server, application=application)
+        path = self.folder / "stamps"
+        with self._started(command, {STAMPS: str(path), **values}) as started:
+            yield started, Stamps(path)
+
+    @contextmanager
+    def limit(self) -> Iterator[RunningServer]:
+        """The framework-less server on this very database."""
+        application = "benchmarks.limits.tasks:application"
+        command = partial(server_command, "uvicorn", application=application)
+        with self._started(command, {DATABASE_VARIABLE: self.database}) as started:
+            yield started
+
+    @contextmanager
+    def raw_websockets(self) -> Iterator[tuple[RunningServer, Stamps]]:
+        path = self.folder / "raw-stamps"
+
+        def command(fd: int) -> list[str]:
+            module = "benchmarks.limits.raw_websockets"
+            return [sys.executable, "-m", module, str(fd), str(path)]
+
+        with self._started(command, {}) as started:
+            yield started, Stamps(path)
+
+    @contextmanager
+    def _started(
+        self, command: Callable[[int], Sequence[str]], values: Mapping[str, str]
+    ) -> Iterator[RunningServer]:
+        with ExitStack() as stack:
+            with machine.on_core(machine.SERVERS):
+                log_file = self.folder / "servers.log"
+                started = stack.enter_context(
+                    running(command, {**self.environment, **values}, log_file)
+                )
+            yield started

@@ -1,0 +1,355 @@
+"""Who gets which frame when, with time passed in."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from accounts.access import Credential
+from accounts.callers import Caller
+from execution.feed.connection import BUSY_BYTES, Connection
+from execution.feed.frames import MAX_BYTES_BEHIND, MAX_EVENTS_BEHIND
+from execution.feed.hub import (
+    CLOSE_TOO_SLOW,
+    COALESCE_SECONDS,
+    PING_AFTER_SECONDS,
+    STUCK_AFTER_SECONDS,
+    Hub,
+)
+from tests.execution.feed.batches import batch
+from tests.execution.feed.servers import FakeServer, connect
+
+pytestmark = pytest.mark.unit
+
+
+class Time:
+    """A clock that stands still, and timers that fire when it is moved past them."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self._timers: list[tuple[float, Callable[[], None]]] = []
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> Any:
+        timer = (self.now + delay, callback)
+        self._timers.append(timer)
+        return Timer(lambda: self._timers.remove(timer) if timer in self._timers else None)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+        for timer in [timer for timer in self._timers if timer[0] <= self.now]:
+            self._timers.remove(timer)
+            timer[1]()
+
+
+class Timer:
+    def __init__(self, cancel: Callable[[], None]) -> None:
+        self.cancel = cancel
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def hub(time: Time) -> Hub:
+    made = Hub(lambda: time.now, time.call_later)
+    made.begin("epoch", 0)
+    return made
+
+
+@pytest.fixture
+async def open_socket(hub: Hub) -> Callable[[], tuple[Any, FakeServer]]:
+    def opened() -> tuple[Any, FakeServer]:
+        server = FakeServer()
+        connection = connect(server.send)
+        hub.add(connection)
+        hub.start(connection, "epoch", 0)
+        return connection, server
+
+    return opened
+
+
+def steps(server: FakeServer) -> list[Any]:
+    """(previous, sequence) of changes, the type of everything else."""
+    return [
+        (message["previous"], message["sequence"])
+        if message["type"] == "changes"
+        else message["type"]
+        for message in server.received()
+    ]
+
+
+async def test_the_first_change_goes_at_once_and_the_next_together(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    _, server = open_socket()
+    hub.publish(batch(0, 1))
+    assert steps(server) == [(0, 1)]
+
+    time.pass_by(COALESCE_SECONDS / 4)
+    for number in range(1, 11):
+        hub.publish(batch(number, number + 1))
+    assert steps(server) == [(0, 1)]
+
+    time.pass_by(COALESCE_SECONDS)
+    assert steps(server) == [(0, 1), (1, 11)]
+    time.pass_by(10 * COALESCE_SECONDS)
+    assert steps(server) == [(0, 1), (1, 11)]
+
+    hub.publish(batch(11, 12))
+    assert steps(server)[2:] == [(11, 12)]
+
+
+async def test_sockets_at_one_place_share_one_frame(hub: Hub, open_socket: Any) -> None:
+    servers = [open_socket()[1] for _ in range(3)]
+    hub.publish(batch(0, 1))
+    first, *others = [server.transport.written[0] for server in servers]
+    assert all(other is first for other in others)
+
+
+async def test_a_socket_that_opened_late_gets_what_it_has_not(hub: Hub, open_socket: Any) -> None:
+    hub.publish(batch(0, 5))
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.start(connection, "epoch", 3)
+    assert steps(server) == [(3, 5)]
+    assert [event["sequence"] for event in server.received()[0]["events"]] == [4, 5]
+
+
+async def test_a_socket_ahead_of_the_tailer_hears_nothing_twice(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.start(connection, "epoch", 3)
+    hub.publish(batch(0, 2))
+    time.pass_by(1)
+    hub.publish(batch(2, 5))
+    assert steps(server) == [(3, 5)]
+
+
+async def test_a_socket_of_another_epoch_starts_anew(hub: Hub) -> None:
+    hub.publish(batch(0, 5))
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.start(connection, "before the restore", 900)
+    assert server.received() == [{"type": "reset", "epoch": "epoch", "sequence": 5}]
+
+
+async def test_before_its_hello_a_socket_hears_nothing(hub: Hub) -> None:
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.publish(batch(0, 1))
+    hub.sweep(2000.0)
+    hub.reset_all("epoch", 1)
+    assert steps(server) == []
+
+
+async def test_a_busy_socket_is_passed_over_and_caught_up(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    slow, slow_server = open_socket()
+    _, server = open_socket()
+    slow_server.transport.held = BUSY_BYTES + 1
+    for number in range(50):
+        hub.publish(batch(number, number + 1))
+        time.pass_by(COALESCE_SECONDS)
+    assert steps(slow_server) == []
+    assert steps(server) == [(number, number + 1) for number in range(50)]
+
+    slow_server.transport.held = 0
+    hub.sweep(time.now)
+    assert steps(slow_server) == [(0, 50)]
+    assert slow.close_code is None
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [(MAX_EVENTS_BEHIND, [(0, MAX_EVENTS_BEHIND)]), (MAX_EVENTS_BEHIND + 1, ["reset"])],
+)
+async def test_over_a_thousand_events_waiting_make_a_reset(
+    hub: Hub, time: Time, open_socket: Any, events: int, expected: list[Any]
+) -> None:
+    _, server = open_socket()
+    server.transport.held = BUSY_BYTES + 1
+    for number in range(events):
+        hub.publish(batch(number, number + 1))
+    time.pass_by(1)
+    server.transport.held = 0
+    hub.sweep(time.now)
+    assert steps(server) == expected
+
+    # It goes on from there.
+    time.pass_by(1)
+    hub.publish(batch(events, events + 1))
+    assert steps(server)[1:] == [(events, events + 1)]
+
+
+async def test_over_512_kb_waiting_make_a_reset(hub: Hub, time: Time, open_socket: Any) -> None:
+    _, small = open_socket()
+    hub.publish(batch(0, 1, padding=MAX_BYTES_BEHIND - 1000))
+    time.pass_by(1)
+    hub.publish(batch(1, 2, padding=MAX_BYTES_BEHIND))
+    assert steps(small) == [(0, 1), "reset"]
+    assert small.received()[1] == {"type": "reset", "epoch": "epoch", "sequence": 2}
+
+
+async def test_everybody_starts_anew_after_a_restore(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    _, server = open_socket()
+    hub.publish(batch(0, 9))
+    hub.publish(batch(9, 10))  # waits for the next frame
+    hub.reset_all("another", 4)
+    time.pass_by(1)
+    hub.publish(batch(4, 5))
+    time.pass_by(1)
+    assert steps(server) == [(0, 9), "reset", (4, 5)]
+    assert server.received()[1] == {"type": "reset", "epoch": "another", "sequence": 4}
+
+
+async def test_silence_is_broken_by_a_ping(hub: Hub, time: Time, open_socket: Any) -> None:
+    _, server = open_socket()
+    time.pass_by(PING_AFTER_SECONDS - 1)
+    hub.sweep(time.now)
+    assert steps(server) == []
+
+    time.pass_by(1)
+    hub.sweep(time.now)
+    assert server.received() == [{"type": "ping", "sequence": 0}]
+
+    time.pass_by(PING_AFTER_SECONDS - 1)
+    hub.publish(batch(0, 1))
+    time.pass_by(1)
+    hub.sweep(time.now)
+    assert steps(server)[1:] == [(0, 1)]
+    time.pass_by(PING_AFTER_SECONDS)
+    hub.sweep(time.now)
+    assert server.received()[-1] == {"type": "ping", "sequence": 1}
+
+
+def let_pass(hub: Hub, time: Time, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        time.pass_by(1)
+        hub.sweep(time.now)
+
+
+@pytest.mark.parametrize("held", [10, 10 * BUSY_BYTES])
+async def test_a_socket_that_takes_nothing_for_ten_seconds_is_closed(
+    hub: Hub, time: Time, open_socket: Any, held: int
+) -> None:
+    stuck, server = open_socket()
+    let_pass(hub, time, 30)
+    assert stuck.close_code is None  # nothing to take is no fault
+
+    server.transport.held = held
+    let_pass(hub, time, STUCK_AFTER_SECONDS - 1)
+    assert stuck.close_code is None
+    let_pass(hub, time, 1)
+    assert stuck.close_code == CLOSE_TOO_SLOW
+
+    written = len(server.transport.written)
+    server.transport.held = 0
+    hub.publish(batch(0, 1))
+    let_pass(hub, time, 60)
+    assert len(server.transport.written) == written
+
+
+async def test_a_socket_that_takes_a_little_stays(hub: Hub, time: Time, open_socket: Any) -> None:
+    slow, server = open_socket()
+    server.transport.held = 100 * BUSY_BYTES
+    for _ in range(60):
+        server.transport.held -= 1
+        let_pass(hub, time, 1)
+    assert slow.close_code is None
+    # One that is written to at once between two looks has taken something too.
+    server.transport.held = 0
+    hub.publish(batch(0, 1))
+    server.transport.held = 100 * BUSY_BYTES
+    let_pass(hub, time, STUCK_AFTER_SECONDS - 1)
+    assert slow.close_code is None
+
+
+async def test_a_socket_that_left_hears_nothing(hub: Hub, open_socket: Any) -> None:
+    connection, server = open_socket()
+    hub.remove(connection)
+    hub.remove(connection)
+    hub.publish(batch(0, 1))
+    assert steps(server) == []
+
+
+def test_a_socket_ends_once() -> None:
+    interrupts: list[None] = []
+    connection = Connection(
+        FakeServer().send,
+        Credential(token_hash="t"),
+        Caller(actor="user:ana"),
+        interrupt=lambda: interrupts.append(None),
+    )
+    connection.end(4401)
+    connection.end(4429)
+    assert (connection.close_code, len(interrupts)) == (4401, 1)
+
+
+# -- A server that is not known -------------------------------------------------------------------
+
+
+class PatientServer:
+    """Only an ASGI send, which waits while the client takes nothing."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.room = asyncio.Event()
+        self.room.set()
+
+    async def send(self, message: Any) -> None:
+        await self.room.wait()
+        self.sent.append(message)
+
+
+async def test_under_an_unknown_server_the_ordinary_sending_does(hub: Hub, time: Time) -> None:
+    server = PatientServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.start(connection, "epoch", 0)
+
+    server.room.clear()
+    hub.publish(batch(0, 1))
+    await asyncio.sleep(0)
+    time.pass_by(1)
+    hub.publish(batch(1, 2))
+    assert server.sent == []
+
+    let_pass(hub, time, STUCK_AFTER_SECONDS - 2)
+    assert connection.close_code is None
+    server.room.set()
+    await asyncio.sleep(0.01)
+    let_pass(hub, time, 1)
+    await asyncio.sleep(0.01)
+    sent = [json.loads(message["text"]) for message in server.sent]
+    assert [(message["previous"], message["sequence"]) for message in sent] == [(0, 1), (1, 2)]
+
+    server.room.clear()
+    hub.publish(batch(2, 3))
+    let_pass(hub, time, STUCK_AFTER_SECONDS)
+    assert connection.close_code == CLOSE_TOO_SLOW
+    server.room.set()
+
+
+async def test_a_client_that_leaves_while_it_is_written_to_hurts_nobody(hub: Hub) -> None:
+    async def send(message: Any) -> None:
+        raise OSError("the client has left")
+
+    connection = connect(send)
+    hub.add(connection)
+    hub.start(connection, "epoch", 0)
+    hub.publish(batch(0, 1))
+    await asyncio.sleep(0.01)
+    assert connection.close_code == 1006
