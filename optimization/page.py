@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
 from nexo.shared import clock
 from optimization import texts
 from optimization.action import Action
-from optimization.optimizations import Optimization, Summary
+from optimization.optimizations import Optimization, Shares, Summary
 from optimization.recommendation import Ranked, Recommendation, confidence_band
 from optimization.representations import adjustment_text
 
@@ -22,7 +22,7 @@ SHOWN_AT_FIRST: Final = 24
 SORTS: Final = {
     "score": _("Score"),
     "forecast": _("Forecast"),
-    "change": _("Change"),
+    "change": pgettext_lazy("forecast against score", "Change"),
     "name": _("Name"),
 }
 PARAMETERS: Final = ("sort", "action", "show", "agent", "taskType", "channel")
@@ -90,7 +90,9 @@ def sort_links(state: PageState) -> list[Choice]:
 
 def action_links(state: PageState, found: Sequence[Optimization]) -> list[Choice]:
     chosen = state.values.get("action")
-    everything = Choice("", str(_("All")), state.query(action=None), chosen is None, len(found))
+    everything = Choice(
+        "", pgettext("every action", "All"), state.query(action=None), chosen is None, len(found)
+    )
     links = [everything]
     for action, label in texts.ACTIONS.items():
         count = sum(one.action == action for one in found)
@@ -230,6 +232,14 @@ def channel_names(slugs: Iterable[str]) -> str:
 
 def interval_text(one: Optimization) -> str:
     return f"{one.interval[0]}–{one.interval[1]}" if one.interval else ""
+
+
+def editable_weights(one: Optimization) -> Shares:
+    """What the form starts with: as they were set, or the adaptive ones to a thousandth."""
+    if one.agent.pinned:
+        return one.agent.pinned
+    approval, completion = round(one.weights[0], 3), round(one.weights[1], 3)
+    return approval, completion, round(1 - approval - completion, 3)
 
 
 def weight_bars(weights: Iterable[float]) -> list[WeightBar]:

@@ -130,7 +130,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
             "loginUrl": settings.LOGIN_URL,
             "charts": {one.agent.slug: page.chart_data(one) for one in shown},
         },
-        "strings": {**frame_strings(), **shared_strings(), **_strings()},
+        "strings": {**frame_strings(), **shared_strings(), "weights.sum": _("Sum: {sum}")},
     }
 
 
@@ -140,15 +140,6 @@ def _more_query(state: PageState, matching: int) -> str | None:
     return state.query(show=str(state.show + page.SHOWN_AT_FIRST))
 
 
-def _strings() -> dict[str, str]:
-    return {
-        "chart.score": _("score"),
-        "chart.forecast": _("forecast"),
-        "chart.interval": _("80% interval"),
-        "weights.sum": _("Sum: {sum}"),
-    }
-
-
 def _drawer(
     state: PageState, found: list[Optimization], editor: Editor, *, may_change: bool
 ) -> dict[str, Any] | None:
@@ -156,12 +147,8 @@ def _drawer(
     one = next((one for one in found if one.agent.slug == state.values.get("agent")), None)
     if one is None:
         return None
-    form = editor.form or WeightsForm(
-        initial={
-            name: round(weight, 3)
-            for name, weight in zip(TERMS, one.agent.pinned or one.weights, strict=True)
-        }
-    )
+    weights = dict(zip(TERMS, page.editable_weights(one), strict=True))
+    form = editor.form or WeightsForm(initial=weights)
     changes = services.changes_of(one.agent.slug, before_id=None, limit=CHANGES_SHOWN)
     return {
         "one": one,

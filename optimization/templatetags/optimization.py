@@ -1,0 +1,25 @@
+"""Template helpers of the optimization page."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from execution.texts import actor_text
+from optimization import texts
+from optimization.models import WeightChange
+
+register = template.Library()
+
+
+@register.filter
+def action_name(action: texts.Action) -> str:
+    return str(texts.ACTIONS[action])
+
+
+@register.filter
+def weight_change_text(change: WeightChange) -> str:
+    """One change as a sentence: who changed what to what."""
+    actor = actor_text(change.actor)
+    if change.new is None:
+        return _("%(actor)s returned to adaptive") % {"actor": actor}
+    shares = " · ".join(texts.percent(share) for share in change.new.values())
+    return _("%(actor)s set %(shares)s") % {"actor": actor, "shares": shares}

@@ -1,0 +1,30 @@
+// The weights form: the running sum while somebody types; what was previewed before can be saved.
+
+import { language, t } from "../../shared/js/strings.js";
+
+const LOWEST = 0.95;
+const HIGHEST = 1.05;
+const BINARY_SLACK = 1e-9;
+
+export function watchWeights() {
+  const form = document.querySelector("form[data-weights]");
+  if (!form) return;
+  const inputs = [...form.querySelectorAll(".weight-fields input")];
+  const sum = form.querySelector("[data-sum]");
+  const showSum = () => {
+    const total = inputs.reduce((so, input) => so + Number(input.value.replace(",", ".")), 0);
+    const isLegal = total >= LOWEST - BINARY_SLACK && total <= HIGHEST + BINARY_SLACK;
+    const format = new Intl.NumberFormat(language(), { maximumFractionDigits: 3 });
+    sum.hidden = Number.isNaN(total);
+    sum.textContent = t("weights.sum", { sum: format.format(total) });
+    sum.classList.toggle("field-error", !isLegal);
+  };
+  form.addEventListener("input", (event) => {
+    showSum();
+    if (!inputs.includes(event.target)) return;
+    // Other numbers than those that were previewed are not to be saved.
+    form.querySelector("[data-save]")?.setAttribute("disabled", "");
+    document.getElementById("preview")?.classList.add("is-stale");
+  });
+  showSum();
+}
