@@ -43,6 +43,11 @@ export function ago(milliseconds) {
   return t("ago.hours", { count: Math.floor(seconds / 3600) });
 }
 
+/** How long something took: what took no whole minute did not take none. */
+export function span(value) {
+  return value ? minutes(value) : "<1min";
+}
+
 /** Minutes up to 60, then hours; a whole hour prints without minutes (CONTRACT 2). */
 export function minutes(value) {
   if (value <= 60) return `${value}min`;
