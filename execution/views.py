@@ -23,7 +23,7 @@ from accounts.callers import caller_for_user
 from accounts.permissions import OPERATE_TASKS
 from execution import page_controls, queries, services, texts
 from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
-from execution.exceptions import TaskNotFound, VersionConflict
+from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
 from execution.models import Task
@@ -220,6 +220,8 @@ def _refused(request: HttpRequest, task_id: str, error: APIException) -> HttpRes
     match error:
         case TaskNotFound():
             raise Http404 from error
+        case NotAllowed():
+            raise PermissionDenied from error
         case VersionConflict():
             sentence = _(
                 "The task changed while you were deciding. Look at it again; nothing was done."
