@@ -41,6 +41,13 @@ class TaskChange:
     version: int | None = None
     result: Mapping[str, Any] | None = None
 
+    @property
+    def is_decision(self) -> bool:
+        """Approves or rejects, and does nothing else."""
+        approved = TaskChange(TaskStatus.APPROVED)
+        rejected = TaskChange(TaskStatus.FAILED, failure_reason=FailureReason.REJECTED)
+        return replace(self, reason=None, version=None) in (approved, rejected)
+
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:

@@ -96,7 +96,7 @@ def row_view(task: Mapping[str, Any], *, short_names: Mapping[str, str], now: da
         progress=task["progress"],
         time_text=texts.time_text(task["timeSpent"], task["timeEstimate"]),
         over_text=(
-            texts.word("row.over", time=texts.minutes_text(max(over, 0))) if task["overdue"] else ""
+            texts.word("row.over", time=texts.span_text(max(over, 0))) if task["overdue"] else ""
         ),
         started=_moment(task["startedAt"], now),
         ended=_moment(task["endedAt"], now),

@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from accounts.callers import Caller
-from accounts.permissions import OPERATE_TASKS
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution import assignment, queries
 from execution.changes import EventDraft, Plan, TaskChange, plan_change
 from execution.enums import EventKind, FailureReason, LogLevel, Priority, TaskStatus
@@ -25,10 +25,11 @@ from execution.exceptions import (
     TaskNotFound,
     VersionConflict,
 )
-from execution.feed import doorbell
+from execution.feed import doorbell, handover
+from execution.feed.frames import Batch
 from execution.lifecycle import AGENT_STEPS, allowed_transitions
 from execution.models import Task, TaskLog, TaskTarget
-from execution.representations import task_json
+from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
 from nexo.shared import clock
 
@@ -114,8 +115,15 @@ def _event_values(sequence: int, task_pk: int, draft: EventDraft) -> tuple[Any, 
     )
 
 
-def _announce() -> None:
-    transaction.on_commit(doorbell.ring, robust=True)
+def _announce(batch: Batch | None = None) -> None:
+    """Ring once this is committed; `batch` spares this process's own tailer the reading."""
+
+    def ring() -> None:
+        if batch is not None:
+            handover.put(batch)
+        doorbell.ring()
+
+    transaction.on_commit(ring, robust=True)
 
 
 # -- One task ------------------------------------------------------------------------------------
@@ -137,11 +145,16 @@ def visible_tasks(caller: Caller) -> Any:
 
 def _check_permission(caller: Caller, state: TaskState, change: TaskChange) -> None:
     """People need a permission; an agent may work on its own task but decides nothing."""
+    old = TaskStatus(state.row["status"])
     if caller.agent_id is None:
-        if not caller.may(OPERATE_TASKS):
+        if caller.may(OPERATE_TASKS):
+            return
+        if not (caller.may(APPROVE_TASKS) and change.is_decision):
+            raise NotAllowed
+        # Who decided on an older image of the task hears of the conflict instead.
+        if old != TaskStatus.PENDING and change.version in (None, state.row["version"]):
             raise NotAllowed
         return
-    old = TaskStatus(state.row["status"])
     if change.failure_reason not in AGENT_FAILURES:
         raise NotAllowed
     if change.status in (old, *allowed_transitions(old)):
@@ -198,10 +211,38 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     _insert_events(
         (first + offset, before["id"], draft) for offset, draft in enumerate(plan.events)
     )
-    _announce()
     targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
     fields.pop("result", None)
-    return TaskState(merged(before, fields), targets)  # type: ignore[arg-type]
+    written = TaskState(merged(before, fields), targets)  # type: ignore[arg-type]
+    _announce(_batch(written, first, plan.events, now) if handover.is_wanted() else None)
+    return written
+
+
+def _batch(written: TaskState, first: int, drafts: Sequence[EventDraft], now: datetime) -> Batch:
+    """The change as the live feed sends it. The stream is locked: the totals are those of now."""
+    task = task_json(written.row, written.targets, now=now)
+    events = [
+        feed_event_json(
+            {
+                "sequence": sequence,
+                "task__task_id": task["taskId"],
+                "kind": draft.kind.value,
+                "from_status": draft.from_status,
+                "to_status": draft.to_status,
+                "progress": draft.progress,
+                "actor": draft.actor,
+                "at": draft.at,
+            }
+        )
+        for sequence, draft in enumerate(drafts, first)
+    ]
+    return Batch(
+        previous=first - 1,
+        sequence=first + len(drafts) - 1,
+        events=events,
+        tasks={task["taskId"]: task},
+        summary=queries.feed_summary(),
+    )
 
 
 def _update_task(task_pk: int, fields: Mapping[str, Any]) -> None:

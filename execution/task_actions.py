@@ -3,11 +3,13 @@
 Pure. Menu, dialogs and the forms of the task page are all made from this table.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution.changes import UNSET, TaskChange
 from execution.enums import FailureReason, TaskStatus
 
@@ -113,9 +115,18 @@ ACTIONS: Final = (
 BY_NAME: Final = {action.name: action for action in ACTIONS}
 
 
-def legal_actions(status: TaskStatus) -> list[TaskAction]:
-    """What can be done with a task in `status`, the likeliest first."""
-    return [action for action in ACTIONS if status in action.sources]
+def permitted_actions(may: Callable[[str], bool]) -> list[TaskAction]:
+    """What somebody may do with tasks; `may` tells of a permission whether they hold it."""
+    if may(OPERATE_TASKS):
+        return list(ACTIONS)
+    if may(APPROVE_TASKS):
+        return [action for action in ACTIONS if action.change(note="", version=None).is_decision]
+    return []
+
+
+def legal_actions(actions: Iterable[TaskAction], status: TaskStatus) -> list[TaskAction]:
+    """Those of `actions` that can be done with a task in `status`, the likeliest first."""
+    return [action for action in actions if status in action.sources]
 
 
 def action_json(action: TaskAction) -> dict[str, Any]:

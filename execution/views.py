@@ -17,13 +17,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import caller_for_user
 from accounts.permissions import OPERATE_TASKS
 from execution import page_controls, queries, services, texts
 from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
-from execution.exceptions import TaskNotFound, VersionConflict
+from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
 from execution.models import Task
@@ -32,9 +32,10 @@ from execution.page_strings import list_strings, shared_strings
 from execution.representations import task_json, whole_minutes
 from execution.row_view import TONES, blank_row, row_view
 from execution.rows import TaskState, execution_minutes
-from execution.task_actions import ACTIONS, action_json, legal_actions
+from execution.task_actions import TaskAction, action_json, legal_actions, permitted_actions
 from execution.task_story import steps
 from nexo.shared import clock
+from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.pagination import encode_cursor
 from nexo.shared.strings import frame_strings
@@ -89,7 +90,6 @@ def execution_page(request: HttpRequest) -> HttpResponse:
     filters = read_filters(request.GET.dict(), now=now)
     snapshot = _snapshot(filters, now)
     short_names = queries.short_names()
-    may_operate = request.user.has_perm(OPERATE_TASKS)
     context = {
         "filters": filters,
         "snapshot": snapshot,
@@ -105,13 +105,12 @@ def execution_page(request: HttpRequest) -> HttpResponse:
             shown=texts.number_text(len(snapshot.tasks)), total=texts.number_text(snapshot.total)
         ),
         "blank_row": blank_row(short_names),
-        "may_operate": may_operate,
         "older_query": _older_query(filters, snapshot),
         "all_query": filters.query(status=None),
         "first_query": filters.query(),
         "now": now,
         "page_data": {
-            **_shared_data(short_names, may_operate=may_operate),
+            **_shared_data(request, short_names),
             "filters": filters.as_json(),
             "apiQuery": filters.api_query(),
             "cursor": filters.cursor,
@@ -151,7 +150,7 @@ def execution_summary(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _shared_data(short_names: Mapping[str, str], *, may_operate: bool) -> dict[str, Any]:
+def _shared_data(request: HttpRequest, short_names: Mapping[str, str]) -> dict[str, Any]:
     """What the scripts of both pages know: names, signs, addresses, actions."""
     return {
         "apiUrl": reverse("task-execution"),
@@ -167,8 +166,13 @@ def _shared_data(short_names: Mapping[str, str], *, may_operate: bool) -> dict[s
             slug: {"name": str(MarketplaceSlug(slug).label), "short": short}
             for slug, short in short_names.items()
         },
-        "actions": [action_json(action) for action in ACTIONS] if may_operate else [],
+        "actions": [action_json(action) for action in _actions(request)],
+        "mayOperate": request.user.has_perm(OPERATE_TASKS),
     }
+
+
+def _actions(request: HttpRequest) -> list[TaskAction]:
+    return permitted_actions(request.user.has_perm)
 
 
 # -- A task's page -------------------------------------------------------------------------------
@@ -187,27 +191,46 @@ def task_page(request: HttpRequest, task_id: str) -> HttpResponseBase:
 
 
 def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
-    if not request.user.has_perm(OPERATE_TASKS):
+    if not _actions(request):
         raise PermissionDenied
+    wants_json = request.headers.get("Accept") == "application/json"
+    try:
+        state = _change(request, task_id)
+    except APIException as error:
+        if wants_json:
+            answer = error_response(error)
+            return JsonResponse(answer.data, status=answer.status_code)
+        return _refused(request, task_id, error)
+    if wants_json:
+        return JsonResponse({"task": task_json(state.row, state.targets, now=clock.now())})
+    messages.success(request, _("Done."))
+    return redirect("task", task_id)
+
+
+def _change(request: HttpRequest, task_id: str) -> TaskState:
     form = TaskActionForm(request.POST)
     if not form.is_valid():
-        for errors in form.errors.values():
-            messages.error(request, " ".join(str(error) for error in errors))
-        return redirect("task", task_id)
+        fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
+        raise ValidationError(fields)
     caller = caller_for_user(cast("User", request.user))
-    try:
-        services.update_task(task_id, form.change(), caller=caller)
-    except TaskNotFound as error:
-        raise Http404 from error
-    except VersionConflict:
-        messages.error(
-            request,
-            _("The task changed while you were deciding. Look at it again; nothing was done."),
-        )
-    except APIException as error:
-        messages.error(request, str(error.detail))
-    else:
-        messages.success(request, _("Done."))
+    return services.update_task(task_id, form.change(), caller=caller)
+
+
+def _refused(request: HttpRequest, task_id: str, error: APIException) -> HttpResponseBase:
+    match error:
+        case TaskNotFound():
+            raise Http404 from error
+        case NotAllowed():
+            raise PermissionDenied from error
+        case VersionConflict():
+            sentence = _(
+                "The task changed while you were deciding. Look at it again; nothing was done."
+            )
+        case ValidationError(detail=dict() as fields):
+            sentence = " ".join(str(text) for errors in fields.values() for text in errors)
+        case _:
+            sentence = str(error.detail)
+    messages.error(request, sentence)
     return redirect("task", task_id)
 
 
@@ -218,7 +241,6 @@ def _task_context(
     row = state.row
     task = task_json(row, state.targets, now=now)
     short_names = queries.short_names()
-    may_operate = request.user.has_perm(OPERATE_TASKS)
     assignment, result, creator = queries.task_story(row["id"])
     events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
     status = TaskStatus(row["status"])
@@ -228,8 +250,8 @@ def _task_context(
         "view": row_view(task, short_names=short_names, now=now),
         "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
         "targets": state.targets,
-        "may_mark": may_operate and status == TaskStatus.MARKETPLACE_SYNC,
-        "actions": legal_actions(status) if may_operate else [],
+        "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
+        "actions": legal_actions(_actions(request), status),
         "assignment": texts.assignment_text(
             assignment, agent_id=row["agent_id"], channel=row["marketplace_id"]
         ),
@@ -241,7 +263,7 @@ def _task_context(
         "logs": queries.newest_logs_of(row["id"], limit=LOG_LENGTH),
         "now": now,
         "page_data": {
-            **_shared_data(short_names, may_operate=may_operate),
+            **_shared_data(request, short_names),
             "task": task,
             "epoch": position.epoch,
             "sequence": position.sequence,

@@ -2,8 +2,9 @@
 
 Through the servers' own sending, one update to 500 sockets takes three times as long: each socket
 encodes, frames and awaits for itself. What is touched here of their internals is a transport's
-`write` and the size of its buffer; with any other server `writer_for` gives None and the hub sends
-the ordinary way. An uncompressed frame is legal even where compression was agreed (RFC 7692, 6).
+`write`, the size of its buffer and, under Twisted, its socket; with any other server `writer_for`
+gives None and the hub sends the ordinary way. An uncompressed frame is legal even where
+compression was agreed (RFC 7692, 6).
 """
 
 import asyncio
@@ -33,13 +34,29 @@ class AsyncioWriter:
 
 
 class TwistedWriter:
-    """Daphne: a Twisted transport, which keeps what the socket does not take in two places."""
+    """Daphne: a Twisted transport, which keeps what the socket does not take in two places.
 
-    __slots__ = ("_transport", "write")
+    Its `write` leaves everything to the reactor's next turn, at three system calls for each
+    socket; what can go at once goes here with one.
+    """
+
+    __slots__ = ("_transport",)
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self.write: Callable[[bytes], None] = transport.write
+
+    def write(self, frame: bytes) -> None:
+        transport = self._transport
+        if transport.connected and not transport.disconnecting and not self.buffered():
+            try:
+                sent = transport.socket.send(frame)
+            except OSError:
+                # Full or gone; the reactor finds out which.
+                sent = 0
+            if sent == len(frame):
+                return
+            frame = frame[sent:]
+        transport.write(frame)
 
     def buffered(self) -> int:
         transport = self._transport
@@ -50,8 +67,7 @@ def writer_for(send: Callable[..., Any]) -> Writer | None:
     """The writer behind an ASGI `send`; None when the server is not known."""
     if isinstance(send, partial) and send.args:
         transport = getattr(send.args[0], "transport", None)
-        names = ("write", "dataBuffer", "offset", "_tempDataLen")
-        return TwistedWriter(transport) if _has(transport, names) else None
+        return TwistedWriter(transport) if _is_plain_twisted(transport) else None
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     return AsyncioWriter(transport) if _has(transport, ("write", "get_write_buffer_size")) else None
 
@@ -69,6 +85,13 @@ async def close(send: Callable[..., Any], code: int) -> None:
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         if transport is not None:
             transport.abort()
+
+
+def _is_plain_twisted(transport: Any) -> bool:
+    """Twisted's own TCP, known by its module; what wraps it, as TLS does, passes its names on."""
+    names = ("write", "socket", "connected", "disconnecting", "dataBuffer", "offset")
+    is_tcp = type(transport).__module__ == "twisted.internet.tcp" and not transport.TLS
+    return is_tcp and _has(transport, (*names, "_tempDataLen"))
 
 
 def _has(transport: Any, names: tuple[str, ...]) -> bool:

@@ -94,6 +94,7 @@ class Hub:
         """Bring each socket that takes data to the newest event; most share one frame."""
         made: dict[int, tuple[bytes, bytes] | None] = {}
         newest = self._sequence
+        sent = 0
         for connection in connections:
             position = connection.position
             if position is None or position >= newest or connection.close_code is not None:
@@ -108,7 +109,8 @@ class Hub:
                 continue
             connection.write(prepared[0], prepared[1], now)
             connection.position = newest
-            metrics.FRAMES.inc()
+            sent += 1
+        metrics.FRAMES.inc(sent)
 
     def _frame_after(self, position: int) -> tuple[bytes, bytes] | None:
         """Everything after a position as one frame; None when that is too much."""

@@ -6,6 +6,7 @@ uvicorn and in tests.
 
 import asyncio
 import logging
+import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
 from execution.feed import doorbell, metrics, tailer
+from execution.feed.frames import Batch
+from execution.feed.handover import Shelf
 from execution.feed.hub import Hub
 from execution.feed.tailer import Restart
 from execution.queries import Position
@@ -46,6 +49,7 @@ class Feed:
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")
+        self._shelf = Shelf()
         self._woken = asyncio.Event()
         self._rung_at: float | None = None
         self._ring_others = asyncio.Event()
@@ -92,8 +96,9 @@ class Feed:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for pool in (self._readers, self._tail):
+            all_there = threading.Barrier(pool._max_workers)
             for _ in range(pool._max_workers):
-                pool.submit(connection.close)
+                pool.submit(_close_connection, all_there)
             pool.shutdown()
 
     # -- reading -----------------------------------------------------------------------------------
@@ -143,6 +148,7 @@ class Feed:
         polled.cancel()
         self._woken.clear()
         rung_at, self._rung_at = self._rung_at, None
+        self._shelf.is_wanted = bool(self.hub.connections)
         if not self.hub.connections:
             self._position = None
             return
@@ -154,17 +160,26 @@ class Feed:
         published = False
         while True:
             position = self._position or await self._start()
-            read = partial(tailer.read_after, look_at_epoch=self._must_look_at_epoch())
+            look_at_epoch = self._must_look_at_epoch()
+            if not look_at_epoch and (batch := self._shelf.take_after(position.sequence)):
+                self._publish(batch)
+                return True  # what others wrote meanwhile has rung, too
+            read = partial(tailer.read_after, look_at_epoch=look_at_epoch)
             news = await self._loop.run_in_executor(self._tail, _query, read, position)
             if news is None:
                 return published
             published = True
             if isinstance(news, Restart):
                 self._position = news.position
+                self._shelf.clear()
                 self.hub.reset_all(news.position.epoch, news.position.sequence)
                 continue
-            self._position = Position(position.epoch, news.sequence)
-            self.hub.publish(news)
+            self._publish(news)
+
+    def _publish(self, batch: Batch) -> None:
+        assert self._position is not None  # where the batch follows on
+        self._position = Position(self._position.epoch, batch.sequence)
+        self.hub.publish(batch)
 
     def _must_look_at_epoch(self) -> bool:
         """Every half second, however often the doorbell rings."""
@@ -207,6 +222,12 @@ def _query(function: Callable[..., Answer], *arguments: Any) -> Answer:
     except (DatabaseError, InterfaceError):
         connection.close()  # the next query opens a new one
         raise
+
+
+def _close_connection(all_there: threading.Barrier) -> None:
+    """Each thread of a pool has one of its own; none may come twice while another has not."""
+    connection.close()
+    all_there.wait()
 
 
 _feeds: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Feed]" = weakref.WeakKeyDictionary()

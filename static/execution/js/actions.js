@@ -3,7 +3,7 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { patchTask } from "./api.js";
+import { patchTask, postAction } from "./api.js";
 import { data } from "./page-data.js";
 
 const SYNCING = "marketplace_sync";
@@ -16,7 +16,7 @@ export function legalActions(task) {
 
 /** The targets that can be marked by hand: [{channel, label, synced}]. */
 export function targetMarks(task) {
-  if (!data.actions.length || task.status !== SYNCING) return [];
+  if (!data.mayOperate || task.status !== SYNCING) return [];
   return task.targets
     .filter((channel) => task.syncDetail[channel].state !== "not_required")
     .map((channel) => {
@@ -34,26 +34,33 @@ export function asks(action, task) {
   return action.note !== "none";
 }
 
-export function actionBody(action, task, note) {
+function actionBody(action, task, note) {
   const body = { taskId: task.taskId, status: action.status, version: task.version };
   if (action.failureReason) body.failureReason = action.failureReason;
   if (note) body[action.note === "error" ? "error" : "reason"] = note;
   return body;
 }
 
-export function markBody({ channel, synced }, task) {
-  return {
+/** Do `action` with the task as it was seen. */
+export function doAction(action, task, note) {
+  const { taskId, version } = task;
+  if (data.mayOperate) return patchTask(actionBody(action, task, note));
+  return postAction(taskId, { action: action.name, note, version });
+}
+
+export function markTarget({ channel, synced }, task) {
+  return patchTask({
     taskId: task.taskId,
     status: SYNCING,
     syncStatus: { [channel]: synced },
     version: task.version,
-  };
+  });
 }
 
-/** Send the change. Answers the task as it then is; null when refused, and why is said. */
-export async function send(body, { label, onConflict }) {
+/** Await a change. Answers the task as it then is; null when refused, and why is said. */
+export async function settled(change, { label, onConflict }) {
   try {
-    const { task } = await patchTask(body);
+    const { task } = await change;
     toast(t("action.done", { action: label }));
     return task;
   } catch (error) {

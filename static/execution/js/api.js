@@ -1,6 +1,6 @@
 // The API as the scripts call it; errors carry what the envelope says.
 
-import { data } from "./page-data.js";
+import { data, taskAddress } from "./page-data.js";
 
 const LARGEST_PAGE = 500;
 
@@ -26,14 +26,20 @@ export async function getJson(url) {
   return answer(await fetch(url, { headers: { Accept: "application/json" } }));
 }
 
-export async function patchTask(body) {
+function writing(headers = {}) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
-  const headers = {
-    Accept: "application/json",
-    "Content-Type": "application/json",
-    "X-CSRFToken": token,
-  };
+  return { Accept: "application/json", "X-CSRFToken": token, ...headers };
+}
+
+export async function patchTask(body) {
+  const headers = writing({ "Content-Type": "application/json" });
   return answer(await fetch(data.apiUrl, { method: "PATCH", headers, body: JSON.stringify(body) }));
+}
+
+/** The task page's own form: who may decide but not operate acts through it. */
+export async function postAction(taskId, fields) {
+  const body = new URLSearchParams(fields);
+  return answer(await fetch(taskAddress(taskId), { method: "POST", headers: writing(), body }));
 }
 
 export function listPage(cursor, limit = data.pageSize) {

@@ -2,7 +2,7 @@
 
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { actionBody, ask, asks, markBody, send } from "./actions.js";
+import { ask, asks, doAction, markTarget, settled } from "./actions.js";
 import { listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
@@ -238,15 +238,15 @@ const busy = new Map();
 const menu = new RowMenu({
   onAction: async (action, task) => {
     const note = asks(action, task) ? await ask(action, task) : "";
-    if (note !== null) act(action.label, task, actionBody(action, task, note));
+    if (note !== null) act(action.label, task, doAction(action, task, note));
   },
-  onMark: (mark, task) => act(mark.label, task, markBody(mark, task)),
+  onMark: (mark, task) => act(mark.label, task, markTarget(mark, task)),
 });
 
-async function act(label, task, request) {
+async function act(label, task, change) {
   setBusy(task.taskId, Infinity);
   const onConflict = (current) => take([current]);
-  const changed = await send(request, { label, onConflict });
+  const changed = await settled(change, { label, onConflict });
   if (!changed) {
     setBusy(task.taskId, null);
     return;

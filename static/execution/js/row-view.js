@@ -2,7 +2,7 @@
 // Pure but for the words, which are the page's.
 
 import { t } from "../../shared/js/strings.js";
-import { minutes } from "../../shared/js/times.js";
+import { minutes, span } from "../../shared/js/times.js";
 import { isOverdue, timeSpent } from "./tasks.js";
 
 const NOTHING = "—";
@@ -78,7 +78,7 @@ export function rowView(task, names, now) {
       agent: task.agentId ?? NOTHING,
       progress: `${task.progress}%`,
       time: `${minutes(spent)} / ${minutes(task.timeEstimate)}`,
-      over: isOverdue(task, now) ? t("row.over", { time: minutes(over) }) : "",
+      over: isOverdue(task, now) ? t("row.over", { time: span(over) }) : "",
       started: momentText(task.startedAt, names.zone, now),
       ended: momentText(task.endedAt, names.zone, now),
       error: task.error ?? "",

@@ -111,6 +111,7 @@ export class Rows {
       if (slots[name].textContent !== text) slots[name].textContent = text;
       if (before && FLASHING.has(name)) flash(slots[name]);
     }
+    slots.title.title = view.fields.title;
     if (view.bar !== before?.bar) slots.bar.value = view.bar;
     if (view.icon !== before?.icon) slots.icon.setAttribute("href", `#icon-${view.icon}`);
     slots.cause.hidden = !view.fields.error;

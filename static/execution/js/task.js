@@ -2,7 +2,7 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { actionBody, markBody, send } from "./actions.js";
+import { doAction, markTarget, settled } from "./actions.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
 import { shortcuts } from "./keyboard.js";
@@ -100,12 +100,12 @@ async function act(event) {
   const button = form.querySelector("button");
   const { action: name, mark: channel } = form.dataset;
   const action = data.actions.find((one) => one.name === name);
-  const body = action
-    ? actionBody(action, task, form.elements.note?.value.trim())
-    : markBody({ channel, synced: Boolean(form.elements.synced) }, task);
+  const change = action
+    ? doAction(action, task, form.elements.note?.value.trim() ?? "")
+    : markTarget({ channel, synced: Boolean(form.elements.synced) }, task);
   button.setAttribute("aria-busy", "true");
   const onConflict = () => feed.refresh();
-  const changed = await send(body, { label: button.textContent, onConflict });
+  const changed = await settled(change, { label: button.textContent, onConflict });
   button.removeAttribute("aria-busy");
   if (!changed) return;
   form.closest("details")?.removeAttribute("open");

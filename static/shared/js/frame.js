@@ -1,7 +1,7 @@
 // The frame that every page has: menus, dialogs, copy buttons, the help on "?".
 
 import { t } from "./strings.js";
-import { toast } from "./toasts.js";
+import { adoptToasts, toast } from "./toasts.js";
 
 /** Whether a key belongs to a field, a menu or a dialog rather than to the page. */
 export function isTyping(event) {
@@ -41,3 +41,5 @@ async function copy(text) {
     toast(t("notCopied", { text }), { error: true });
   }
 }
+
+adoptToasts();

@@ -11,12 +11,24 @@ export function toast(text, { error = false } = {}) {
   if (error) box.setAttribute("role", "alert");
   const sentence = document.createElement("p");
   sentence.textContent = text;
+  box.append(sentence);
+  document.getElementById("toasts").append(box);
+  letGo(box, { error });
+}
+
+/** Those that the server has drawn, after a form that was sent without scripts or to a page. */
+export function adoptToasts() {
+  for (const box of document.querySelectorAll("#toasts .toast")) {
+    letGo(box, { error: box.dataset.tone === "red" });
+  }
+}
+
+function letGo(box, { error }) {
   const close = document.createElement("button");
   close.type = "button";
   close.className = "button quiet";
   close.textContent = t("close");
   close.addEventListener("click", () => box.remove());
-  box.append(sentence, close);
-  document.getElementById("toasts").append(box);
+  box.append(close);
   if (!error) setTimeout(() => box.remove(), SHOWN_MILLISECONDS);
 }

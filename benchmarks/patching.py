@@ -1,0 +1,140 @@
+"""Goal 3: from a PATCH's first byte to its message on the sockets, and the pace of 8 writers.
+
+Against a server without framework that writes one row of the same database and sends it to the
+same number of sockets. A round's latency is the median over all its updates and sockets; its pace
+is what 8 connections get answered, each with its next PATCH when it has its answer, until every
+socket has heard of the last.
+"""
+
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+
+import orjson
+
+from benchmarks.client import Address, Audience, HttpConnection, Load, Loop, now, request
+from benchmarks.fanout import GAP_SECONDS, address_of, awaited, note
+from benchmarks.measures import Measure, Rounds, shown
+from benchmarks.site import API, FEED, DatabaseName, Ground, Site
+from tests.servers import RunningServer, ServerName
+
+WRITERS = 8
+LATENCY_AT_MOST = 1.5
+PACE_AT_LEAST = 0.75
+
+
+class Side:
+    """One of the two servers with its sockets; each side changes tasks of its own."""
+
+    def __init__(
+        self, loop: Loop, server: RunningServer, site: Site, task_ids: list[str], sockets: int
+    ) -> None:
+        self._loop = loop
+        self._task_ids = task_ids
+        self._address: Address = address_of(server)
+        self._headers = site.headers()
+        self._numbers = count(1)
+        self._answered = True
+        self._http = HttpConnection(loop, self._address, self._note_answer)
+        self._audience = Audience(loop, self._address, FEED, self._headers, sockets)
+        self._load = Load(loop, self._address, WRITERS, self._next)
+
+    def _note_answer(self, _body: bytes) -> None:
+        self._answered = True
+
+    def _patch(self, task_id: str, number: int) -> bytes:
+        body = {"taskId": task_id, "status": "in_progress", "error": note(number)}
+        return request(self._address, "PATCH", API, self._headers, orjson.dumps(body))
+
+    def _next(self, writer: int) -> bytes:
+        """A writer's own task; the newest of all is what every socket will have to hear of."""
+        number = next(self._numbers)
+        self._audience.wait_for(awaited(number))
+        return self._patch(self._task_ids[writer], number)
+
+    def latency(self, updates: int) -> float:
+        """Seconds to a socket, the median over updates and sockets."""
+        times: list[float] = []
+        for _ in range(updates):
+            number = next(self._numbers)
+            self._audience.wait_for(awaited(number))
+            self._answered = False
+            sent_at = now()
+            self._http.send(self._patch(self._task_ids[number % WRITERS], number))
+            self._loop.run_until(lambda: self._answered and self._audience.have_heard())
+            times += [(heard - sent_at) / 1e9 for heard in self._audience.heard_at()]
+            self._loop.run_for(GAP_SECONDS)
+        return statistics.median(times)
+
+    def pace(self, updates: int) -> float:
+        """Updates per second of all writers, until the last is heard everywhere."""
+        began = now()
+        self._load.run(updates)
+        self._loop.run_until(self._audience.have_heard)
+        return updates / ((now() - began) / 1e9)
+
+    def close(self) -> None:
+        self._load.close()
+        self._http.close()
+        self._audience.close()
+
+
+def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
+    if quick:
+        yield from compare(ground, "daphne", "sqlite", 20, quick=True)
+        return
+    for database in ("sqlite", "postgres"):
+        for server in ("daphne", "uvicorn"):
+            yield from compare(ground, server, database, 500, quick=False)
+    yield from compare(ground, "uvicorn", "postgres", 1, quick=False)
+
+
+def compare(
+    ground: Ground, server: ServerName, database: DatabaseName, sockets: int, *, quick: bool
+) -> Iterator[Measure]:
+    site = ground.site(database)
+    loop = Loop()
+    with ExitStack() as stack:
+        product = stack.enter_context(site.product(server))
+        limit = stack.enter_context(site.limit())
+        half = len(site.task_ids) // 2
+        here = Side(loop, product, site, site.task_ids[:half], sockets)
+        there = Side(loop, limit, site, site.task_ids[half:], sockets)
+        what = f"{sockets} sockets, {server}, {database}"
+        rounds, updates, many = (2, 5, 40) if quick else (9, 20, 300)
+        latency = _rounds(rounds, lambda: here.latency(updates), lambda: there.latency(updates))
+        ours, theirs = latency.middle()
+        yield Measure(
+            3,
+            f"{what}: PATCH to message",
+            shown(ours, "ms"),
+            shown(theirs, "ms"),
+            latency.ratio(),
+            LATENCY_AT_MOST,
+        )
+        pace = _rounds(rounds, lambda: here.pace(many), lambda: there.pace(many))
+        ours, theirs = pace.middle()
+        yield Measure(
+            3,
+            f"{what}: updates of {WRITERS} writers",
+            shown(ours, "per s"),
+            shown(theirs, "per s"),
+            pace.ratio(),
+            PACE_AT_LEAST,
+            at_least=True,
+        )
+        here.close()
+        there.close()
+
+
+def _rounds(rounds: int, product: Callable[[], float], limit: Callable[[], float]) -> Rounds:
+    product(), limit()  # the first request of each thread opens its connection
+    kept = Rounds()
+    for number in range(rounds):
+        if number % 2:
+            theirs, ours = limit(), product()
+        else:
+            ours, theirs = product(), limit()
+        kept.add(ours, theirs)
+    return kept

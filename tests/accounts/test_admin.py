@@ -1,0 +1,205 @@
+"""The admin: entered by those who may, for others' accounts and never one's own power."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import ApiToken
+from accounts.roles import Role
+from execution.models import Specialty
+from tests.factories import make_agent, make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+TOKEN_ADD = "admin:accounts_apitoken_add"
+TOKENS = "admin:accounts_apitoken_changelist"
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user, settings.AUTHENTICATION_BACKENDS[-1])
+    return client
+
+
+@pytest.fixture
+def boss() -> User:
+    return make_user(Role.ADMIN)
+
+
+@pytest.fixture
+def client(boss: User) -> Client:
+    return client_of(boss)
+
+
+@pytest.mark.parametrize("role", [None, Role.QA, Role.HEAD])
+def test_others_do_not_enter_it(role: Role | None) -> None:
+    client = client_of(make_user(role))
+    assert client.get("/admin/", follow=True).status_code == 403
+    assert client.get(reverse("admin:auth_user_changelist"), follow=True).status_code == 403
+
+
+def test_a_staff_flag_opens_nothing() -> None:
+    user = make_user()
+    User.objects.update(is_staff=True)
+    assert client_of(user).get("/admin/", follow=True).status_code == 403
+
+
+def test_strangers_are_asked_who_they_are_on_the_one_sign_in_page(client: Client) -> None:
+    answer = Client().get("/admin/", follow=True)
+    assert answer.redirect_chain[-1][0].startswith("/accounts/login/?next=")
+
+
+def pages() -> Iterator[tuple[str, list[str]]]:
+    yield "admin:index", []
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield f"{name}_changelist", []
+        yield f"{name}_add", []
+        yield f"{name}_change", [model._meta.label]
+        yield f"{name}_history", [model._meta.label]
+        yield f"{name}_delete", [model._meta.label]
+
+
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_every_page_opens_or_is_refused_but_never_breaks(client: Client, language: str) -> None:
+    rows = {
+        "auth.User": make_user().pk,
+        "auth.Group": Group.objects.get(name=Role.QA).pk,
+        "accounts.ApiToken": issue(client),
+        "execution.Agent": make_agent("alex").pk,
+        "execution.Specialty": Specialty.objects.create(task_type="photo").pk,
+    }
+    client.cookies["django_language"] = language
+    for name, labels in pages():
+        try:
+            url = reverse(name, args=[rows[label] for label in labels if label in rows])
+        except NoReverseMatch:
+            continue
+        status = client.get(url).status_code
+        assert status in (200, 403), (url, status)
+
+
+def issue(client: Client) -> int:
+    fields = {"name": "robô", "agent_id": "alex", "scope": "write"}
+    client.post(reverse(TOKEN_ADD), fields)
+    return ApiToken.objects.latest("pk").pk
+
+
+# -- People and roles ----------------------------------------------------------------------------
+
+
+def person_fields(user: User, **values: object) -> dict[str, object]:
+    return {
+        "username": user.username,
+        "is_active": "on",
+        "groups": [group.pk for group in user.groups.all()],
+        **values,
+    }
+
+
+def change_url(user: User) -> str:
+    return reverse("admin:auth_user_change", args=[user.pk])
+
+
+def test_an_admin_gives_and_takes_roles(client: Client) -> None:
+    other = make_user(Role.QA)
+    head = Group.objects.get(name=Role.HEAD).pk
+    assert client.post(change_url(other), person_fields(other, groups=[head])).status_code == 302
+    assert other.groups.get().name == Role.HEAD
+    client.post(change_url(other), person_fields(other, groups=[], is_active=""))
+    other.refresh_from_db()
+    assert not other.groups.exists()
+    assert not other.is_active
+
+
+def test_an_admin_changes_nothing_of_their_own_power(client: Client, boss: User) -> None:
+    values = person_fields(boss, groups=[], is_active="", is_superuser="on", first_name="Bia")
+    assert client.post(change_url(boss), values).status_code == 302
+    boss.refresh_from_db()
+    assert boss.first_name == "Bia"
+    assert boss.is_active
+    assert not boss.is_superuser
+    assert boss.groups.get().name == Role.ADMIN
+    assert client.post(reverse("admin:auth_user_delete", args=[boss.pk])).status_code == 403
+
+
+def test_an_admin_makes_nobody_a_superuser_and_touches_none(client: Client) -> None:
+    other = make_user()
+    client.post(change_url(other), person_fields(other, is_superuser="on"))
+    other.refresh_from_db()
+    assert not other.is_superuser
+    root = make_user(username="root", is_superuser=True)
+    assert client.post(change_url(root), person_fields(root)).status_code == 403
+    password = reverse("admin:auth_user_password_change", args=[root.pk])
+    assert client.post(password, {"password1": "x" * 12, "password2": "x" * 12}).status_code == 403
+
+
+def test_deleting_many_spares_oneself_and_superusers(client: Client, boss: User) -> None:
+    root, other = make_user(username="root", is_superuser=True), make_user()
+    chosen = {"_selected_action": [boss.pk, root.pk, other.pk]}
+    values = {"action": "delete_selected", "post": "yes", **chosen}
+    client.post(reverse("admin:auth_user_changelist"), values)
+    assert User.objects.filter(pk__in=[boss.pk, root.pk]).count() == 2
+
+
+def test_what_a_role_may_do_is_edited_here_but_not_for_ones_own(client: Client) -> None:
+    qa, own = (Group.objects.get(name=role) for role in (Role.QA, Role.ADMIN))
+    operate = Permission.objects.get(codename="operate_tasks")
+    values = {"name": "qa", "permissions": [operate.pk]}
+    url = reverse("admin:auth_group_change", args=[qa.pk])
+    assert client.post(url, values).status_code == 302
+    assert make_user(Role.QA).has_perm("accounts.operate_tasks")
+    url = reverse("admin:auth_group_change", args=[own.pk])
+    assert client.post(url, {"name": "admin", "permissions": []}).status_code == 403
+    assert own.permissions.exists()
+
+
+def test_changing_an_account_is_on_record(client: Client, boss: User) -> None:
+    other = make_user()
+    client.post(change_url(other), person_fields(other, first_name="Bia"))
+    page = client.get(reverse("admin:auth_user_history", args=[other.pk])).content.decode()
+    assert boss.username in page
+
+
+# -- Tokens --------------------------------------------------------------------------------------
+
+
+def test_a_key_is_shown_once_and_works(client: Client) -> None:
+    head = make_user(Role.HEAD)
+    fields = {"name": "integração", "user": head.pk, "scope": "read"}
+    answer = client.post(reverse(TOKEN_ADD), fields)
+    key = answer.context["key"]
+    assert key in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    headers = {"authorization": f"Token {key}"}
+    url = "/api/marketplace/orchestration/task-execution"
+    assert Client().get(url, headers=headers).status_code == 200
+    for page in (reverse(TOKENS), reverse("admin:index")):
+        assert key not in client.get(page).content.decode()
+    token = ApiToken.objects.get()
+    assert client.get(reverse("admin:accounts_apitoken_change", args=[token.pk])).status_code in (
+        200,
+        403,
+    )
+
+
+def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:
+    token = issue(client)
+    values = {"action": "revoke", "_selected_action": [token]}
+    client.post(reverse(TOKENS), values)
+    assert ApiToken.objects.get(pk=token).revoked_at is not None
+    delete = reverse("admin:accounts_apitoken_delete", args=[token])
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("fields", [{}, {"user": "own", "agent_id": "alex"}], ids=["none", "both"])
+def test_a_token_needs_one_owner(client: Client, boss: User, fields: dict[str, str]) -> None:
+    values = {"name": "robô", "scope": "write", **fields}
+    if "user" in values:
+        values["user"] = str(boss.pk)
+    assert client.post(reverse(TOKEN_ADD), values).status_code == 200
+    assert not ApiToken.objects.exists()

@@ -1,0 +1,115 @@
+"""A session gives what its person may do now, and nothing once it has ended."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from accounts import backends, sessions
+from accounts.roles import Role
+from accounts.services import set_role
+from nexo.shared import clock
+from tests.factories import make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+URL = "/api/marketplace/orchestration/task-execution"
+NEW = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+
+
+@pytest.fixture
+def head() -> User:
+    return make_user(Role.HEAD)
+
+
+@pytest.fixture
+def client(head: User) -> Client:
+    client = Client()
+    client.force_login(head, settings.AUTHENTICATION_BACKENDS[-1])
+    # Warm: what follows must not be served from what was kept here.
+    assert client.get(URL).status_code == 200
+    return client
+
+
+def create(client: Client) -> int:
+    return client.post(URL, NEW, content_type="application/json").status_code
+
+
+ENDINGS: dict[str, Callable[[User], object]] = {
+    "deactivated": lambda user: setattr(user, "is_active", False) or user.save(),
+    "deleted": lambda user: user.delete(),
+    "new password": lambda user: user.set_password("outra senha longa") or user.save(),
+    "session deleted": lambda user: Session.objects.all().first().delete(),  # type: ignore[union-attr]
+}
+
+
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
+def test_an_ended_session_is_refused_at_once(
+    head: User, client: Client, end: Callable[[User], object]
+) -> None:
+    end(head)
+    answer = client.get(URL)
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+
+def test_a_role_that_is_taken_ends_at_once(head: User, client: Client) -> None:
+    assert create(client) == 201
+    set_role(head, Role.QA)
+    assert create(client) == 403
+    set_role(head, Role.HEAD)
+    assert create(client) == 201
+
+
+def test_a_permission_that_a_role_loses_ends_at_once(client: Client) -> None:
+    permission = Permission.objects.get(codename="operate_tasks")
+    Group.objects.get(name=Role.HEAD).permissions.remove(permission)
+    assert create(client) == 403
+
+
+def test_what_another_process_ended_is_seen_when_the_kept_entry_is_over(client: Client) -> None:
+    # Behind the back of this process's signals, as another process would.
+    User.objects.update(is_active=False)
+    assert client.get(URL).status_code == 200
+    backends.forget_people()  # the entry's five seconds are over
+    assert client.get(URL).status_code == 401
+
+
+def test_a_session_that_another_process_ended(client: Client) -> None:
+    Session.objects.all()._raw_delete("default")
+    assert client.get(URL).status_code == 200
+    sessions.forget_sessions()
+    assert client.get(URL).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "key", ["", "x", "0" * 32, "../../etc/passwd", "'; DROP TABLE django_session; --", "é" * 32]
+)
+def test_forged_sessions_are_nobody(key: str) -> None:
+    client = Client()
+    client.cookies["sessionid"] = key
+    assert client.get(URL).status_code == 401
+    assert client.get("/marketplace/tasks/execution").status_code == 302
+
+
+def test_an_expired_session_is_nobody(client: Client) -> None:
+    Session.objects.update(expire_date=clock.now() - timedelta(seconds=1))
+    sessions.forget_sessions()
+    assert client.get(URL).status_code == 401
+
+
+def test_tampered_session_data_is_nobody(client: Client) -> None:
+    Session.objects.update(session_data="bm9uc2Vuc2U:forged")
+    sessions.forget_sessions()
+    assert client.get(URL).status_code == 401
+
+
+def test_a_request_cannot_change_what_another_is_given(head: User, client: Client) -> None:
+    first = backends.CachedModelBackend().get_user(head.pk)
+    assert first is not None
+    first.is_superuser = True
+    again = backends.CachedModelBackend().get_user(head.pk)
+    assert again is not None
+    assert not again.is_superuser

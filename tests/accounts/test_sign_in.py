@@ -1,0 +1,194 @@
+"""Signing in and out, as a browser does."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.test import Client
+
+from tests.factories import make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+LOGIN = "/accounts/login/"
+PASSWORD = "uma senha bem longa"
+HOME = "/marketplace/tasks/execution"
+
+
+@pytest.fixture
+def ana() -> User:
+    return make_user("head", username="ana", password=PASSWORD)
+
+
+def sign_in(client: Client, username: str = "ana", password: str = PASSWORD, **fields: str) -> int:
+    values = {"username": username, "password": password, **fields}
+    return client.post(LOGIN, values).status_code
+
+
+def is_signed_in(client: Client) -> bool:
+    return client.get("/api/marketplace/orchestration/task-execution").status_code == 200
+
+
+def test_a_person_signs_in_and_out(ana: User, client: Client) -> None:
+    assert sign_in(client) == 302
+    assert is_signed_in(client)
+    assert client.post("/accounts/logout/").status_code == 302
+    assert not is_signed_in(client)
+
+
+def test_signing_out_is_a_post(ana: User, client: Client) -> None:
+    sign_in(client)
+    assert client.get("/accounts/logout/").status_code == 405
+    assert is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("username", "password"), [("ana", "errada"), ("ninguém", PASSWORD), ("", ""), ("ana\0", "x")]
+)
+def test_wrong_sign_ins_say_nothing_of_which_part_was_wrong(
+    ana: User, client: Client, username: str, password: str
+) -> None:
+    answer = client.post(LOGIN, {"username": username, "password": password})
+    assert answer.status_code == 200
+    assert not is_signed_in(client)
+    text = answer.content.decode()
+    assert "não existe" not in text
+    assert "does not exist" not in text
+
+
+def test_an_inactive_person_is_told_the_same_as_a_wrong_one(ana: User, client: Client) -> None:
+    def told(password: str) -> str:
+        page = client.post(LOGIN, {"username": "ana", "password": password}).content.decode()
+        return re.sub(r'value="[^"]+"|nonce="[^"]+"', "", page)
+
+    wrong = told("errada")
+    User.objects.update(is_active=False)
+    assert told(PASSWORD) == wrong
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/accounts/password/", "/accounts/password/"),
+        ("https://elsewhere.example/", HOME),
+        ("//elsewhere.example/", HOME),
+        ("javascript:alert(1)", HOME),
+        ("\\\\elsewhere.example", HOME),
+    ],
+)
+def test_next_leads_only_into_the_product(
+    ana: User, client: Client, wanted: str, reached: str
+) -> None:
+    answer = client.post(LOGIN, {"username": "ana", "password": PASSWORD, "next": wanted})
+    assert answer["Location"].rstrip("/") == reached.rstrip("/")
+
+
+def test_pages_ask_who_one_is_and_lead_back(client: Client) -> None:
+    answer = client.get(f"{HOME}?status=failed")
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{LOGIN}?next={HOME}%3Fstatus%3Dfailed"
+
+
+def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(ana: User, client: Client) -> None:
+    sign_in(client)
+    cookie = client.cookies["sessionid"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+
+
+def test_signing_in_changes_the_session_so_that_none_can_be_planted(
+    ana: User, client: Client
+) -> None:
+    client.get(LOGIN)
+    client.cookies["sessionid"] = "planted0planted0planted0planted0"
+    sign_in(client)
+    assert client.cookies["sessionid"].value != "planted0planted0planted0planted0"
+
+
+def test_a_new_password_ends_the_other_sessions(ana: User, client: Client) -> None:
+    other = Client()
+    sign_in(client)
+    sign_in(other)
+    new = "outra senha bem longa"
+    answer = client.post(
+        "/accounts/password/",
+        {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
+    )
+    assert answer.status_code == 302
+    assert is_signed_in(client)
+    assert not is_signed_in(other)
+    assert sign_in(Client(), password=new) == 302
+
+
+def test_a_weak_or_mistyped_new_password_is_refused(ana: User, client: Client) -> None:
+    sign_in(client)
+    for first, second in (("123", "123"), ("uma senha boa", "outra senha boa"), ("ana", "ana")):
+        values = {"old_password": PASSWORD, "new_password1": first, "new_password2": second}
+        assert client.post("/accounts/password/", values).status_code == 200
+    assert sign_in(Client()) == 302
+
+
+# -- Limits --------------------------------------------------------------------------------------
+
+
+def test_an_address_is_limited_whatever_account_it_tries(
+    ana: User, client: Client, settings: Any
+) -> None:
+    settings.LOGIN_RATE = "3/min"
+    for number in range(3):
+        assert sign_in(client, username=f"guess{number}", password="x") == 200
+    answer = client.post(LOGIN, {"username": "ana", "password": PASSWORD})
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= 60
+    assert "Espere" in answer.content.decode() or "Wait" in answer.content.decode()
+    assert not is_signed_in(client)
+    elsewhere = Client(REMOTE_ADDR="192.0.2.7")
+    assert sign_in(elsewhere) == 302
+
+
+@pytest.fixture
+def lockout(settings: Any) -> Iterator[None]:
+    """Elsewhere off: the lockout of one test would be felt by the next."""
+    settings.AXES_ENABLED = True
+    settings.AXES_FAILURE_LIMIT = 3
+    settings.LOGIN_RATE = "1000/min"
+    yield
+    cache.clear()
+
+
+@pytest.mark.usefixtures("lockout")
+def test_an_account_is_limited_whatever_address_tries_it(ana: User) -> None:
+    for number in range(3):
+        guesser = Client(REMOTE_ADDR=f"192.0.2.{number}")
+        status = sign_in(guesser, password="errada")
+    assert status == 429
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.99")) == 429
+    make_user("qa", username="bia", password=PASSWORD)
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.99"), username="bia") == 302
+
+
+@pytest.mark.usefixtures("lockout")
+def test_a_sign_in_forgives_the_attempts_before_it(ana: User) -> None:
+    for _round in range(2):
+        for _attempt in range(2):
+            assert sign_in(Client(), password="errada") == 200
+        assert sign_in(Client()) == 302
+
+
+# -- Looks ---------------------------------------------------------------------------------------
+
+
+def test_the_theme_is_kept_and_the_way_back_is_ours(client: Client) -> None:
+    answer = client.post("/accounts/theme/", {"theme": "dark", "next": "//elsewhere.example"})
+    assert answer["Location"].startswith("/")
+    assert 'data-theme="dark"' in client.get(LOGIN).content.decode()
+    client.post("/accounts/theme/", {"theme": '"><script>', "next": "/"})
+    assert 'data-theme="dark"' in client.get(LOGIN).content.decode()
+
+
+def test_the_language_is_portuguese_until_another_is_chosen(client: Client) -> None:
+    assert 'lang="pt-br"' in client.get(LOGIN).content.decode()
+    client.post("/i18n/setlang/", {"language": "en", "next": LOGIN})
+    assert 'lang="en"' in client.get(LOGIN).content.decode()

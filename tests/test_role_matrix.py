@@ -1,0 +1,220 @@
+"""Who may do what, over every path of the site: one table, tried by everyone.
+
+A path that is not in the table fails the last test, so that nothing new opens by accident.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from accounts import tokens
+from accounts.models import Scope
+from accounts.roles import Role
+from execution.enums import TaskStatus
+from nexo.shared.renderers import dump_json
+from tests.factories import make_agent, make_task, make_task_in, make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+# In the order of the columns below. `own agent` holds the task in the path, `other agent` not.
+CALLERS = (
+    *("anonymous", "user", "qa", "head", "admin", "superuser"),
+    *("head's token", "head's reading token", "user's token", "own agent", "other agent"),
+)
+TASKS = "/api/marketplace/orchestration/task-execution"
+NEW_TASK = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+LOG = {"level": "info", "message": "feito"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One call and the status that each caller gets; `{task}` is the id of a task."""
+
+    method: str
+    path: str
+    statuses: tuple[int, ...]
+    body: Mapping[str, Any] = field(default_factory=dict)
+    starts_in: TaskStatus = TaskStatus.PENDING
+
+    @property
+    def name(self) -> str:
+        words = " ".join(str(value) for value in self.body.values() if value != "{task}")
+        return f"{self.method} {self.path} {words}".strip()
+
+
+#                      anon user  qa  head admin super | head  read user  own  other
+EVERYONE_SIGNED_IN = (401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 200)
+WHO_SEES_THE_TASK = (401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 404)
+PEOPLE_WHO_OPERATE = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 404)
+OPERATORS_AND_ITS_AGENT = (401, 403, 403, 200, 200, 200, 200, 403, 403, 200, 404)
+CREATORS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
+LOG_WRITERS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 201, 404)
+# Pages know sessions only: with a token one is nobody there.
+PAGE = (302, 200, 200, 200, 200, 200, 302, 302, 302, 302, 302)
+# Approving and rejecting is quality's part too; PATCH stays with those who operate.
+PAGE_DECISION = (302, 403, 302, 302, 302, 302, 302, 302, 302, 302, 302)
+PAGE_ACTION = (302, 403, 403, 302, 302, 302, 302, 302, 302, 302, 302)
+REDIRECT = (302,) * 11
+ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
+SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
+PASSWORD = (302, 200, 200, 200, 200, 200, 302, 302, 302, 302, 302)
+NOT_SERVED = (404,) * 11
+
+
+def step(old: TaskStatus, new: TaskStatus, statuses: tuple[int, ...], **fields: Any) -> Row:
+    return Row("PATCH", TASKS, statuses, {"taskId": "{task}", "status": new, **fields}, old)
+
+
+PENDING, APPROVED, IN_PROGRESS = TaskStatus.PENDING, TaskStatus.APPROVED, TaskStatus.IN_PROGRESS
+SYNCING, COMPLETED, FAILED = (
+    TaskStatus.MARKETPLACE_SYNC,
+    TaskStatus.COMPLETED,
+    TaskStatus.FAILED,
+)
+MATRIX = (
+    Row("GET", TASKS, EVERYONE_SIGNED_IN),
+    Row("GET", TASKS + "/{task}", WHO_SEES_THE_TASK),
+    Row("GET", TASKS + "/{task}/events", WHO_SEES_THE_TASK),
+    Row("GET", TASKS + "/{task}/logs", WHO_SEES_THE_TASK),
+    Row("POST", TASKS, CREATORS, NEW_TASK),
+    Row("POST", TASKS + "/{task}/logs", LOG_WRITERS, LOG),
+    # Decisions are people's; work is also its agent's.
+    step(PENDING, APPROVED, PEOPLE_WHO_OPERATE),
+    step(PENDING, FAILED, PEOPLE_WHO_OPERATE, failureReason="rejected"),
+    step(PENDING, FAILED, PEOPLE_WHO_OPERATE, failureReason="cancelled"),
+    step(PENDING, IN_PROGRESS, PEOPLE_WHO_OPERATE),
+    step(FAILED, PENDING, PEOPLE_WHO_OPERATE),
+    step(SYNCING, IN_PROGRESS, OPERATORS_AND_ITS_AGENT),
+    step(APPROVED, IN_PROGRESS, OPERATORS_AND_ITS_AGENT),
+    step(IN_PROGRESS, IN_PROGRESS, OPERATORS_AND_ITS_AGENT, progress=60),
+    step(IN_PROGRESS, SYNCING, OPERATORS_AND_ITS_AGENT),
+    step(SYNCING, SYNCING, OPERATORS_AND_ITS_AGENT, syncStatus={"amazon": True}),
+    step(IN_PROGRESS, COMPLETED, OPERATORS_AND_ITS_AGENT),
+    step(IN_PROGRESS, FAILED, OPERATORS_AND_ITS_AGENT, error="sem estoque"),
+    Row("GET", "/api/schema/", EVERYONE_SIGNED_IN),
+    Row("GET", "/api/docs/", EVERYONE_SIGNED_IN),
+    Row("GET", "/", REDIRECT),
+    Row("GET", "/marketplace/tasks/execution", PAGE),
+    Row("GET", "/marketplace/tasks/execution/summary", PAGE),
+    Row("GET", "/marketplace/tasks/{task}", PAGE),
+    Row("POST", "/marketplace/tasks/{task}", PAGE_DECISION, {"action": "approve", "version": 1}),
+    Row(
+        "POST",
+        "/marketplace/tasks/{task}",
+        PAGE_DECISION,
+        {"action": "reject", "note": "não", "version": 1},
+    ),
+    Row(
+        "POST",
+        "/marketplace/tasks/{task}",
+        PAGE_ACTION,
+        {"action": "cancel", "note": "não", "version": 1},
+    ),
+    Row("POST", "/marketplace/tasks/{task}", PAGE_ACTION, {"action": "start", "version": 1}),
+    Row("GET", "/accounts/login/", SIGN_IN),
+    Row("POST", "/accounts/logout/", REDIRECT),
+    Row("GET", "/accounts/password/", PASSWORD),
+    Row("POST", "/accounts/theme/", REDIRECT, {"theme": "dark"}),
+    Row("POST", "/i18n/setlang/", REDIRECT, {"language": "en"}),
+    Row("GET", "/admin/", ADMIN_SITE),
+    Row("GET", "/admin/auth/user/", ADMIN_SITE),
+    Row("GET", "/admin/auth/group/", ADMIN_SITE),
+    Row("GET", "/admin/accounts/apitoken/", ADMIN_SITE),
+    Row("GET", "/admin/execution/agent/", ADMIN_SITE),
+    # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest.
+    Row("GET", "/metrics", NOT_SERVED),
+)
+
+
+# -- Callers -------------------------------------------------------------------------------------
+
+
+def session(role: Role | None, **fields: Any) -> Client:
+    client = Client()
+    client.force_login(make_user(role, **fields), settings.AUTHENTICATION_BACKENDS[-1])
+    return client
+
+
+def token(**fields: Any) -> Client:
+    _token, key = tokens.issue_token(name="matrix", by="user:test", **fields)
+    return Client(headers={"authorization": f"Token {key}"})
+
+
+MAKE: Mapping[str, Callable[[], Client]] = {
+    "anonymous": Client,
+    "user": lambda: session(None),
+    "qa": lambda: session(Role.QA),
+    "head": lambda: session(Role.HEAD),
+    "admin": lambda: session(Role.ADMIN),
+    "superuser": lambda: session(None, username="root", is_superuser=True),
+    "head's token": lambda: token(user=make_user(Role.HEAD)),
+    "head's reading token": lambda: token(user=make_user(Role.HEAD), scope=Scope.READ),
+    "user's token": lambda: token(user=make_user()),
+    "own agent": lambda: token(agent_id="alex"),
+    "other agent": lambda: token(agent_id="marina"),
+}
+
+
+def cells() -> list[Any]:
+    return [
+        pytest.param(row, caller, status, id=f"{row.name}: {caller}")
+        for row in MATRIX
+        for caller, status in zip(CALLERS, row.statuses, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(("row", "caller", "status"), cells())
+def test_everyone_gets_what_the_table_says(row: Row, caller: str, status: int) -> None:
+    make_agent("alex")
+    make_agent("marina")
+    task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
+    client = MAKE[caller]()
+    path = row.path.format(task=task_id)
+    body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
+    if row.method == "GET":
+        answer = client.get(path)
+    elif path.startswith("/api/"):
+        answer = client.generic(row.method, path, dump_json(body), content_type="application/json")
+    else:
+        answer = client.post(path, body)
+    assert answer.status_code == status, answer.content[:500]
+
+
+def test_a_refused_change_changes_nothing() -> None:
+    make_agent("alex")
+    task = make_task(agent_id="alex")
+    for caller in ("anonymous", "user", "qa", "head's reading token", "user's token", "own agent"):
+        body = {"taskId": task.row["task_id"], "status": "approved"}
+        answer = MAKE[caller]().patch(TASKS, body, content_type="application/json")
+        assert answer.status_code in (401, 403)
+    client = session(Role.HEAD)
+    found = client.get(f"{TASKS}/{task.row['task_id']}").json()["task"]
+    assert (found["status"], found["version"]) == ("pending", 1)
+
+
+# -- Nothing is left out -------------------------------------------------------------------------
+
+
+def paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
+    """One example of every path of the site; the admin's own are told by their app alone."""
+    for pattern in patterns:
+        text = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            if text == "admin/":
+                yield "/admin/"
+                continue
+            yield from paths(pattern.url_patterns, text)
+        elif isinstance(pattern, URLPattern):
+            plain = text.replace("(?P<task_id>[^/]+)", "{task}").replace("/?\\Z", "")
+            yield "/" + plain.replace("^", "")
+
+
+def test_every_path_is_in_the_table() -> None:
+    known = {row.path.rstrip("/") for row in MATRIX}
+    found = {path.rstrip("/") for path in paths(get_resolver().url_patterns)}
+    assert found - known == set()
