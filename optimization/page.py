@@ -376,7 +376,7 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
                 rate=texts.rate(value),
                 made_of=made_of,
                 weight=texts.percent(share) if has_part else "—",
-                contribution=texts.decimal(value * share, 1) if value and has_part else "—",
+                contribution=texts.decimal(value * share) if value and has_part else "—",
             )
         )
     return lines

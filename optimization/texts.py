@@ -2,11 +2,13 @@
 
 from typing import Final
 
+import numpy as np
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from optimization.action import Action, Trend
+from optimization.arrays import round_half_up
 from optimization.optimizations import Optimization
 from optimization.recommendation import ConfidenceBand
 from optimization.score import Band
@@ -98,8 +100,10 @@ def percent(share: float) -> str:
 
 def rate(value: float | None) -> str:
     """A rate with one decimal."""
-    return "—" if value is None else f"{number_format(value, 1)}%"
+    return "—" if value is None else f"{decimal(value)}%"
 
 
-def decimal(value: float, places: int = 2) -> str:
-    return number_format(value, places)
+def decimal(value: float) -> str:
+    """One decimal, half up as everything that is shown."""
+    tenths = int(round_half_up(np.array(value * 10)))
+    return number_format(tenths / 10, 1)

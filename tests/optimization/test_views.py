@@ -1,0 +1,238 @@
+"""The optimization page without its scripts: what it shows, asks and saves."""
+
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.roles import Role
+from execution.enums import FailureReason
+from nexo.shared import clock
+from optimization.models import PinnedWeights, WeightChange
+from tests.factories import make_agent, make_user
+from tests.optimization.work import at_noon, completed, failed, week_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+PAGE = "/marketplace/orchestration/optimization"
+SENT = {"approval_rate": "0,2", "completion_rate": "0,7", "execution_time": "0,1"}
+
+
+def client_of(role: Role | None, language: str = "pt-br") -> Client:
+    client = Client()
+    client.force_login(make_user(role), settings.AUTHENTICATION_BACKENDS[-1])
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    return client
+
+
+@pytest.fixture
+def head() -> Client:
+    return client_of(Role.HEAD)
+
+
+def text_of(client: Client, query: str = "") -> str:
+    answer = client.get(f"{PAGE}?{query}")
+    assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def names(client: Client, query: str = "") -> list[str]:
+    return [card.slug for card in client.get(f"{PAGE}?{query}").context["agents"]]
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(None, 403), (Role.QA, 200), (Role.HEAD, 200), (Role.ADMIN, 200)]
+)
+def test_who_sees_it(role: Role | None, status: int) -> None:
+    assert client_of(role).get(PAGE).status_code == status
+
+
+def test_strangers_are_asked_who_they_are() -> None:
+    answer = Client().get(PAGE)
+    assert answer["Location"] == f"/accounts/login/?next={PAGE}"
+
+
+def test_the_refusal_says_whom_to_ask() -> None:
+    answer = client_of(None).get(PAGE)
+    assert "quem administra" in answer.content.decode()
+
+
+def test_a_plain_user_is_not_offered_the_place() -> None:
+    assert PAGE not in client_of(None).get("/marketplace/tasks/execution").content.decode()
+    assert PAGE in client_of(Role.QA).get("/marketplace/tasks/execution").content.decode()
+
+
+def test_a_card_says_score_forecast_action_and_why(head: Client) -> None:
+    make_agent("marina", "amazon", "shein")
+    list(week_of("marina", clock.now()))
+    text = text_of(head)
+    assert "Amazon, Shein" in text
+    assert "83 /100 Excelente" in text
+    assert "↘ em queda 77 −6" in text
+    assert "Intervalo de 80% 64–90" in text
+    assert "Taxa de aprovação 50%" in text
+    assert "A pontuação 83 é de 80 ou mais, mas a previsão de 77 não está acima dela." in text
+    assert "16 tarefas encerradas · 3 dias com dados" in text
+
+
+def test_an_agent_without_work_shows_no_number(head: Client) -> None:
+    make_agent("marina", "amazon")
+    text = text_of(head)
+    assert "— /100 dados insuficientes" in text
+    assert "Nenhum dia com dados nos últimos 30" in text
+
+
+def test_english_beside_it() -> None:
+    client = client_of(Role.HEAD, "en")
+    make_agent("marina", "amazon")
+    list(week_of("marina", clock.now()))
+    assert "Score 83 is 80 or more, but the forecast of 77 is not above it." in text_of(client)
+
+
+def test_nobody_yet(head: Client) -> None:
+    assert "Ainda não há agentes ativos" in text_of(head)
+
+
+class TestOrder:
+    @pytest.fixture(autouse=True)
+    def _agents(self) -> None:
+        now = clock.now()
+        for slug in ("alex", "bia", "caio", "davi"):
+            make_agent(slug, "amazon")
+        completed("caio", at=at_noon(1, now))
+        failed("alex", at=at_noon(1, now), reason=FailureReason.ERROR)
+        failed("bia", at=at_noon(1, now), reason=FailureReason.REJECTED)
+
+    def test_the_best_come_first_and_those_without_data_last(self, head: Client) -> None:
+        # caio 100; alex approval 100, completion 0: 63; bia 0; davi has nothing.
+        assert names(head) == ["caio", "alex", "bia", "davi"]
+        assert names(head, "sort=name") == ["alex", "bia", "caio", "davi"]
+
+    def test_an_action_filters_and_links_keep_the_order(self, head: Client) -> None:
+        assert names(head, "action=retrain&sort=name") == ["bia"]
+        assert names(head, "action=reduce_workload") == ["alex"]
+        page = head.get(f"{PAGE}?action=retrain&sort=name").content.decode()
+        assert "sort=forecast&amp;action=retrain" in page
+        assert "Nenhum agente com esta ação" in text_of(head, "action=increase_workload")
+
+    @pytest.mark.parametrize("query", ["sort=x", "action=x", "show=x", "show=-1", "agent=%00"])
+    def test_what_cannot_be_read_is_left_out(self, head: Client, query: str) -> None:
+        assert len(names(head, query)) == 4
+
+
+def test_more_agents_than_a_page_holds(head: Client) -> None:
+    for number in range(30):
+        make_agent(f"agent{number:02}", "amazon")
+    assert len(names(head)) == 24
+    (query,) = re.findall(r'class="more"><a class="button" href="\?([^"]+)"', page_of(head))
+    assert len(names(head, query)) == 30
+
+
+def page_of(client: Client, query: str = "") -> str:
+    return client.get(f"{PAGE}?{query}").content.decode()
+
+
+@pytest.mark.parametrize("agents", [1, 6])
+def test_few_queries_however_many_agents(
+    head: Client, agents: int, django_assert_num_queries: Any
+) -> None:
+    for number in range(agents):
+        make_agent(f"agent{number}", "amazon", "shein")
+    head.get(PAGE)
+    with django_assert_num_queries(6):
+        head.get(PAGE)
+
+
+class TestDrawer:
+    def test_the_arithmetic_of_the_score(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        list(week_of("marina", clock.now()))
+        text = text_of(head, "agent=marina")
+        # 81.25 × 0.5, 92.31 × 0.3, 75 × 0.2
+        assert "13 aprovadas, 3 rejeitadas 81,3% 50% 40,6" in text
+        assert "12 concluídas, 1 com falha, 0 atrasadas 92,3% 30% 27,7" in text
+        assert "720 min estimados, 960 min usados 75,0% 20% 15,0" in text
+        assert "Reta por 3 dias com pontuação, -2,17 pontos por dia; amanhã, 77." in text
+
+    def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
+        assert "0 concluídas, 0 com falha, 0 atrasadas — — —" in text_of(head, "agent=marina")
+
+    def test_who_may_not_change_weights_gets_no_form(self) -> None:
+        make_agent("marina", "amazon")
+        assert "data-weights" in page_of(client_of(Role.HEAD), "agent=marina")
+        client = client_of(Role.QA)
+        assert "data-weights" not in page_of(client, "agent=marina")
+        answer = client.post(f"{PAGE}?agent=marina", {**SENT, "step": "save"})
+        assert answer.status_code == 403
+        assert not PinnedWeights.objects.exists()
+
+    def test_weights_are_previewed_saved_and_reset(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        url = f"{PAGE}?agent=marina"
+        preview = head.post(url, {**SENT, "step": "preview"})
+        assert not PinnedWeights.objects.exists()
+        # Approval 100, completion 0: 0.5 ÷ 0.8 before, 0.2 ÷ 0.9 after.
+        found = preview.context["drawer"]["editor"].preview
+        assert (found.before.score, found.after.score) == (63, 22)
+        assert "Salvar pesos" in preview.content.decode()
+        assert head.post(url, {**SENT, "step": "save", "reason": "teste"}).status_code == 302
+        assert PinnedWeights.objects.get().completion_rate == 0.7
+        text = text_of(head, "agent=marina")
+        assert "definiu 20% · 70% · 10%" in text
+        assert "“teste”" in text
+        head.post(url, {"step": "preview-reset"})
+        assert PinnedWeights.objects.exists()
+        head.post(url, {"step": "reset"})
+        assert not PinnedWeights.objects.exists()
+        assert WeightChange.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"approval_rate": "0,9"},
+            {"approval_rate": "x"},
+            {"approval_rate": "-0,2"},
+            {"approval_rate": "nan"},
+            {"approval_rate": ""},
+            {"reason": "x" * 1001},
+        ],
+        ids=lambda values: str(values)[:40],
+    )
+    @pytest.mark.parametrize("step", ["preview", "save", "nothing"])
+    def test_illegal_weights_are_refused_with_a_reason(
+        self, head: Client, values: dict[str, str], step: str
+    ) -> None:
+        make_agent("marina", "amazon")
+        answer = head.post(f"{PAGE}?agent=marina", {**SENT, **values, "step": step})
+        assert answer.status_code == 400
+        assert answer.context["drawer"]["form"].errors
+        assert not WeightChange.objects.exists()
+
+    def test_an_unknown_agent_is_not_found(self, head: Client) -> None:
+        for query in ("", "agent=nobody"):
+            answer = head.post(f"{PAGE}?{query}", {**SENT, "step": "save"})
+            assert answer.status_code == 404
+
+
+class TestWho:
+    def test_it_answers_with_each_term(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        completed("marina", at=at_noon(1, clock.now()))
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        text = text_of(head, "taskType=photo&channel=amazon")
+        # 85 − 20 for an error rate of 50
+        assert "1. marina 65" in text
+        assert "Pontuação base 85 Taxa de erro acima de 10% −20" in text
+        assert "Confiança de 65% (moderada), sucesso esperado de 62%." in text
+
+    def test_nobody_can(self, head: Client) -> None:
+        text = text_of(head, "taskType=photo&channel=kaway")
+        assert "Ninguém: nenhum agente ativo com capacidade livre trabalha em Kaway." in text
+
+    @pytest.mark.parametrize("query", ["taskType=a+b&channel=amazon", "taskType=a&channel=ebay"])
+    def test_what_cannot_be_asked(self, head: Client, query: str) -> None:
+        assert "Não foi possível ler" in text_of(head, query)
