@@ -25,6 +25,7 @@ class Evaluation:
     adaptive: Array  # (a, 3)
     weights: Array  # in use, (a, 3)
     daily: Known  # unrounded daily scores, (a, d)
+    scored_days: Whole  # (a,)
     score: Whole  # (a,)
     has_score: Mask  # (a,)
     forecast: Forecast
@@ -55,6 +56,7 @@ def evaluate(facts: Facts, pinned: Array, is_pinned: Mask) -> Evaluation:
         adaptive=adaptive,
         weights=weights,
         daily=daily,
+        scored_days=daily.count,
         score=round_half_up(score),
         has_score=current.known[:, 0],
         forecast=forecast,

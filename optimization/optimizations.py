@@ -94,7 +94,7 @@ def _told(
 ) -> list[Optimization]:
     evaluation = evaluate(history.facts, pinned, is_pinned)
     ended = history.ended.astype(np.int64)
-    low_data = has_low_data(evaluation.daily.count, ended)
+    low_data = has_low_data(evaluation.scored_days, ended)
     shown_days = round_half_up(evaluation.daily.values)
     sums = _sums(history.facts)
     return [
@@ -140,10 +140,10 @@ def _one(
         weights=_shares(evaluation.weights[row]),
         adaptive=_shares(evaluation.adaptive[row]),
         source="manual" if is_pinned else "adaptive",
-        slope=float(forecast.slope[row]) if evaluation.daily.count[row] > 1 else None,
+        slope=float(forecast.slope[row]) if evaluation.scored_days[row] > 1 else None,
         history=tuple(
-            int(points) if is_known else None
-            for points, is_known in zip(shown_days[row], known, strict=True)
+            points if is_known else None
+            for points, is_known in zip(shown_days[row].tolist(), known.tolist(), strict=True)
         ),
         counts={name: float(values[row]) for name, values in sums.items()},
         approval_rate=_rate(evaluation.overall.approval, row),
