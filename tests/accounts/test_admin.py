@@ -73,7 +73,7 @@ def test_every_page_opens_or_is_refused_but_never_breaks(client: Client, languag
         "execution.Agent": make_agent("alex").pk,
         "execution.Specialty": Specialty.objects.create(task_type="photo").pk,
     }
-    client.cookies["django_language"] = language
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     for name, labels in pages():
         try:
             url = reverse(name, args=[rows[label] for label in labels if label in rows])

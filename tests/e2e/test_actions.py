@@ -1,0 +1,181 @@
+"""What people may do with a task from the list: only what is legal, and only for those who may."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import LIST, Api, Complaints, row_of, wait_until_live
+
+
+def open_list(page: Page, task_type: str) -> None:
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+
+
+def open_menu(page: Page, task: dict[str, Any]) -> list[str]:
+    row_of(page, task).get_by_role("button", name="Ações").click()
+    return page.get_by_role("menu").get_by_role("menuitem").all_inner_texts()
+
+
+def choose(page: Page, name: str) -> None:
+    page.get_by_role("menuitem", name=name, exact=True).click()
+
+
+def status_of(page: Page, task: dict[str, Any]) -> Any:
+    return row_of(page, task).locator('[data-field="status"]')
+
+
+def test_head_takes_a_task_through_its_life(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type, targets=["amazon", "shein"])
+    page = open_as("head")
+    open_list(page, task_type)
+    assert open_menu(page, task) == [
+        "Aprovar",
+        "Iniciar execução",
+        "Rejeitar tarefa",
+        "Registrar falha",
+        "Cancelar tarefa",
+        "Abrir tarefa",
+        "Copiar id",
+    ]
+    choose(page, "Aprovar")
+    expect(status_of(page, task)).to_have_text("Aprovada")
+    assert "Aprovar" not in open_menu(page, task)
+    choose(page, "Iniciar execução")
+    expect(status_of(page, task)).to_have_text("Em Progresso")
+    open_menu(page, task)
+    choose(page, "Enviar aos marketplaces")
+    expect(status_of(page, task)).to_have_text("Sincronizando")
+    open_menu(page, task)
+    choose(page, "Marcar Shein como sincronizado")
+    expect(row_of(page, task).get_by_role("img", name="Shein: sincronizado")).to_be_visible()
+    assert "Marcar Shein como não sincronizado" in open_menu(page, task)
+    # What completing would withdraw is said first; going back does nothing.
+    choose(page, "Concluir tarefa")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("definitivo")
+    dialog.get_by_role("button", name="Voltar").click()
+    expect(status_of(page, task)).to_have_text("Sincronizando")
+    open_menu(page, task)
+    choose(page, "Concluir tarefa")
+    dialog.get_by_role("button", name="Concluir tarefa").click()
+    expect(status_of(page, task)).to_have_text("Concluído")
+    assert open_menu(page, task) == ["Abrir tarefa", "Copiar id"]
+
+
+def test_cancelling_asks_for_a_reason_and_a_retry_forgets_it(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    dialog = page.get_by_role("dialog")
+    confirm = dialog.get_by_role("button", name="Cancelar tarefa")
+    confirm.click()
+    expect(dialog.get_by_role("alert")).to_have_text("Diga o motivo.")
+    expect(dialog.get_by_label("Motivo")).to_be_focused()
+    dialog.get_by_label("Motivo").fill("anúncio repetido")
+    confirm.click()
+    expect(dialog).to_be_hidden()
+    expect(status_of(page, task)).to_have_text("Falha")
+    expect(row_of(page, task)).to_contain_text("Cancelada")
+    open_menu(page, task)
+    choose(page, "Tentar de novo")
+    expect(status_of(page, task)).to_have_text("Aguardando")
+    expect(row_of(page, task)).to_contain_text("tentativa 2")
+
+
+def test_recorded_failure_shows_its_cause_in_full_on_demand(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Registrar falha")
+    cause = "A foto principal tem 480 px de largura.\n<script>alert(1)</script>"
+    page.get_by_role("dialog").get_by_label("Motivo").fill(cause)
+    page.get_by_role("dialog").get_by_role("button", name="Registrar falha").click()
+    row = row_of(page, task)
+    expect(row.get_by_text("480 px")).to_be_hidden()
+    row.get_by_text("Ver erro").click()
+    expect(row.get_by_text("480 px")).to_have_text(cause)
+
+
+def test_qa_approves_and_rejects_and_nothing_else(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    first, second, third = api.create(times=3, taskType=task_type)
+    api.update(third, "in_progress")
+    page = open_as("qa")
+    open_list(page, task_type)
+    expected = ["Aprovar", "Rejeitar tarefa", "Abrir tarefa", "Copiar id"]
+    assert open_menu(page, first) == expected
+    choose(page, "Aprovar")
+    expect(status_of(page, first)).to_have_text("Aprovada")
+    open_menu(page, second)
+    choose(page, "Rejeitar tarefa")
+    page.get_by_role("dialog").get_by_label("Motivo").fill("título fora do padrão")
+    page.get_by_role("dialog").get_by_role("button", name="Rejeitar tarefa").click()
+    expect(row_of(page, second)).to_contain_text("Rejeitada")
+    assert open_menu(page, third) == ["Abrir tarefa", "Copiar id"]
+
+
+def test_user_only_looks(open_as: Callable[..., Page], api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("user")
+    open_list(page, task_type)
+    assert open_menu(page, task) == ["Abrir tarefa", "Copiar id"]
+    choose(page, "Abrir tarefa")
+    expect(page.get_by_role("heading", name=task["title"])).to_be_visible()
+    expect(page.locator(".actions")).to_be_hidden()
+
+
+def test_decision_on_an_older_image_is_not_carried_out(
+    open_as: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("409")
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    api.update(task, "in_progress")
+    expect(status_of(page, task)).to_have_text("Em Progresso")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Motivo").fill("tarde demais")
+    dialog.get_by_role("button", name="Cancelar tarefa").click()
+    error = page.locator("#toasts").get_by_role("alert")
+    expect(error).to_contain_text("mudou enquanto você decidia")
+    expect(status_of(page, task)).to_have_text("Em Progresso")
+    error.get_by_role("button", name="Fechar").click()
+    expect(error).to_have_count(0)
+
+
+def test_lost_answer_is_told_as_unknown(
+    open_as: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("ERR_FAILED")
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    page.route("**/api/**", lambda route: route.abort())
+    open_menu(page, task)
+    choose(page, "Aprovar")
+    expect(page.locator("#toasts").get_by_role("alert")).to_contain_text("não sabemos se")
+    expect(status_of(page, task)).to_have_text("Aguardando")
+
+
+def test_id_is_copied(open_as: Callable[..., Page], api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("user", permissions=["clipboard-read", "clipboard-write"])
+    open_list(page, task_type)
+    row_of(page, task).hover()
+    row_of(page, task).get_by_role("button", name="Copiar id").click()
+    expect(page.locator(".toast")).to_contain_text(task["taskId"])
+    assert page.evaluate("navigator.clipboard.readText()") == task["taskId"]

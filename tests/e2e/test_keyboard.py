@@ -1,0 +1,112 @@
+"""The keyboard does everything, and what is shown on hover is shown on focus."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import LIST, Api, row_of, wait_until_live
+
+
+@pytest.fixture
+def tasks(api: Api, task_type: str) -> list[dict[str, Any]]:
+    """Three, the newest first, as the list shows them."""
+    return api.create(times=3, taskType=task_type, targets=["amazon", "kaway"])[::-1]
+
+
+@pytest.fixture
+def listed(page: Page, tasks: list[dict[str, Any]], task_type: str) -> Page:
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    return page
+
+
+def title_of(page: Page, task: dict[str, Any]) -> Any:
+    return row_of(page, task).locator(".title")
+
+
+def test_j_and_k_walk_and_enter_opens(listed: Page, tasks: list[dict[str, Any]]) -> None:
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[1])).to_be_focused()
+    listed.keyboard.press("k")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+    listed.keyboard.press("Enter")
+    expect(listed.get_by_role("heading", name=tasks[0]["title"])).to_be_visible()
+
+
+def test_m_opens_the_menu_and_escape_gives_the_focus_back(
+    listed: Page, tasks: list[dict[str, Any]]
+) -> None:
+    listed.keyboard.press("j")
+    listed.keyboard.press("m")
+    items = listed.get_by_role("menuitem")
+    expect(items.first).to_be_focused()
+    listed.keyboard.press("ArrowDown")
+    expect(items.nth(1)).to_be_focused()
+    listed.keyboard.press("Home")
+    expect(items.first).to_be_focused()
+    listed.keyboard.press("Escape")
+    expect(listed.get_by_role("menu")).to_be_hidden()
+    button = row_of(listed, tasks[0]).get_by_role("button", name="Ações")
+    expect(button).to_be_focused()
+    listed.keyboard.press("Enter")
+    listed.keyboard.press("Enter")
+    expect(row_of(listed, tasks[0])).to_contain_text("Aprovada")
+
+
+def test_question_mark_shows_the_keys(listed: Page) -> None:
+    listed.keyboard.press("?")
+    help_dialog = listed.get_by_role("dialog", name="Teclado")
+    expect(help_dialog).to_contain_text("Pausar e retomar")
+    listed.keyboard.press("Escape")
+    expect(help_dialog).to_be_hidden()
+
+
+def test_keys_belong_to_the_field_that_is_written_in(listed: Page) -> None:
+    listed.keyboard.press("/")
+    listed.keyboard.type("jkp?m")
+    expect(listed.locator("#search")).to_have_value("jkp?m")
+    expect(listed.locator("#live")).to_have_attribute("data-state", "live")
+    expect(listed.get_by_role("dialog")).to_have_count(0)
+
+
+def test_sync_marks_tell_state_on_hover_and_focus(
+    listed: Page, tasks: list[dict[str, Any]]
+) -> None:
+    row, tip = row_of(listed, tasks[0]), listed.locator("#tip")
+    row.locator('.mark[data-channel="kaway"]').hover()
+    expect(tip).to_have_text("Kaway: planejado")
+    listed.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
+    title_of(listed, tasks[1]).focus()
+    listed.keyboard.press("Tab")
+    listed.keyboard.press("Tab")
+    other = row_of(listed, tasks[1])
+    expect(other.locator('.mark[data-channel="amazon"]')).to_be_focused()
+    expect(tip).to_have_text("Amazon: planejado")
+    listed.keyboard.press("ArrowRight")
+    expect(tip).to_have_text("MercadoLivre: não é destino desta tarefa")
+
+
+def test_skip_link_leads_past_the_frame(listed: Page) -> None:
+    listed.keyboard.press("Tab")
+    skip = listed.get_by_role("link", name="Ir para o conteúdo")
+    expect(skip).to_be_focused()
+    listed.keyboard.press("Enter")
+    expect(listed.locator("#content")).to_be_focused()
+
+
+def test_nothing_moves_for_those_who_asked_for_stillness(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("user")
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    api.update(task, "in_progress")
+    expect(row_of(page, task)).to_contain_text("Em Progresso")
+    assert page.evaluate("document.getAnimations().length") == 0
