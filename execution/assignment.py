@@ -4,7 +4,7 @@ The default is the marketplace's least loaded active agent. Whatever answers say
 and what it saw, and the task keeps that.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,27 @@ class Assignment:
 
 
 Assigner = Callable[[Sequence[Need]], list[Assignment]]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateLine:
+    """One agent that was looked at: its score, and the terms that make it, each with its points."""
+
+    agent_id: str
+    score: int
+    terms: Sequence[tuple[str, str]]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """Why an agent was chosen, for people: a sentence, and the candidates in their order."""
+
+    sentence: str
+    candidates: Sequence[CandidateLine]
+
+
+Explainer = Callable[[Mapping[str, Any]], Reasoning]
 
 
 def assign_least_loaded(needs: Sequence[Need]) -> list[Assignment]:
@@ -63,13 +84,24 @@ def assign_least_loaded(needs: Sequence[Need]) -> list[Assignment]:
 
 
 _assigner: Assigner = assign_least_loaded
+_explainers: dict[str, Explainer] = {}
 
 
-def register(assigner: Assigner) -> None:
-    """Let `assigner` answer from now on; an upper app calls this in `AppConfig.ready`."""
+def register(assigner: Assigner, *, rule: str, explainer: Explainer) -> None:
+    """Let `assigner` answer from now on, and `explainer` tell what is kept under its `rule`.
+
+    An upper app calls this in `AppConfig.ready`.
+    """
     global _assigner
     _assigner = assigner
+    _explainers[rule] = explainer
 
 
 def assign(needs: Sequence[Need]) -> list[Assignment]:
     return _assigner(needs) if needs else []
+
+
+def reasoning(explanation: Mapping[str, Any] | None) -> Reasoning | None:
+    """What a task's kept explanation says; None when no registered rule chose."""
+    explainer = _explainers.get((explanation or {}).get("rule", ""))
+    return explainer(explanation) if explainer and explanation else None

@@ -21,7 +21,7 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import caller_for_user
 from accounts.permissions import OPERATE_TASKS
-from execution import page_controls, queries, services, texts
+from execution import assignment, page_controls, queries, services, texts
 from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
@@ -241,7 +241,7 @@ def _task_context(
     row = state.row
     task = task_json(row, state.targets, now=now)
     short_names = queries.short_names()
-    assignment, result, creator = queries.task_story(row["id"])
+    explanation, result, creator = queries.task_story(row["id"])
     events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
     status = TaskStatus(row["status"])
     return {
@@ -252,8 +252,9 @@ def _task_context(
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
         "actions": legal_actions(_actions(request), status),
+        "reasoning": assignment.reasoning(explanation),
         "assignment": texts.assignment_text(
-            assignment, agent_id=row["agent_id"], channel=row["marketplace_id"]
+            explanation, agent_id=row["agent_id"], channel=row["marketplace_id"]
         ),
         "minutes_at_work": _whole(execution_minutes(row["started_at"], row["ended_at"])),
         "result": result,

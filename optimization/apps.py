@@ -8,6 +8,10 @@ class OptimizationConfig(AppConfig):
 
     def ready(self) -> None:
         from execution import assignment  # models must be loaded first
-        from optimization.recommending import assign_recommended
+        from optimization import recommending, telling
 
-        assignment.register(assign_recommended)
+        assignment.register(
+            recommending.assign_recommended,
+            rule=recommending.RECOMMENDED,
+            explainer=telling.reasoning,
+        )

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
+from execution.enums import TaskStatus
 from execution.models import Agent, Marketplace, Task
 from execution.queries import MARKETPLACE_ORDER
 from nexo.shared import clock
@@ -151,6 +152,33 @@ def _late(place: dict[str, int], window: Window) -> Array:
     for (row, offset), count in crossed.items():
         late[row, offset] = count
     return late
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOutcomes:
+    """What became of the tasks that an agent was recommended for, in the window."""
+
+    recommended: int
+    completed: int
+    failed: int
+
+    @property
+    def open(self) -> int:
+        return self.recommended - self.completed - self.failed
+
+
+def decision_outcomes(slug: str, window: Window) -> DecisionOutcomes:
+    decided = Task.objects.filter(
+        agent_id=slug,
+        created_at__gte=clock.start_of_business_day(window.first),
+        assignment__rule="recommended",
+    )
+    counts = decided.aggregate(
+        recommended=Count("pk"),
+        completed=Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
+        failed=Count("pk", filter=Q(status=TaskStatus.FAILED)),
+    )
+    return DecisionOutcomes(**counts)
 
 
 def specialists(task_types: Collection[str]) -> set[tuple[str, str]]:

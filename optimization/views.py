@@ -157,6 +157,7 @@ def _drawer(
         "form": form if may_change else None,
         "editor": editor,
         "changes": changes,
+        "outcomes": queries.decision_outcomes(one.agent.slug, queries.Window(one.at)),
         "close_query": state.query(agent=None),
         "query": state.query(),
     }

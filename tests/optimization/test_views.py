@@ -8,10 +8,10 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.roles import Role
-from execution.enums import FailureReason
+from execution.enums import FailureReason, TaskStatus
 from nexo.shared import clock
 from optimization.models import PinnedWeights, WeightChange
-from tests.factories import make_agent, make_user
+from tests.factories import change, make_agent, make_task, make_user
 from tests.optimization.work import at_noon, completed, failed, week_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -236,3 +236,26 @@ class TestWho:
     @pytest.mark.parametrize("query", ["taskType=a+b&channel=amazon", "taskType=a&channel=ebay"])
     def test_what_cannot_be_asked(self, head: Client, query: str) -> None:
         assert "Não foi possível ler" in text_of(head, query)
+
+
+class TestTaskPage:
+    def test_why_this_agent_in_words_and_numbers(self, head: Client) -> None:
+        make_agent("alex", "amazon")
+        make_agent("marina", "amazon")
+        completed("marina", at=at_noon(1, clock.now()))
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        task_id = make_task(task_type="photo").row["task_id"]
+        page = head.get(f"/marketplace/tasks/{task_id}").content.decode()
+        text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+        assert "Recomendado para photo em Amazon com confiança de 65% (moderada)." in text
+        assert "marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
+        assert "0 tarefa aberta · 2 encerradas em 30 dias · dados insuficientes" in text
+
+    def test_decisions_are_joined_to_their_outcome(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        tasks = [make_task() for _number in range(3)]
+        change(tasks[0], status=TaskStatus.FAILED, failure_reason=FailureReason.ERROR)
+        change(change(tasks[1], status=TaskStatus.IN_PROGRESS), status=TaskStatus.COMPLETED)
+        make_task(agent_id="marina")
+        text = text_of(head, "agent=marina")
+        assert "Recomendado para 3 tarefas em 30 dias: 1 concluídas, 1 com falha, 1 abertas" in text
