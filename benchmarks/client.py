@@ -10,7 +10,6 @@ import select
 import socket
 import struct
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 now = time.monotonic_ns
@@ -259,28 +258,25 @@ def finish_handshake(connection: socket.socket) -> bytes:
 
 
 class Load:
-    """Each connection sends its next request when it has its answer, until told to stop."""
+    """Several connections, each with its next request when it has its answer."""
 
     def __init__(
         self, loop: Loop, address: Address, connections: int, next_request: Callable[[int], bytes]
     ) -> None:
         """`next_request` is given the connection's number."""
         self._loop = loop
+        self._address = address
         self._next_request = next_request
-        self._connections = [
-            HttpConnection(loop, address, self._answered(number)) for number in range(connections)
-        ]
-        self._sent_at = [0] * connections
+        self._connections: list[HttpConnection] = []
+        self._count = connections
         self._left = 0
-        self._open = 0
-        self.seconds: deque[float] = deque()
+        self._unanswered = 0
         self.answer_bytes = 0
 
     def _answered(self, number: int) -> Callable[[bytes], None]:
         def answered(body: bytes) -> None:
-            self.seconds.append((now() - self._sent_at[number]) / 1e9)
             self.answer_bytes = len(body)
-            self._open -= 1
+            self._unanswered -= 1
             self._send(number)
 
         return answered
@@ -288,20 +284,21 @@ class Load:
     def _send(self, number: int) -> None:
         if self._left:
             self._left -= 1
-            self._open += 1
-            self._sent_at[number] = now()
+            self._unanswered += 1
             self._connections[number].send(self._next_request(number))
 
     def run(self, requests: int) -> float:
-        """Answers per second over so many requests."""
-        self.seconds.clear()
+        """Seconds for so many requests, on new connections."""
+        self._connections = [
+            HttpConnection(self._loop, self._address, self._answered(number))
+            for number in range(self._count)
+        ]
         self._left = requests
         began = now()
-        for number in range(len(self._connections)):
+        for number in range(self._count):
             self._send(number)
-        self._loop.run_until(lambda: self._open == 0)
-        return requests / ((now() - began) / 1e9)
-
-    def close(self) -> None:
+        self._loop.run_until(lambda: self._unanswered == 0)
+        ended = now()
         for connection in self._connections:
             connection.close()
+        return (ended - began) / 1e9

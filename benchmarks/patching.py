@@ -7,7 +7,7 @@ socket has heard of the last.
 """
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 
@@ -15,7 +15,7 @@ import orjson
 
 from benchmarks.client import Address, Audience, HttpConnection, Load, Loop, now, request
 from benchmarks.fanout import GAP_SECONDS, address_of, awaited, note
-from benchmarks.measures import Measure, Rounds, shown
+from benchmarks.measures import Measure, interleave, shown
 from benchmarks.site import API, FEED, DatabaseName, Ground, Site
 from tests.servers import RunningServer, ServerName
 
@@ -36,7 +36,6 @@ class Side:
         self._headers = site.headers()
         self._numbers = count(1)
         self._answered = True
-        self._http = HttpConnection(loop, self._address, self._note_answer)
         self._audience = Audience(loop, self._address, FEED, self._headers, sockets)
         self._load = Load(loop, self._address, WRITERS, self._next)
 
@@ -48,36 +47,34 @@ class Side:
         return request(self._address, "PATCH", API, self._headers, orjson.dumps(body))
 
     def _next(self, writer: int) -> bytes:
-        """A writer's own task; the newest of all is what every socket will have to hear of."""
-        number = next(self._numbers)
-        self._audience.wait_for(awaited(number))
-        return self._patch(self._task_ids[writer], number)
+        """Each writer has a task of its own."""
+        return self._patch(self._task_ids[writer], next(self._numbers))
 
     def latency(self, updates: int) -> float:
         """Seconds to a socket, the median over updates and sockets."""
         times: list[float] = []
+        http = HttpConnection(self._loop, self._address, self._note_answer)
         for _ in range(updates):
             number = next(self._numbers)
             self._audience.wait_for(awaited(number))
             self._answered = False
             sent_at = now()
-            self._http.send(self._patch(self._task_ids[number % WRITERS], number))
+            http.send(self._patch(self._task_ids[number % WRITERS], number))
             self._loop.run_until(lambda: self._answered and self._audience.have_heard())
             times += [(heard - sent_at) / 1e9 for heard in self._audience.heard_at()]
             self._loop.run_for(GAP_SECONDS)
+        http.close()
         return statistics.median(times)
 
     def pace(self, updates: int) -> float:
         """Updates per second of all writers, until the last is heard everywhere."""
+        first = next(self._numbers)
+        # The last to be sent is its task's newest state for good, so every socket gets it.
+        self._audience.wait_for(awaited(first + updates))
         began = now()
         self._load.run(updates)
         self._loop.run_until(self._audience.have_heard)
         return updates / ((now() - began) / 1e9)
-
-    def close(self) -> None:
-        self._load.close()
-        self._http.close()
-        self._audience.close()
 
 
 def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
@@ -103,7 +100,7 @@ def compare(
         there = Side(loop, limit, site, site.task_ids[half:], sockets)
         what = f"{sockets} sockets, {server}, {database}"
         rounds, updates, many = (2, 5, 40) if quick else (9, 20, 300)
-        latency = _rounds(rounds, lambda: here.latency(updates), lambda: there.latency(updates))
+        latency = interleave(rounds, lambda: here.latency(updates), lambda: there.latency(updates))
         ours, theirs = latency.middle()
         yield Measure(
             3,
@@ -113,7 +110,7 @@ def compare(
             latency.ratio(),
             LATENCY_AT_MOST,
         )
-        pace = _rounds(rounds, lambda: here.pace(many), lambda: there.pace(many))
+        pace = interleave(rounds, lambda: here.pace(many), lambda: there.pace(many))
         ours, theirs = pace.middle()
         yield Measure(
             3,
@@ -124,17 +121,3 @@ def compare(
             PACE_AT_LEAST,
             at_least=True,
         )
-        here.close()
-        there.close()
-
-
-def _rounds(rounds: int, product: Callable[[], float], limit: Callable[[], float]) -> Rounds:
-    product(), limit()  # the first request of each thread opens its connection
-    kept = Rounds()
-    for number in range(rounds):
-        if number % 2:
-            theirs, ours = limit(), product()
-        else:
-            ours, theirs = product(), limit()
-        kept.add(ours, theirs)
-    return kept

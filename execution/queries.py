@@ -21,6 +21,7 @@ from execution.models import (
     TaskTarget,
 )
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
+from nexo.shared.pipelines import one_round_trip
 from nexo.shared.reading import TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
@@ -61,6 +62,7 @@ COUNTS: TableReader[Mapping[str, Any]] = TableReader(
     TaskCount, ("status", "marketplace_id", "count", "progress_sum")
 )
 STREAM: TableReader[Mapping[str, Any]] = TableReader(Stream, ("epoch", "sequence"))
+OF_TASK = "WHERE task_id = (SELECT id FROM execution_task WHERE task_id = %s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +108,24 @@ def newest_first(
 
 def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     """The targets of each task, in the order of the marketplaces."""
-    targets: defaultdict[int, list[TargetRow]] = defaultdict(list)
     if not task_pks:
-        return targets
-    for target in TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]):
-        targets[target["task_id"]].append(target)
-    for rows in targets.values():
-        rows.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
+        return defaultdict(list)
+    return _by_task(TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]))
+
+
+def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:
+    targets: defaultdict[int, list[TargetRow]] = defaultdict(list)
+    for row in rows:
+        targets[row["task_id"]].append(row)
+    for found in targets.values():
+        found.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
     return targets
 
 
 def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
     """One of `tasks` with its targets; None when it is not among them."""
     rows = TASKS.matching(tasks.filter(task_id=task_id))
-    return _with_targets(rows)
+    return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
 
 
 def locked_task(task_id: str, *, agent_id: str | None) -> TaskState | None:
@@ -128,14 +134,12 @@ def locked_task(task_id: str, *, agent_id: str | None) -> TaskState | None:
     if agent_id is not None:
         where, values = f"{where} AND agent_id = %s", [task_id, agent_id]
     lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
-    return _with_targets(TASKS.read(f"{where} {lock}", values))
-
-
-def _with_targets(rows: Sequence[TaskRow]) -> TaskState | None:
-    if not rows:
-        return None
-    (row,) = rows
-    return TaskState(row, targets_of([row["id"]])[row["id"]])
+    with one_round_trip():
+        task = TASKS.ask(f"{where} {lock}", values)
+        targets = TARGETS.ask(OF_TASK, [task_id])
+    for row in task.rows():
+        return TaskState(row, _by_task(targets.rows())[row["id"]])
+    return None
 
 
 def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:
@@ -198,10 +202,13 @@ def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
     return counts
 
 
-def tallies_by_marketplace() -> dict[str, Tally]:
-    """Read from the roll-up."""
+CountRow = Mapping[str, Any]
+
+
+def tallies_by_marketplace(counts: Iterable[CountRow] | None = None) -> dict[str, Tally]:
+    """From the rows of the roll-up; read now unless given."""
     tallies = {slug: Tally.empty() for slug in MarketplaceSlug.values}
-    for row in COUNTS.read():
+    for row in COUNTS.read() if counts is None else counts:
         tallies[row["marketplace_id"]].add(row["status"], row["count"], row["progress_sum"])
     return tallies
 
@@ -215,9 +222,9 @@ def combined(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def feed_summary() -> dict[str, Any]:
+def feed_summary(counts: Iterable[CountRow] | None = None) -> dict[str, Any]:
     """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it."""
-    tallies = tallies_by_marketplace()
+    tallies = tallies_by_marketplace(counts)
     return {
         "all": combined(tallies.values()).summary(),
         "byChannel": {slug: tally.summary() for slug, tally in tallies.items()},

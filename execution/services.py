@@ -32,6 +32,7 @@ from execution.models import Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
 from nexo.shared import clock
+from nexo.shared.pipelines import one_round_trip
 
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
@@ -44,11 +45,14 @@ EVENT_COLUMNS = (
     "sequence, task_id, kind, from_status, to_status, progress, actor, reason, at, agent_id, "
     "attempt, failure_reason, estimated_minutes, execution_minutes, details"
 )
-INSERT_EVENT = (
+_INSERT_EVENT = (
     f"INSERT INTO execution_taskevent ({EVENT_COLUMNS}) "  # noqa: S608  # names of our own
-    f"VALUES ({', '.join(['%s'] * len(EVENT_COLUMNS.split(',')))})"
+    f"VALUES ({{sequence}}, {', '.join(['%s'] * EVENT_COLUMNS.count(','))})"
 )
-_TASK_FIELDS = {field.attname: field for field in Task._meta.concrete_fields}
+INSERT_EVENT = _INSERT_EVENT.format(sequence="%s")
+# For a transaction that has just taken its numbers and does not know them yet.
+NEWEST = "(SELECT sequence FROM execution_stream WHERE id = 1)"
+INSERT_NEWEST_EVENT = _INSERT_EVENT.format(sequence=f"{NEWEST} - %s")
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -88,16 +92,23 @@ class _CountChanges:
 
 def _insert_events(drafts: Iterable[tuple[int, int, EventDraft]]) -> None:
     """Events with their numbers and their tasks' keys."""
-    rows = [_event_values(*numbered) for numbered in drafts]
+    rows = [(sequence, *_event_values(task_pk, draft)) for sequence, task_pk, draft in drafts]
     with connection.cursor() as cursor:
         cursor.executemany(INSERT_EVENT, rows)
 
 
-def _event_values(sequence: int, task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
-    """In the order of EVENT_COLUMNS."""
+def _insert_newest_events(task_pk: int, drafts: Sequence[EventDraft]) -> None:
+    """Events with the numbers that this transaction took last, for all of them."""
+    with connection.cursor() as cursor:
+        for index, draft in enumerate(drafts, 1):
+            back = len(drafts) - index
+            cursor.execute(INSERT_NEWEST_EVENT, [back, *_event_values(task_pk, draft)])
+
+
+def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
+    """In the order of EVENT_COLUMNS, after the sequence."""
     details = draft.details
     return (
-        sequence,
         task_pk,
         draft.kind.value,
         draft.from_status,
@@ -193,34 +204,39 @@ def update_task(
 
 def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     before = state.row
+    fields = {**plan.fields, "version": before["version"] + 1, "updated_at": now}
     counts = _CountChanges()
     counts.add(before, -1)
     counts.add(merged(before, plan.fields), +1)
-    counts.write()
-    first = _next_sequence(len(plan.events))
-    fields = {
-        **plan.fields,
-        "version": before["version"] + 1,
-        "updated_at": now,
-        "sequence": first + len(plan.events) - 1,
-    }
-    _update_task(before["id"], fields)
-    for slug, target in plan.targets.items():
-        values = {name: target[name] for name in TARGET_COLUMNS if name != "task_id"}
-        TaskTarget.objects.filter(task_id=before["id"], marketplace_id=slug).update(**values)
-    _insert_events(
-        (first + offset, before["id"], draft) for offset, draft in enumerate(plan.events)
-    )
+    taken = connection.cursor()
+    with one_round_trip():
+        counts.write()
+        taken.execute(TAKE_NUMBERS, [len(plan.events)])
+        _update_task(before["id"], fields)
+        for slug, target in plan.targets.items():
+            _update_target(before["id"], slug, target)
+        _insert_newest_events(before["id"], plan.events)
+        # The stream is locked until the commit: the totals are those of this very event.
+        totals = queries.COUNTS.ask() if handover.is_wanted() else None
+    with taken:
+        (last,) = taken.fetchone()
     targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
     fields.pop("result", None)
-    written = TaskState(merged(before, fields), targets)  # type: ignore[arg-type]
-    _announce(_batch(written, first, plan.events, now) if handover.is_wanted() else None)
+    written = TaskState(merged(before, {**fields, "sequence": last}), targets)  # type: ignore[arg-type]
+    _announce(_batch(written, plan.events, now, totals.rows()) if totals else None)
     return written
 
 
-def _batch(written: TaskState, first: int, drafts: Sequence[EventDraft], now: datetime) -> Batch:
-    """The change as the live feed sends it. The stream is locked: the totals are those of now."""
+def _batch(
+    written: TaskState,
+    drafts: Sequence[EventDraft],
+    now: datetime,
+    totals: Iterable[queries.CountRow],
+) -> Batch:
+    """The change as the live feed sends it."""
     task = task_json(written.row, written.targets, now=now)
+    last = written.row["sequence"]
+    previous = last - len(drafts)
     events = [
         feed_event_json(
             {
@@ -234,25 +250,39 @@ def _batch(written: TaskState, first: int, drafts: Sequence[EventDraft], now: da
                 "at": draft.at,
             }
         )
-        for sequence, draft in enumerate(drafts, first)
+        for sequence, draft in enumerate(drafts, previous + 1)
     ]
-    return Batch(
-        previous=first - 1,
-        sequence=first + len(drafts) - 1,
-        events=events,
-        tasks={task["taskId"]: task},
-        summary=queries.feed_summary(),
-    )
+    tasks = {task["taskId"]: task}
+    return Batch(previous, last, events, tasks, queries.feed_summary(totals))
+
+
+# The ORM compiles an UPDATE anew each time; its fields still say how a value is kept.
+_TASK_FIELDS = {field.attname: field for field in Task._meta.concrete_fields}
+_TARGET_FIELDS = {field.attname: field for field in TaskTarget._meta.concrete_fields}
 
 
 def _update_task(task_pk: int, fields: Mapping[str, Any]) -> None:
-    """UPDATE of the named fields; the ORM compiles anew what here is put together."""
-    values = [
-        _TASK_FIELDS[name].get_db_prep_save(value, connection) for name, value in fields.items()
-    ]
+    """UPDATE of the named fields and of the event number that was just taken."""
+    values = [_TASK_FIELDS[name].get_db_prep_save(fields[name], connection) for name in fields]
     assignments = ", ".join(f"{name} = %s" for name in fields)
     with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE execution_task SET {assignments} WHERE id = %s", [*values, task_pk])  # noqa: S608  # names of fields
+        cursor.execute(
+            f"UPDATE execution_task SET {assignments}, sequence = {NEWEST} WHERE id = %s",  # noqa: S608  # names of fields
+            [*values, task_pk],
+        )
+
+
+def _update_target(task_pk: int, slug: str, target: Mapping[str, Any]) -> None:
+    values = [
+        _TARGET_FIELDS[name].get_db_prep_save(target[name], connection) for name in TARGET_COLUMNS
+    ]
+    assignments = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE execution_tasktarget SET {assignments} "  # noqa: S608  # names of fields
+            "WHERE task_id = %s AND marketplace_id = %s",
+            [*values, task_pk, slug],
+        )
 
 
 # -- New tasks -----------------------------------------------------------------------------------

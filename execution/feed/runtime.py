@@ -163,7 +163,8 @@ class Feed:
             look_at_epoch = self._must_look_at_epoch()
             if not look_at_epoch and (batch := self._shelf.take_after(position.sequence)):
                 self._publish(batch)
-                return True  # what others wrote meanwhile has rung, too
+                published = True
+                continue
             read = partial(tailer.read_after, look_at_epoch=look_at_epoch)
             news = await self._loop.run_in_executor(self._tail, _query, read, position)
             if news is None:

@@ -51,11 +51,20 @@ class TableReader(Generic[Row]):
         fields = [self._model._meta.get_field(name) for name in self._columns]
         return [index for index, field in enumerate(fields) if isinstance(field, DateTimeField)]
 
+    def ask(self, rest: str = "", values: Sequence[Any] = ()) -> "Asked[Row]":
+        """Execute `SELECT … FROM table` and the rest of the statement; its rows are fetched later.
+
+        Inside `one_round_trip`, after it.
+        """
+        cursor = connection.cursor()
+        cursor.execute(self._select + rest, values)
+        return Asked(self, cursor)
+
     def read(self, rest: str = "", values: Sequence[Any] = ()) -> list[Row]:
-        """The rows of `SELECT … FROM table` and the rest of the statement."""
-        with connection.cursor() as cursor:
-            cursor.execute(self._select + rest, values)
-            found = cursor.fetchall()
+        return self.ask(rest, values).rows()
+
+    def rows_of(self, cursor: Any) -> list[Row]:
+        found = cursor.fetchall()
         if self._naive_columns:
             found = [self._aware(row) for row in found]
         return [dict(zip(self._names, row, strict=True)) for row in found]  # type: ignore[misc]
@@ -78,3 +87,15 @@ class TableReader(Generic[Row]):
         except EmptyResultSet:
             return []
         return self.read(f"WHERE {where} {rest}", values)
+
+
+class Asked(Generic[Row]):
+    """A SELECT that was sent; its rows can be had once."""
+
+    def __init__(self, reader: TableReader[Row], cursor: Any) -> None:
+        self._reader = reader
+        self._cursor = cursor
+
+    def rows(self) -> list[Row]:
+        with self._cursor:
+            return self._reader.rows_of(self._cursor)
