@@ -11,20 +11,19 @@ export function watchWeights() {
   if (!form) return;
   const inputs = [...form.querySelectorAll(".weight-fields input")];
   const sum = form.querySelector("[data-sum]");
-  const showSum = () => {
+  const save = form.querySelector("[data-save]");
+  const check = () => {
     const total = inputs.reduce((so, input) => so + Number(input.value.replace(",", ".")), 0);
     const isLegal = total >= LOWEST - BINARY_SLACK && total <= HIGHEST + BINARY_SLACK;
     const format = new Intl.NumberFormat(language(), { maximumFractionDigits: 3 });
     sum.hidden = Number.isNaN(total);
     sum.textContent = t("weights.sum", { sum: format.format(total) });
     sum.classList.toggle("field-error", !isLegal);
-  };
-  form.addEventListener("input", (event) => {
-    showSum();
-    if (!inputs.includes(event.target)) return;
     // Other numbers than those that were previewed are not to be saved.
-    form.querySelector("[data-save]")?.setAttribute("disabled", "");
-    document.getElementById("preview")?.classList.add("is-stale");
-  });
-  showSum();
+    const isPreviewed = inputs.every((input) => input.value === input.defaultValue);
+    if (save) save.disabled = !isPreviewed;
+    document.getElementById("preview")?.classList.toggle("is-stale", !isPreviewed);
+  };
+  form.addEventListener("input", check);
+  check();
 }

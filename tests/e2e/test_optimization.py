@@ -1,0 +1,142 @@
+"""The optimization page: numbers that follow the work, and weights changed with open eyes."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Api, Complaints, wait_until_live
+
+PAGE = "/marketplace/orchestration/optimization"
+
+
+def figures(page: Page, agent: str) -> Any:
+    return page.locator(f'[data-part="agent-body-{agent}"] .sample')
+
+
+def test_a_card_follows_a_completed_task(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    sample = figures(page, "marina")
+    match = re.match(r"\d+", sample.inner_text())
+    assert match
+    (task,) = api.create(agentId="marina", channel="mercadolivre", targets=["mercadolivre"])
+    api.update(task, "in_progress")
+    api.update(task, "completed")
+    # Nothing is reloaded; at most one read every two seconds.
+    expect(sample).to_contain_text(f"{int(match[0]) + 1} tarefas encerradas", timeout=5_000)
+
+
+def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    page.evaluate(
+        """() => {
+          window.shifts = 0;
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) window.shifts += entry.value;
+          }).observe({ type: "layout-shift" });
+        }"""
+    )
+    for agent in ("alex", "tren"):
+        (task,) = api.create(agentId=agent, channel="amazon" if agent == "alex" else "shein")
+        with page.expect_response(lambda response: response.url.endswith(PAGE)):
+            api.update(task, "failed", error="sem estoque")
+    page.wait_for_function("() => document.querySelectorAll('.chart canvas').length === 6")
+    assert page.evaluate("window.shifts") < 0.01
+
+
+def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
+    page.goto(PAGE)
+    page.get_by_role("link", name="Sunny").click()
+    drawer = page.locator("#agent")
+    expect(drawer).to_be_visible()
+    for name, value in (("approval_rate", "0,2"), ("completion_rate", "0,7")):
+        drawer.locator(f"[name={name}]").fill(value)
+    drawer.locator("[name=execution_time]").fill("0,3")
+    expect(drawer.locator("[data-sum]")).to_have_text("Soma: 1,2")
+    expect(drawer.locator("[data-sum]")).to_have_class(re.compile("field-error"))
+    drawer.locator("[name=execution_time]").fill("0,1")
+    expect(drawer.locator("[data-sum]")).to_have_text("Soma: 1")
+    expect(drawer.get_by_role("button", name="Salvar pesos")).to_have_count(0)
+    drawer.get_by_role("button", name="Prévia").click()
+    expect(drawer.locator("#preview")).to_contain_text("Posição entre")
+    # Other numbers than those that were previewed are not to be saved.
+    save = drawer.get_by_role("button", name="Salvar pesos")
+    drawer.locator("[name=execution_time]").fill("0,12")
+    expect(save).to_be_disabled()
+    drawer.locator("[name=execution_time]").fill("0,1")
+    drawer.get_by_role("button", name="Prévia").click()
+    drawer.locator("[name=reason]").fill("mais peso na conclusão")
+    save.click()
+    expect(page.locator(".toast")).to_contain_text("Pesos salvos.")
+    expect(drawer.locator(".changes li").first).to_contain_text("admin definiu 20% · 70% · 10%")
+    expect(drawer.locator(".changes li").first).to_contain_text("mais peso na conclusão")
+    card = page.locator('[data-part="agent-body-sunny"]')
+    expect(card).to_contain_text("Pesos manuais")
+    drawer.get_by_role("button", name="Voltar ao adaptativo").click()
+    expect(drawer.locator("#preview")).to_be_visible()
+    drawer.get_by_role("button", name="Voltar ao adaptativo").click()
+    expect(card).to_contain_text("Pesos adaptativos")
+
+
+def test_who_should_do_it(page: Page) -> None:
+    page.goto(PAGE)
+    who = page.locator("#who")
+    who.get_by_label("Tipo de tarefa").fill("listing_optimization")
+    who.get_by_label("Canal").select_option("amazon")
+    who.get_by_role("button", name="Recomendar").click()
+    expect(who.locator(".ranked")).to_have_count(3)
+    expect(who).to_contain_text("Especialista em listing_optimization")
+    # The question has an address.
+    page.reload()
+    expect(who.locator(".ranked")).to_have_count(3)
+
+
+def test_filters_and_sorting_are_links_that_keep_each_other(page: Page) -> None:
+    page.goto(PAGE)
+    page.get_by_role("link", name="Nome").click()
+    expect(page.locator(".agent h2").first).to_have_text("Alex")
+    chip = page.locator(".chip", has_text="Manter")
+    count = int(chip.locator(".count").inner_text())
+    chip.click()
+    expect(page.locator(".agent")).to_have_count(count)
+    assert "sort=name" in page.url
+    page.go_back()
+    expect(page.locator(".agent h2")).to_have_count(6)
+
+
+def test_a_plain_user_is_told_whom_to_ask(
+    open_as: Callable[..., Page], complaints: Complaints
+) -> None:
+    complaints.expected.append("403")
+    page = open_as("user")
+    answer = page.goto(PAGE)
+    assert answer
+    assert answer.status == 403
+    expect(page.locator("main")).to_contain_text("quem administra o NEXO")
+    expect(page.locator(".places")).not_to_contain_text("Otimização")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious(open_as: Callable[..., Page], theme: str, width: int) -> None:
+    page = open_as("head", color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{PAGE}?agent=marina&taskType=photo&channel=amazon")
+    wait_until_live(page)
+    page.wait_for_function("() => document.querySelectorAll('.chart canvas').length === 6")
+    found = Axe().run(page).response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_it_reads_without_scripts(open_as: Callable[..., Page]) -> None:
+    page = open_as("head", java_script_enabled=False)
+    page.goto(PAGE)
+    expect(page.locator(".agent")).to_have_count(6)
+    page.locator(".agent summary").first.click()
+    expect(page.locator(".agent .days td").first).to_be_visible()
