@@ -27,7 +27,7 @@ def is_overdue(row: TaskRow, now: datetime) -> bool:
 
 
 def task_json(row: TaskRow, targets: Sequence[TargetRow], *, now: datetime) -> dict[str, Any]:
-    """One task as CONTRACT's `GET task-execution` gives it.
+    """One task as every answer and frame gives it (docs/reference/api.md).
 
     `targets` are those of this task, in the order of the marketplaces.
     """

@@ -1,6 +1,6 @@
 """What a frame of the live feed holds, and how changes that wait together become one frame.
 
-Pure: values in, bytes out. CONTRACT 6 has the messages.
+Pure: values in, bytes out. docs/reference/feed.md has the messages.
 """
 
 import struct

@@ -167,13 +167,17 @@ def page(open_as: Callable[..., Page]) -> Page:
 class Api:
     """Speaks for `username`, apart from the browser windows under test."""
 
-    def __init__(self, context: BrowserContext) -> None:
+    def __init__(self, context: BrowserContext, origin: str = "") -> None:
         self._context = context
+        self._address = origin + API
 
-    def _send(self, method: str, body: Any) -> dict[str, Any]:
+    def _send(self, method: str, body: Any, path: str = "") -> dict[str, Any]:
         cookies = {cookie["name"]: cookie["value"] for cookie in self._context.cookies()}
         response = self._context.request.fetch(
-            API, method=method, data=body, headers={"X-CSRFToken": cookies["csrftoken"]}
+            self._address + path,
+            method=method,
+            data=body,
+            headers={"X-CSRFToken": cookies["csrftoken"]},
         )
         assert response.ok, response.text()
         return dict(response.json())
@@ -196,8 +200,12 @@ class Api:
         body = {"taskId": task["taskId"], "status": status, **fields}
         return dict(self._send("PATCH", body)["task"])
 
+    def log(self, task: dict[str, Any], *messages: str) -> None:
+        lines = [{"level": "info", "message": message} for message in messages]
+        self._send("POST", lines, f"/{task['taskId']}/logs")
+
     def read(self, query: str = "") -> dict[str, Any]:
-        response = self._context.request.get(f"{API}?{query}")
+        response = self._context.request.get(f"{self._address}?{query}")
         assert response.ok, response.text()
         return dict(response.json())
 

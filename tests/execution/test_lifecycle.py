@@ -1,4 +1,4 @@
-"""Every status against every status, and the progress that each allows (CONTRACT 2)."""
+"""Every status against every status, and the progress that each allows."""
 
 import pytest
 

@@ -16,18 +16,36 @@ const HALTS = { signedOut: "signedOut", notAllowed: "notAllowed" };
 
 export class Indicator {
   #element = document.getElementById("live");
-  #word = this.#element.querySelector('[data-field="word"]');
-  #age = this.#element.querySelector('[data-field="age"]');
+  #word;
+  #age;
 
   /** Say the feed's `state`; while paused, how many events wait. */
   show({ state, freshAt, paused = false, waiting = 0 }) {
     const shown = paused && (state === "live" || state === "connecting") ? "paused" : state;
-    this.#element.dataset.tone = TONES[shown] ?? "red";
-    this.#element.dataset.state = shown;
-    setText(this.#word, t(`live.${WORDS[shown] ?? shown}`));
+    if (this.#element.dataset.state !== shown) this.#say(shown);
     const age = ago(Date.now() - freshAt);
     if (paused && waiting) setText(this.#age, plural("live.waiting", waiting));
     else setText(this.#age, shown === "live" || shown === "paused" ? age : t("live.age", { age }));
+  }
+
+  /** Another state is another sentence, not the old one moved. */
+  #say(shown) {
+    this.#element.dataset.tone = TONES[shown] ?? "red";
+    this.#element.dataset.state = shown;
+    const dot = this.#part("dot");
+    dot.className = "dot";
+    dot.setAttribute("aria-hidden", "true");
+    this.#word = this.#part("word");
+    this.#word.className = "word";
+    this.#word.textContent = t(`live.${WORDS[shown] ?? shown}`);
+    this.#age = this.#part("age");
+    this.#element.replaceChildren(dot, this.#word, this.#age);
+  }
+
+  #part(name) {
+    const part = document.createElement("span");
+    part.dataset.field = name;
+    return part;
   }
 }
 

@@ -15,7 +15,7 @@ export function span(value) {
   return value ? minutes(value) : "<1min";
 }
 
-/** Minutes up to 60, then hours; a whole hour prints without minutes (CONTRACT 2). */
+/** Minutes up to 60, then hours; a whole hour prints without minutes (docs/reference/lifecycle.md). */
 export function minutes(value) {
   if (value <= 60) return `${value}min`;
   const hours = Math.floor(value / 60);

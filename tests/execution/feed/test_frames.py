@@ -45,8 +45,9 @@ def test_what_follows_a_place_is_all_of_it_in_order(sizes: list[int], data: st.D
     assert found.summary == made[-1].summary
 
 
-def test_a_thousand_events_back_is_kept_and_one_more_is_not() -> None:
-    recent = kept(batches([100] * 12))
+@pytest.mark.parametrize("size", [100, 300])
+def test_a_thousand_events_back_is_kept_and_one_more_is_not(size: int) -> None:
+    recent = kept(batches([size] * (1200 // size)))
     found = recent.after(1200 - MAX_EVENTS_BEHIND)
     assert found is not None
     assert len(found.events) == MAX_EVENTS_BEHIND

@@ -1,0 +1,202 @@
+"""What holds on every page: readable by all, silent, still, small, and quick."""
+
+import gzip
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, Response, expect
+
+from tests.e2e.conftest import API, LIST, Api, Complaints, wait_until_live
+
+KILOBYTE = 1024
+SAMPLE = "e2e-quality"
+
+
+@pytest.fixture(scope="module")
+def sample_made() -> list[dict[str, Any]]:
+    return []
+
+
+@pytest.fixture
+def sample(api: Api, sample_made: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One task in every status; the failed one is first."""
+    if not sample_made:
+        tasks = api.create(times=6, taskType=SAMPLE, targets=["amazon", "shein"])
+        failed, _pending, approved, running, syncing, completed = tasks
+        api.update(failed, "failed", error="A foto principal tem 480 px de largura.")
+        api.update(approved, "approved")
+        for task in (running, syncing, completed):
+            api.update(task, "in_progress")
+        api.update(syncing, "marketplace_sync", syncStatus={"shein": True})
+        api.update(completed, "completed")
+        api.log(syncing, "Anúncio carregado.", "Preço conferido.")
+        sample_made += tasks
+    return sample_made
+
+
+# -- Readable by all -------------------------------------------------------------------------------
+
+
+def serious_faults(page: Page) -> list[str]:
+    """What axe holds to be serious or critical, in the light and in the dark."""
+    faults = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        for fault in Axe().run(page).response["violations"]:
+            if fault["impact"] in ("serious", "critical"):
+                places = [node["html"][:200] for node in fault["nodes"][:3]]
+                faults.append(f"{scheme}: {fault['id']}: {fault['help']}: {places}")
+    return faults
+
+
+@pytest.mark.parametrize(
+    ("username", "address", "status"),
+    [
+        (None, "/accounts/login/", 200),
+        ("user", "/accounts/password/", 200),
+        ("head", f"{LIST}?taskType={SAMPLE}", 200),
+        ("user", f"{LIST}?q=nada-com-este-nome&status=nada", 200),
+        ("user", "/admin/", 403),
+        ("user", "/nada", 404),
+        ("head", f"{API}?limit=2", 200),
+        ("admin", "/admin/", 200),
+        ("admin", "/admin/auth/user/", 200),
+    ],
+)
+def test_axe_finds_nothing_serious(
+    open_as: Callable[..., Page],
+    sample: list[dict[str, Any]],
+    complaints: Complaints,
+    username: str | None,
+    address: str,
+    status: int,
+) -> None:
+    if status != 200:
+        complaints.expected.append(str(status))
+    page = open_as(username)
+    response = page.goto(address)
+    assert response is not None and response.status == status
+    assert serious_faults(page) == []
+
+
+@pytest.mark.parametrize("place", [0, 4], ids=["failed", "syncing"])
+def test_axe_finds_nothing_serious_on_a_task(
+    open_as: Callable[..., Page], sample: list[dict[str, Any]], place: int
+) -> None:
+    page = open_as("head")
+    page.goto(f"/marketplace/tasks/{sample[place]['taskId']}")
+    wait_until_live(page)
+    assert serious_faults(page) == []
+
+
+def test_axe_finds_nothing_serious_in_what_opens(
+    open_as: Callable[..., Page], sample: list[dict[str, Any]]
+) -> None:
+    page = open_as("head")
+    page.goto(f"{LIST}?taskType={SAMPLE}&status=pending")
+    wait_until_live(page)
+    page.get_by_text("Mais filtros").click()
+    faults = serious_faults(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Ações").click()
+    faults += serious_faults(page)
+    page.get_by_role("menuitem", name="Rejeitar tarefa").click()
+    page.get_by_role("dialog").get_by_role("button", name="Rejeitar tarefa").click()
+    faults += serious_faults(page)
+    assert faults == []
+
+
+def test_phone_has_room_for_everything(
+    open_as: Callable[..., Page], sample: list[dict[str, Any]]
+) -> None:
+    """No sideways scrolling, and nothing to press that is smaller than a finger."""
+    page = open_as("head")
+    page.set_viewport_size({"width": 390, "height": 844})
+    for address in (
+        f"{LIST}?taskType={SAMPLE}",
+        f"/marketplace/tasks/{sample[4]['taskId']}",
+        f"/marketplace/tasks/{sample[0]['taskId']}",
+        "/accounts/password/",
+    ):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, address
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("button, summary, .chip, .segment, input")]
+              .filter((control) => control.checkVisibility() && control.type !== "checkbox")
+              .filter((control) => control.getBoundingClientRect().height < 40)
+              .map((control) => control.outerHTML.slice(0, 120))"""
+        )
+        assert small == [], address
+    assert serious_faults(page) == []
+
+
+# -- Still -----------------------------------------------------------------------------------------
+
+
+def test_nothing_shifts_while_the_page_loads_and_lives(
+    page: Page, api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=10, taskType=task_type)
+    page.add_init_script(
+        """window.shifts = [];
+        new PerformanceObserver((list) => {
+          for (const { value, sources } of list.getEntries()) {
+            const moved = sources.map(({ node }) => node?.outerHTML?.slice(0, 120));
+            window.shifts.push({ value, moved });
+          }
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    for address in (f"{LIST}?taskType={task_type}", f"/marketplace/tasks/{tasks[9]['taskId']}"):
+        page.goto(address)
+        wait_until_live(page)
+        for task in tasks[7:]:
+            api.update(task, "in_progress")
+            api.update(task, "marketplace_sync")
+            api.update(task, "in_progress")
+        api.update(tasks[9], "in_progress", progress=66)
+        expect(page.get_by_text("66%").first).to_be_visible()
+        assert page.evaluate("window.shifts") == [], address
+        api.update(tasks[9], "failed", failureReason="cancelled")
+        api.update(tasks[9], "pending")
+
+
+# -- Small and quick -------------------------------------------------------------------------------
+
+
+def test_list_of_50_keeps_within_its_budgets(page: Page) -> None:
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))
+    page.goto(f"{LIST}?status=completed")
+    wait_until_live(page)
+    expect(page.locator("#rows tr")).to_have_count(50)
+    page.wait_for_load_state("networkidle")
+    sizes = {"document": 0, "stylesheet": 0, "script": 0}
+    for answer in answers:
+        if answer.request.resource_type in sizes:
+            sizes[answer.request.resource_type] += len(gzip.compress(answer.body(), 6))
+    assert 0 < sizes["document"] <= 40 * KILOBYTE
+    assert 0 < sizes["stylesheet"] <= 20 * KILOBYTE
+    assert 0 < sizes["script"] <= 40 * KILOBYTE
+    hosts = {urlsplit(answer.url).netloc for answer in answers}
+    assert hosts == {urlsplit(page.url).netloc}
+
+
+def test_list_is_painted_at_once(page: Page) -> None:
+    def paints() -> tuple[float, float]:
+        page.goto(f"{LIST}?status=completed")
+        return page.evaluate(
+            """() => new Promise((done) => {
+              const [paint] = performance.getEntriesByName("first-contentful-paint");
+              new PerformanceObserver((list) => {
+                done([paint.startTime, list.getEntries().at(-1).startTime]);
+              }).observe({ type: "largest-contentful-paint", buffered: true });
+            })"""
+        )
+
+    # The quickest of some: what else the machine does only ever makes it slower.
+    first, largest = map(min, zip(*(paints() for _ in range(5)), strict=True))
+    assert first <= 500
+    assert largest <= 800

@@ -1,0 +1,165 @@
+"""A task's page: its steps, targets, timeline and logs, as they happen."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.cable import Cable
+from tests.e2e.conftest import Api, Complaints, wait_until_live
+
+
+def address(task: dict[str, Any]) -> str:
+    return f"/marketplace/tasks/{task['taskId']}"
+
+
+@pytest.fixture
+def task(api: Api, task_type: str) -> dict[str, Any]:
+    (task,) = api.create(taskType=task_type, targets=["amazon", "shein"], priority="high")
+    return task
+
+
+@pytest.fixture
+def opened(open_as: Callable[..., Page], task: dict[str, Any]) -> Page:
+    page = open_as("head")
+    page.goto(address(task))
+    wait_until_live(page)
+    return page
+
+
+def test_page_follows_the_task_to_its_end(opened: Page, api: Api, task: dict[str, Any]) -> None:
+    badge = opened.locator(".badge")
+    step = opened.locator('[aria-current="step"]')
+    expect(badge).to_have_text("Aguardando")
+    api.update(task, "in_progress", reason="é urgente")
+    expect(badge).to_have_text("Em Progresso")
+    expect(step).to_contain_text("Em Progresso")
+    expect(opened.locator(".timeline .event").first).to_contain_text(
+        "admin aprovou e iniciou a execução: “é urgente”"
+    )
+    api.update(task, "marketplace_sync", syncStatus={"shein": True})
+    expect(opened.locator(".targets tr").filter(has_text="Shein")).to_contain_text("Sincronizado")
+    expect(opened.locator(".gauge")).to_contain_text("87%")
+    api.update(task, "marketplace_sync", syncStatus={"amazon": True})
+    expect(badge).to_have_text("Concluído")
+    expect(step).to_have_count(0)
+    steps = opened.locator(".step")
+    expect(steps).to_have_count(5)
+    assert steps.evaluate_all("all => all.map((one) => one.dataset.state)") == ["done"] * 5
+    expect(steps.nth(2)).to_contain_text(re.compile("durou (<1|[0-9]+)min"))
+
+
+def test_facts_say_what_is_known(opened: Page, task: dict[str, Any]) -> None:
+    facts = opened.locator(".facts")
+    for text in ("Amazon", task["agentId"], task["taskType"], "Alta", "admin", "0min / 60min"):
+        expect(facts).to_contain_text(text)
+    expect(opened.get_by_role("heading", name="Por que este agente?")).to_be_visible()
+    expect(opened.locator('[data-part="why"]')).to_contain_text("menos tarefas abertas")
+    expect(opened.locator(".task-line")).to_contain_text(task["taskId"])
+
+
+def test_logs_come_by_themselves_and_rest_when_asked(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    logs = opened.get_by_role("log")
+    expect(logs).to_contain_text("ainda não escreveu")
+    api.log(task, "Anúncio carregado.", "Preço conferido: R$ 12,50")
+    expect(logs).to_contain_text("Preço conferido: R$ 12,50")
+    opened.get_by_label("Acompanhar").uncheck()
+    api.log(task, "Depois de largar.")
+    api.log(task, *(f"Linha {number}" for number in range(60)))
+    # The next event redraws the page; what is being read stays where it is.
+    api.update(task, "approved")
+    expect(opened.locator(".badge")).to_have_text("Aprovada")
+    expect(logs).to_contain_text("Linha 59")
+    assert logs.evaluate("logs => logs.scrollTop") == 0
+    opened.get_by_label("Acompanhar").check()
+    assert logs.evaluate("logs => logs.scrollHeight - logs.scrollTop - logs.clientHeight") <= 1
+
+
+def test_actions_of_the_page(opened: Page, task: dict[str, Any]) -> None:
+    opened.get_by_role("button", name="Aprovar").click()
+    expect(opened.locator(".badge")).to_have_text("Aprovada")
+    opened.get_by_role("button", name="Iniciar execução").click()
+    expect(opened.locator(".badge")).to_have_text("Em Progresso")
+    opened.get_by_role("button", name="Enviar aos marketplaces").click()
+    expect(opened.locator(".badge")).to_have_text("Sincronizando")
+    amazon = opened.locator(".targets tr").filter(has_text="Amazon")
+    amazon.get_by_role("button", name="Marcar como sincronizado").click()
+    expect(amazon.get_by_role("button", name="Marcar como não sincronizado")).to_be_visible()
+    opened.get_by_text("Registrar falha…").click()
+    note = opened.locator('[data-action="fail"]')
+    note.get_by_role("button").click()
+    expect(note.get_by_label("Motivo")).to_be_focused()
+    note.get_by_label("Motivo").fill("a Shein recusou a foto")
+    note.get_by_role("button").click()
+    expect(opened.locator(".badge")).to_contain_text("Falha · Erro")
+    expect(opened.get_by_role("heading", name="Erro")).to_be_visible()
+    expect(opened.locator('[data-part="error"]')).to_contain_text("a Shein recusou a foto")
+    opened.get_by_role("button", name="Tentar de novo").click()
+    expect(opened.locator(".badge")).to_contain_text("tentativa 2")
+
+
+def test_qa_decides_on_the_page(
+    open_as: Callable[..., Page], api: Api, task: dict[str, Any]
+) -> None:
+    page = open_as("qa")
+    page.goto(address(task))
+    wait_until_live(page)
+    actions = page.locator(".actions")
+    assert actions.get_by_role("button").all_inner_texts() == ["Aprovar"]
+    assert actions.locator("summary").all_inner_texts() == ["Rejeitar tarefa…"]
+    actions.get_by_role("button", name="Aprovar").click()
+    expect(page.locator(".badge")).to_have_text("Aprovada")
+    expect(actions.get_by_role("button")).to_have_count(0)
+
+
+def test_half_written_note_survives_what_happens_meanwhile(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    opened.get_by_text("Cancelar tarefa…").click()
+    note = opened.locator('[data-action="cancel"]').get_by_label("Motivo")
+    note.fill("ainda escrev")
+    api.update(task, "approved")
+    expect(opened.locator(".badge")).to_have_text("Aprovada")
+    expect(note).to_have_value("ainda escrev")
+    expect(note).to_be_focused()
+
+
+def test_pause_holds_the_page_and_resume_brings_it_up(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    opened.keyboard.press("p")
+    api.update(task, "in_progress")
+    expect(opened.locator("#live")).to_contain_text("1 mudança à espera")
+    expect(opened.locator(".badge")).to_have_text("Aguardando")
+    opened.get_by_role("button", name="Retomar").click()
+    expect(opened.locator(".badge")).to_have_text("Em Progresso")
+
+
+def test_page_catches_up_after_the_connection_was_lost(
+    opened: Page, api: Api, cable: Cable, task: dict[str, Any], complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket connection", "Failed to load resource"]
+    cable.cut()
+    try:
+        expect(opened.locator("#live")).to_have_attribute("data-state", "offline")
+    finally:
+        cable.plug()
+    api.update(task, "in_progress")
+    wait_until_live(opened)
+    expect(opened.locator(".badge")).to_have_text("Em Progresso")
+
+
+def test_unknown_task_is_a_page_with_a_way_back(
+    open_as: Callable[..., Page], complaints: Complaints
+) -> None:
+    complaints.expected.append("404")
+    page = open_as("user")
+    response = page.goto("/marketplace/tasks/task-nenhuma")
+    assert response is not None and response.status == 404
+    expect(page.get_by_role("heading", name="Não há nada aqui")).to_be_visible()
+    page.get_by_role("link", name="Voltar às tarefas").click()
+    expect(page.get_by_role("heading", name="Execução de tarefas")).to_be_visible()
