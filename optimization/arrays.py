@@ -55,8 +55,12 @@ class Known:
 
     def variance(self) -> Array:
         """Population variance over the known days, shape (a,), squared units; 0 under two."""
-        deviations = (self.values - self.mean()[..., None]) * self.known
-        return np.square(deviations).sum(axis=-1) / np.maximum(self.count, 1)
+        deviations = self.deviations()
+        return np.einsum("...d,...d->...", deviations, deviations) / np.maximum(self.count, 1)
+
+    def deviations(self) -> Array:
+        """Distance of each known day from the mean, 0 on the others."""
+        return (self.values - self.mean()[..., None]) * self.known
 
 
 def round_half_up(values: Array) -> NDArray[np.int64]:

@@ -42,22 +42,22 @@ def linear_forecast(daily: Known, current: Array) -> Forecast:
     tomorrow = float(len(days))
     n = daily.count.astype(np.float64)
     some = np.maximum(n, 1.0)
-    # From the means rather than raw sums: the textbook denominator n·Σx² − (Σx)² is n·Sxx.
-    mean_day = (daily.known @ days) / some
-    mean_score = daily.mean()
-    offsets = (days - mean_day[:, None]) * daily.known
-    sxx = np.square(offsets).sum(axis=1)
+    known = daily.known.astype(np.float64)  # only floats multiply fast
+    mean_day = (known @ days) / some
+    sxx = known @ np.square(days) - some * np.square(mean_day)
+    # Taken from the mean, so that large sums do not cancel; the deviations themselves sum to 0.
+    deviations = daily.deviations()
+    sxy = deviations @ days
+    syy = np.einsum("ad,ad->a", deviations, deviations)
     has_line = n >= DAYS_FOR_A_LINE
-    slope = (offsets * daily.values).sum(axis=1) / np.where(has_line, sxx, 1.0)
-    slope = np.where(has_line, slope, 0.0)
+    slope = np.where(has_line, sxy / np.where(has_line, sxx, 1.0), 0.0)
     ahead = tomorrow - mean_day
-    line = mean_score + slope * ahead
+    line = daily.mean() + slope * ahead
     value = np.where(has_line, line, current)
 
     has_interval = n >= DAYS_FOR_AN_INTERVAL
-    residuals = (daily.values - mean_score[:, None] - slope[:, None] * offsets) * daily.known
     freedom = np.where(has_interval, n - 2, 1.0)
-    spread = np.sqrt(np.square(residuals).sum(axis=1) / freedom)
+    spread = np.sqrt(np.maximum(syy - slope * sxy, 0.0) / freedom)
     width = _t_quantiles(len(days))[freedom.astype(np.int64)] * spread
     width *= np.sqrt(1 + 1 / some + np.square(ahead) / np.where(has_line, sxx, 1.0))
     return Forecast(

@@ -22,13 +22,13 @@ def performance_score(rates: Rates, weights: Array) -> Known:
 
     Source: docs/reference/formulas.md, "Score"
     """
-    values = np.stack([term.values for term in rates.terms])
-    known = np.stack([term.known for term in rates.terms])
-    weighing = weights.T[:, :, None] * known
-    total = weighing.sum(axis=0)
-    weighs = total > 0
-    mean = (weighing * values).sum(axis=0) / np.where(weighs, total, 1.0)
-    return Known(np.where(weighs, mean, 0.0), np.logical_or.reduce(known))
+    total, weighed = np.zeros_like(rates.approval.values), np.zeros_like(rates.approval.values)
+    known = np.zeros_like(rates.approval.known)
+    for term, weight in zip(rates.terms, weights.T, strict=True):
+        total += weight[:, None] * term.known
+        weighed += weight[:, None] * term.values  # 0 where it is unknown
+        known |= term.known
+    return Known(weighed / np.where(total > 0, total, 1.0), known)
 
 
 class Band(StrEnum):
