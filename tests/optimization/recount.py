@@ -48,5 +48,5 @@ def recount() -> Facts:
     return {place: rounded(counter) for place, counter in facts.items() if rounded(counter)}
 
 
-def rounded(amounts: Any) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in amounts.items() if round(value, 6)}
+def rounded(amounts: Any, places: int = 6) -> dict[str, float]:
+    return {name: round(value, places) for name, value in amounts.items() if round(value, places)}
