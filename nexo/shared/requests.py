@@ -1,4 +1,4 @@
-"""A request id on every request, its log lines, and its error answers."""
+"""What every request gets first: an id for its log lines and answers, and UTF-8."""
 
 import logging
 import re
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpRequest, HttpResponse
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -32,6 +33,26 @@ class RequestIdMiddleware:
             _request_id.reset(token)
         response["X-Request-ID"] = request_id
         return response
+
+
+class Utf8Request(WSGIRequest):
+    """UTF-8 throughout, whatever charset the Content-Type names.
+
+    Django reads the query with that charset before any middleware runs, and Python knows codecs
+    that are no charsets: "charset=hex" would be an error that nobody catches.
+    """
+
+    @property
+    def encoding(self) -> None:
+        return None
+
+    @encoding.setter
+    def encoding(self, charset: str | None) -> None:
+        pass
+
+
+class Utf8Handler(WSGIHandler):
+    request_class = Utf8Request
 
 
 class RequestIdFilter(logging.Filter):
