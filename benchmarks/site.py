@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,7 +22,7 @@ from benchmarks.limits import DATABASE_VARIABLE
 from benchmarks.stamps import VARIABLE as STAMPS
 from benchmarks.stamps import Stamps
 from tests import services
-from tests.servers import PROJECT, RunningServer, ServerName, running, server_command
+from tests.servers import RunningServer, ServerName, manage, running, server_command
 
 DatabaseName = Literal["sqlite", "postgres"]
 API = "/api/marketplace/orchestration/task-execution"
@@ -37,6 +36,13 @@ FOREIGN = frozenset(
         *("NEXO_PRODUCTION", "NEXO_TESTING", "METRICS_TOKEN", "ALLOWED_HOSTS", "ALLOWED_ORIGINS"),
     }
 )
+
+
+def in_django(environment: Mapping[str, str], call: str) -> str:
+    """What a call of one of this package's modules prints, where Django is set up."""
+    module = call.partition(".")[0]
+    code = f"from benchmarks import {module}; {call}"
+    return manage(environment, "shell", "--no-imports", "--verbosity", "0", "-c", code)
 
 
 class Ground:
@@ -70,7 +76,7 @@ class Ground:
         place = str(folder / "nexo.sqlite3")
         if database == "postgres":
             environment["DATABASE_URL"], place = self._new_database(folder.name)
-        made = _prepare(environment, tasks)
+        made = json.loads(in_django(environment, f"prepare.main({tasks})"))
         return Site(folder, environment, place, made["session"], made["task_ids"])
 
     def _new_database(self, name: str) -> tuple[str, str]:
@@ -82,17 +88,6 @@ class Ground:
             connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
         url = f"{self._postgres.rpartition('/')[0]}/{name}"
         return url, f"postgresql://postgres@/{name}?host={quote(host, safe='')}"
-
-
-def _prepare(environment: Mapping[str, str], tasks: int) -> dict[str, object]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.prepare", str(tasks)],
-        env=environment,
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(done.stdout)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from itertools import count
 
 from benchmarks import machine
-from benchmarks.client import Audience, HttpConnection, Load, Loop, now, request
+from benchmarks.client import Audience, HttpConnection, Loop, now, request
 from benchmarks.fanout import address_of, note, patch
 from benchmarks.measures import Measure, interleave
 from benchmarks.site import API, FEED, Ground, Site
@@ -62,9 +62,7 @@ class Viewers:
     def push(self, viewers: int) -> float:
         loop = Loop()
         alone = self._cpu(loop, lambda _elapsed: None)
-        audience = Audience(
-            loop, address_of(self._server), FEED, self._site.headers(), viewers
-        )
+        audience = Audience(loop, address_of(self._server), FEED, self._site.headers(), viewers)
         loop.run_for(1.0)
         watched = self._cpu(loop, lambda _elapsed: None)
         audience.close()

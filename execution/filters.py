@@ -1,13 +1,12 @@
 """The list's filters, parsed once for API and page; a bad value names its parameter."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
@@ -15,7 +14,7 @@ from execution import queries
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.models import Task
 from nexo.shared import clock
-from nexo.shared.clock import BUSINESS_ZONE
+from nexo.shared.instants import parse_instant
 
 
 class InstantField(forms.CharField):
@@ -27,13 +26,8 @@ class InstantField(forms.CharField):
             return None
         try:
             # A plus sign that was not percent-encoded arrives as a space.
-            instant = parse_datetime(text.replace(" ", "+") if "T" in text else text)
-            if instant is None:
-                raise ValueError(text)
-            return (
-                instant if instant.tzinfo else instant.replace(tzinfo=BUSINESS_ZONE)
-            ).astimezone(UTC)
-        except (ValueError, OverflowError) as error:
+            return parse_instant(text.replace(" ", "+") if "T" in text else text)
+        except ValueError as error:
             message = _("Enter an instant such as 2026-02-24T14:35:12Z.")
             raise forms.ValidationError(message) from error
 

@@ -14,7 +14,15 @@ from execution.changes import UNSET, TaskChange
 from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, TaskStatus
 from execution.models import SLUG_PATTERN
 from execution.services import LogLine, NewTask
-from nexo.shared.fields import FlagMap, Line, Number, StrictSerializer, Text, WholeNumber
+from nexo.shared.fields import (
+    FlagMap,
+    Instant,
+    Line,
+    Number,
+    StrictSerializer,
+    Text,
+    WholeNumber,
+)
 
 MAX_RESULT_BYTES = 64 * 1024
 MAX_LOG_LINE_BYTES = 8 * 1024
@@ -198,7 +206,7 @@ def _new_task(data: dict[str, Any]) -> NewTask:
 class LogLineSerializer(StrictSerializer):
     level = Choice(required=False, choices=LogLevel.choices, default=LogLevel.INFO.value)
     message = Text(trim_whitespace=False)
-    at = serializers.DateTimeField(required=False, allow_null=True)
+    at = Instant(required=False, allow_null=True)
 
     def validate_message(self, value: str) -> str:
         if len(value.encode()) > MAX_LOG_LINE_BYTES:

@@ -5,9 +5,9 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")
 
-from django.core.wsgi import get_wsgi_application
+import django
 
-_django = get_wsgi_application()  # sets Django up; what follows needs that
+django.setup(set_prefix=False)  # what follows needs that
 
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
@@ -15,10 +15,11 @@ from django.conf import settings
 from execution.feed.runtime import current_feed
 from nexo.health import AsgiApplication, Health, Message, Receive, Send
 from nexo.routing import websocket_application
+from nexo.shared.requests import Utf8Handler
 from nexo.shared.static import with_static_files
 from nexo.shared.threads import ThreadedWSGI
 
-_threads = ThreadedWSGI(_django, threads=settings.HTTP_THREADS)
+_threads = ThreadedWSGI(Utf8Handler(), threads=settings.HTTP_THREADS)
 
 
 def with_feed(inner: AsgiApplication) -> AsgiApplication:

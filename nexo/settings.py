@@ -152,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
     "axes.middleware.AxesMiddleware",
+    "nexo.shared.requests.NoNulMiddleware",
 ]
 
 ROOT_URLCONF = "nexo.urls"

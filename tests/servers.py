@@ -111,6 +111,8 @@ def running(
 ) -> Iterator[RunningServer]:
     """Run what `command` says for a listening socket, until the block ends; it has `/readyz`."""
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        # Accepted connections inherit it. uvicorn sets it only on those of an address it binds.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
         with log_file.open("ab") as log:
             process = subprocess.Popen(

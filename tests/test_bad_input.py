@@ -1,323 +1,876 @@
-"""Hostile input at every door: a clear 4xx, nothing changed, nothing told of the inside.
+"""Hostile and mistaken input to every call and form: refused in the envelope, nothing changed.
 
-What each field of a body refuses stands with the calls, in tests/execution/test_api.py; the
-socket's part in tests/execution/feed/.
+Sockets have their own: tests/execution/feed/.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.test import Client
 
+from accounts import tokens
 from accounts.roles import Role
-from execution.models import Stream, Task, TaskEvent, TaskLog, TaskTarget
-from tests.factories import make_task, make_user
+from execution import services
+from execution.enums import LogLevel, TaskStatus
+from execution.models import IdempotencyKey
+from execution.services import LogLine
+from tests.envelope import refused, refused_fields
+from tests.factories import OPERATOR, make_agent, make_task_in, make_user
 
-pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 TASKS = "/api/marketplace/orchestration/task-execution"
-PAGE = "/marketplace/tasks/execution"
-NEW = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
-INSIDE = ("Traceback", "site-packages", "SELECT ", "execution_task", "django.", "<class", ".py")
+JSON = "application/json"
+NEW_TASK = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+LOG = {"message": "feito"}
 
 
-def everything() -> tuple[Any, ...]:
-    """Every row that a request could have changed."""
-    tables = (Task, TaskTarget, TaskEvent, TaskLog, Stream)
-    return tuple(list(table.objects.order_by("pk").values()) for table in tables)
+# -- What must not change ------------------------------------------------------------------------
+
+
+def everything() -> dict[str, Any]:
+    """Every row that a call or a form could change; an answer kept under a key is none of them."""
+    models = set(apps.get_app_config("execution").get_models()) - {IdempotencyKey}
+    return {model._meta.label: list(model.objects.order_by("pk").values()) for model in models}
 
 
 @pytest.fixture
-def task() -> str:
-    return make_task().row["task_id"]
+def task_id(db: None) -> str:
+    """A task in progress on Amazon, with a line in its log."""
+    make_agent("alex")
+    task = str(make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex").row["task_id"])
+    services.append_logs(task, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
+    return task
 
 
 @pytest.fixture
-def head() -> Client:
+def api(task_id: str) -> Client:
+    """A program that may do what a head may."""
+    _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
+    return Client(headers={"authorization": f"Token {key}"})
+
+
+@pytest.fixture
+def agent(task_id: str) -> Client:
+    _token, key = tokens.issue_token(name="alex", by="user:ana", agent_id="alex")
+    return Client(headers={"authorization": f"Token {key}"})
+
+
+@pytest.fixture
+def head(task_id: str) -> Client:
     client = Client()
     client.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
     return client
 
 
 @pytest.fixture(autouse=True)
-def _nothing_changes(task: str) -> Iterator[None]:
+def _unchanged(task_id: str) -> Iterator[None]:
     before = everything()
     yield
     assert everything() == before
 
 
-def check(answer: Any, status: int, code: str) -> None:
-    text = answer.content.decode()
-    assert answer.status_code == status, text
-    body = json.loads(text)
-    assert set(body) == {"status", "timestamp", "error", "code", "details"}
-    assert body["code"] == code
-    assert not [word for word in INSIDE if word in text]
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 
-# -- Bodies, at every call that takes one --------------------------------------------------------
+def send(client: Client, method: str, path: str, body: Any = b"", **options: Any) -> Any:
+    """One call; a body that is not bytes goes as JSON, exactly as Python writes it."""
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    options.setdefault("content_type", JSON)
+    return client.generic(method, path, body, **options)
 
-BODIES = {
-    "nothing": b"",
-    "spaces": b"   ",
-    "byte order mark": b"\xef\xbb\xbf{}",
-    "UTF-16": '{"a": 1}'.encode("utf-16"),
-    "not UTF-8": b'{"title": "\xff"}',
-    "cut off": b'{"title": "a',
-    "two values": b"{} {}",
-    "trailing comma": b'{"a": 1,}',
-    "comment": b'{"a": 1} // x',
-    "single quotes": b"{'a': 1}",
-    "NaN": b'{"a": NaN}',
-    "minus infinity": b'{"a": -Infinity}',
-    "over every float": b'{"a": 1e999}',
-    "a number of 5000 digits": b'{"a": ' + b"1" * 5000 + b"}",
-    "deep lists": b"[" * 3000,
-    "deep objects": b'{"a":' * 3000,
-    "closed deep lists": b"[" * 3000 + b"]" * 3000,
-    "the same key twice": b'{"a": 1, "a": 2}',
-    "half a surrogate": b'{"title": "\\ud800"}',
-    "NUL": b'{"title": "a\\u0000b"}',
-    "raw control character": b'{"title": "a\x01b"}',
-    "null": b"null",
-    "a word": b'"text"',
-    "a number": b"7",
-    "true": b"true",
-    "a list of lists": b"[[]]",
-    "a list of nulls": b"[null]",
-    "prototype": b'{"__proto__": {"a": 1}}',
-    "lookup": b'{"taskId__in": []}',
+
+def writes(task_id: str) -> list[tuple[str, str]]:
+    return [("POST", TASKS), ("PATCH", TASKS), ("POST", f"{TASKS}/{task_id}/logs")]
+
+
+def good_body(method: str, path: str, task_id: str) -> Mapping[str, Any]:
+    if path.endswith("/logs"):
+        return LOG
+    return NEW_TASK if method == "POST" else {"taskId": task_id, "status": "completed"}
+
+
+EVERY_WRITE = pytest.mark.parametrize("call", [0, 1, 2], ids=["create", "update", "append logs"])
+
+
+# -- GET task-execution: parameters --------------------------------------------------------------
+
+NUMBERS = ["", "0", "501", "-1", "+1", "1.5", "1e2", "0x10", "x", "true", "null", "[]", "1,2", " "]
+NUMBERS += ["９", "٣", "1\x00", "\u200b1", "9" * 4000, "NaN", "Infinity", "50 OR 1=1"]
+CURSORS = ["x", "_" * 28, "A" * 22 + "\x00", "A" * 23, "A" * 21, "é" * 22, "A" * 10_000, "null"]
+# The right length, but negative numbers, or an instant after the year 9999.
+CURSORS += ["//////////8AAAAAAAAAAQ", "__________8AAAAAAAAAAQ", "AAAAAAAAAAH__________w"]
+CURSORS += ["f_________8AAAAAAAAAAQ", "../../etc/passwd", "eyJpZCI6MX0", "' OR 1=1 --"]
+STATUSES = ["", "done", "PENDING", "pending,", ",", "pending,,failed", "pending;failed", "*"]
+STATUSES += ["['pending']", "pending\x00", "pend\u200bing", "\u202egnidnep", "x" * 5000, "None"]
+CHANNELS = ["", "ebay", "Amazon", "amazon,ebay", "аmazon", "amazon' OR '1'='1", "amazon\x00"]
+INSTANTS = ["", "yesterday", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "1" * 5000, "0", "-1"]
+INSTANTS += ["2026-01-01T25:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+INSTANTS += ["2026-01-01T00:00:00+99:99", "1e400", "NaN", "2026-01-01T00:00:00Z\x00", "٢٠٢٦-٠١-٠١"]
+FLAGS = ["", "1", "0", "yes", "TRUE", "True", "true,false", "null", "\x00"]
+TEXTS = ["x" * 201, "a\x00b", "\x00"]
+BAD_PARAMETERS = {
+    "limit": NUMBERS,
+    "cursor": ["", *CURSORS],
+    "status": STATUSES,
+    "channel": CHANNELS,
+    "createdAfter": INSTANTS,
+    "createdBefore": INSTANTS,
+    "overdue": FLAGS,
+    "taskId": ["", *TEXTS],
+    "agent": ["", *TEXTS],
+    "taskType": ["", *TEXTS],
+    "q": TEXTS,
 }
-WRITES = (("POST", TASKS), ("PATCH", TASKS), ("POST", TASKS + "/{task}/logs"))
+# A slip of the pen, a lookup that reaches into the tables, a trick of another framework.
+UNKNOWN_PARAMETERS = ["taskID", "state", "page", "offset", "ordering", "limit[]", "limit ", "Limit"]
+UNKNOWN_PARAMETERS += ["status__in", "agent__name", "marketplace__name", "agent__api_tokens", "id"]
+UNKNOWN_PARAMETERS += ["__proto__", "_method", "$where", "status[$ne]", "\x00", "\u200b"]
+UNKNOWN_PARAMETERS += ["x" * 9000]
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-@pytest.mark.parametrize(("method", "path"), WRITES)
-def test_bodies(head: Client, task: str, method: str, path: str, body: bytes) -> None:
-    answer = head.generic(method, path.format(task=task), body, content_type="application/json")
-    assert answer.status_code == 400
-    check(answer, 400, json.loads(answer.content)["code"])
-    assert json.loads(answer.content)["code"] in ("parse_error", "validation_error")
-
-
-CONTENT_TYPES = (
-    *("text/plain", "application/xml", "application/x-www-form-urlencoded", "text/html", ""),
-    *("multipart/form-data; boundary=x", "application/json-patch+json", "nonsense", "a/b/c"),
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
+    ids=lambda text: repr(text[:30]),
 )
+def test_a_bad_parameter_of_the_list_is_named(api: Client, name: str, value: str) -> None:
+    assert refused_fields(api.get(TASKS, {name: value})) == {name}
 
 
-@pytest.mark.parametrize("content_type", CONTENT_TYPES)
-@pytest.mark.parametrize(("method", "path"), WRITES)
-def test_content_types(head: Client, task: str, method: str, path: str, content_type: str) -> None:
-    body = json.dumps(NEW)
-    answer = head.generic(method, path.format(task=task), body, content_type=content_type)
-    check(answer, 415, "unsupported_media_type")
+@pytest.mark.parametrize("name", UNKNOWN_PARAMETERS, ids=lambda text: repr(text[:30]))
+def test_an_unknown_parameter_is_refused(api: Client, task_id: str, name: str) -> None:
+    for path in ("", f"/{task_id}", f"/{task_id}/events", f"/{task_id}/logs"):
+        assert refused_fields(api.get(TASKS + path, {name: "1"})) == {name[:100]}
+    for method, path in writes(task_id):
+        address = f"{path}?{urlencode({name: 1})}"
+        answer = send(api, method, address, good_body(method, path, task_id))
+        assert refused_fields(answer) == {name[:100]}
 
 
-@pytest.mark.parametrize("charset", ["latin-1", "utf-7", "utf-16", "nonsense"])
-def test_json_is_utf_8(head: Client, charset: str) -> None:
-    body = json.dumps({**NEW, "title": "São"}, ensure_ascii=False).encode("latin-1")
-    kind = f"application/json; charset={charset}"
-    answer = head.generic("POST", TASKS, body, content_type=kind)
-    assert answer.status_code in (400, 415)
+@pytest.mark.parametrize("name", BAD_PARAMETERS)
+def test_a_repeated_parameter_is_refused(api: Client, name: str) -> None:
+    assert refused_fields(api.get(f"{TASKS}?{name}=1&{name}=1")) == {name}
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES)
-def test_oversize(head: Client, task: str, method: str, path: str) -> None:
-    body = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
-    answer = head.generic(method, path.format(task=task), body, content_type="application/json")
-    check(answer, 413, "payload_too_large")
+def test_every_bad_parameter_is_named_at_once(api: Client) -> None:
+    values = {"status": "done", "channel": "ebay", "overdue": "1", "createdAfter": "x"}
+    assert refused_fields(api.get(TASKS, values)) == set(values)
 
 
-# -- Verbs, paths, parameters --------------------------------------------------------------------
+def test_too_many_parameters_are_refused(api: Client) -> None:
+    refused(api.get(TASKS, {f"p{number}": "" for number in range(1001)}), 400, "parse_error")
+
+
+@pytest.mark.parametrize("text", ["%", "_", "\\", "'", '"', "\ufffd", "\u202e", "ı" * 200, "%' --"])
+def test_a_search_means_its_letters(api: Client, text: str) -> None:
+    assert api.get(TASKS, {"q": text}).json()["totalTasks"] == 0
+
+
+@pytest.mark.parametrize("query", ["q=%FF%FE", "agent=%ED%A0%80", "q=%", "taskType=%zz", "&&&="])
+def test_broken_percent_encodings_find_nothing_and_break_nothing(api: Client, query: str) -> None:
+    assert api.get(f"{TASKS}?{query}").status_code in (200, 400)
+
+
+@pytest.mark.parametrize("name", ["limit", "cursor"])
+def test_a_bad_parameter_of_the_logs_is_named(api: Client, task_id: str, name: str) -> None:
+    # A place in the logs has no instant that could lie too far ahead.
+    fine = {"f_________8AAAAAAAAAAQ", ""}
+    for value in set(BAD_PARAMETERS[name]) - fine:
+        assert refused_fields(api.get(f"{TASKS}/{task_id}/logs", {name: value})) == {name}
+
+
+# -- Paths ---------------------------------------------------------------------------------------
+
+BAD_IDS = ["task-x", "1", "-1", "null", "undefined", "{taskId}", "*", "..", ".", "%2e%2e", "%00"]
+BAD_IDS += ["task-x%00", "%FF%FE", "%ED%A0%80", "x" * 5000, "é" * 64, "%E2%80%AEksat", "%0d%0aX:1"]
+BAD_IDS += ["'%20OR%20'1'='1", "%3Cscript%3E", "task-x;a=b", "${7*7}", "%252e%252e", "%20", "+"]
+BAD_IDS += ["..%2f..%2fetc%2fpasswd", "task-", "%F0%9F%92%A9", "%25", "events", "logs"]
+
+
+@pytest.mark.parametrize("task", BAD_IDS, ids=lambda text: text[:20])
+def test_an_id_of_no_task_is_not_found(api: Client, head: Client, task: str) -> None:
+    for path in ("", "/", "/events", "/logs"):
+        refused(api.get(f"{TASKS}/{task}{path}"), 404, "not_found")
+    refused(send(api, "POST", f"{TASKS}/{task}/logs", LOG), 404, "not_found")
+    assert head.get(f"/marketplace/tasks/{task}").status_code == 404
+    values = {"action": "cancel", "note": "não", "version": 1}
+    assert head.post(f"/marketplace/tasks/{task}", values).status_code == 404
+
+
+def test_another_tasks_number_is_no_id(api: Client, task_id: str) -> None:
+    number = apps.get_model("execution", "Task").objects.get(task_id=task_id).pk
+    refused(api.get(f"{TASKS}/{number}"), 404, "not_found")
+    refused(api.get(f"{TASKS}/{task_id.upper()}"), 404, "not_found")
+
+
+LOST_PATHS = ["/api/", "/api", "/api/nothing", "/api/marketplace", "/api/../admin/", "/api/%2e%2e/"]
+LOST_PATHS += [f"{TASKS}//", f"/{TASKS}", f"{TASKS}/a/b", f"{TASKS}/task-x/logs/1", f"{TASKS}.json"]
+LOST_PATHS += [
+    f"{TASKS}/task-x%2Flogs%2F",
+    f"{TASKS}\\task-x",
+    f"{TASKS}/task-x//logs",
+    f"{TASKS};x",
+]
+LOST_PATHS += ["/api/%00", "/api/%FF", "/api/" + "a/" * 2000, "/api/SCHEMA/", "/api/docs/x"]
+
+
+@pytest.mark.parametrize("path", LOST_PATHS, ids=lambda text: text[-30:])
+def test_a_path_that_leads_nowhere_is_not_found(api: Client, path: str) -> None:
+    answer = api.get(path)
+    if path.startswith("/api/"):
+        refused(answer, 404, "not_found")
+    assert answer.status_code == 404
+
+
+# -- Verbs ---------------------------------------------------------------------------------------
 
 VERBS = {
-    TASKS: {"GET", "POST", "PATCH"},
-    TASKS + "/{task}": {"GET"},
-    TASKS + "/{task}/events": {"GET"},
-    TASKS + "/{task}/logs": {"GET", "POST"},
+    "": {"GET", "HEAD", "POST", "PATCH"},
+    "/{task}": {"GET", "HEAD"},
+    "/{task}/events": {"GET", "HEAD"},
+    "/{task}/logs": {"GET", "HEAD", "POST"},
+}
+EVERY_VERB = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"]
+
+
+@pytest.mark.parametrize("path", VERBS)
+@pytest.mark.parametrize("verb", EVERY_VERB)
+def test_a_verb_that_a_path_does_not_know_is_refused(
+    api: Client, task_id: str, path: str, verb: str
+) -> None:
+    if verb in VERBS[path]:
+        return
+    answer = send(api, verb, TASKS + path.format(task=task_id), NEW_TASK)
+    refused(answer, 405, "method_not_allowed")
+    allowed = {method.strip() for method in answer["Allow"].split(",")}
+    assert allowed - {"OPTIONS"} == VERBS[path]
+
+
+@pytest.mark.parametrize("path", ["/api/schema/", "/api/docs/"])
+def test_documents_are_read_only(api: Client, path: str) -> None:
+    for verb in ("POST", "PUT", "PATCH", "DELETE"):
+        refused(send(api, verb, path, {}), 405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+def test_a_header_does_not_change_the_verb(api: Client, task_id: str, header: str) -> None:
+    headers = {header: "PATCH"}
+    change = {"taskId": task_id, "status": "completed"}
+    assert send(api, "GET", TASKS, change, headers=headers).status_code == 200
+    answer = send(api, "POST", TASKS, change, headers=headers)
+    assert {"taskId", "status"} <= refused_fields(answer)
+    assert refused_fields(send(api, "POST", f"{TASKS}?_method=PATCH", change)) == {"_method"}
+
+
+# -- Bodies: what is no JSON ---------------------------------------------------------------------
+
+BROKEN_BODIES = {
+    "blanks": b" \r\n\t ",
+    "truncated": b'{"taskId": "task',
+    "open": b"{",
+    "two documents": b"{}{}",
+    "trailing comma": b'{"a": 1,}',
+    "single quotes": b"{'a': 1}",
+    "comment": b"{} // fine",
+    "a form": b"status=completed",
+    "xml": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
+    "a mark before": b"\xef\xbb\xbf{}",
+    "utf-16": '{"a": 1}'.encode("utf-16"),
+    "utf-32": '{"a": 1}'.encode("utf-32"),
+    "latin-1": '{"title": "Otimização"}'.encode("latin-1"),
+    "overlong": b'{"a": "\xc0\x80"}',
+    "surrogate bytes": b'{"a": "\xed\xa0\x80"}',
+    "a zero byte": b'{"a": 1}\x00',
+    "NaN": b'{"progress": NaN}',
+    "Infinity": b'{"progress": Infinity}',
+    "-Infinity": b'{"progress": -Infinity}',
+    "1e400": b'{"estimatedHours": 1e400}',
+    "-1e400": b'{"estimatedHours": -1e400}',
+    "a huge whole number": b'{"version": ' + b"9" * 5000 + b"}",
+    "a huge exponent": b'{"estimatedHours": 1e' + b"9" * 5000 + b"}",
+    "a number of 65 bits": b'{"result": {"a": 18446744073709551615}}',
+    "a negative number of 65 bits": b'{"result": {"a": [-9223372036854775809]}}',
+    "hexadecimal": b'{"progress": 0x3C}',
+    "a leading zero": b'{"progress": 060}',
+    "a plus sign": b'{"progress": +60}',
+    "a repeated key": b'{"status": "failed", "status": "completed"}',
+    "a repeated key inside": b'{"syncStatus": {"amazon": true, "amazon": false}}',
+    "a repeated key in disguise": b'{"status": "failed", "st\\u0061tus": "completed"}',
+    "a lone surrogate": b'{"title": "\\ud800"}',
+    "a surrogate as key": b'{"\\udfff": 1}',
+    "NUL": b'{"title": "a\\u0000b"}',
+    "NUL as key": b'{"\\u0000": 1}',
+    "NUL far inside": b'{"a": [[{"b": ["\\u0000"]}]]}',
+    "a raw control character": b'{"title": "a\nb"}',
+    "3 kB of [": b"[" * 3000,
+    "3 kB of {": b'{"a":' * 3000,
+    "closed 3 kB of [": b"[" * 1500 + b"]" * 1500,
+    "1 MB of [": b"[" * 1_000_000,
+    "deep inside a list": b'[{"a": ' + b"[" * 40 + b"]" * 40 + b"}]",
 }
 
 
-@pytest.mark.parametrize("verb", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"])
-@pytest.mark.parametrize("path", VERBS)
-def test_verbs(head: Client, task: str, path: str, verb: str) -> None:
-    if verb in VERBS[path]:
-        return
-    answer = head.generic(verb, path.format(task=task))
-    check(answer, 405, "method_not_allowed")
-    assert set(answer["Allow"].split(", ")) >= VERBS[path]
+@EVERY_WRITE
+@pytest.mark.parametrize("body", BROKEN_BODIES.values(), ids=BROKEN_BODIES)
+def test_what_is_no_json_is_refused(api: Client, task_id: str, call: int, body: bytes) -> None:
+    refused(send(api, *writes(task_id)[call], body), 400, "parse_error")
 
 
-@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-Method-Override"])
-def test_a_verb_in_a_header_is_not_listened_to(head: Client, task: str, header: str) -> None:
-    assert head.get(TASKS, headers={header: "DELETE"}).status_code == 200
-    body = {"taskId": task, "status": "approved", "_method": "PATCH"}
-    answer = head.post(TASKS, body, content_type="application/json", headers={header: "PATCH"})
-    check(answer, 400, "validation_error")
+OTHER_JSON = [None, True, 0, 1.5, "text", [1], [None], [[]], {}, [{}], [[{}]], b""]
+OTHER_JSON += [{"__proto__": {"status": "completed"}}, {"taskId__in": []}, {"$where": "1"}]
 
 
-IDS = (
-    *("nothing", "0", "-1", "null", "%00", "task-%0a", "%F0%9F%92%A9", "%FF%FE", "*", "%25"),
-    *("..%2f..%2fetc%2fpasswd", "%2e%2e", "'%20OR%201=1--", "{}", "x" * 3000, "TASK", "task-"),
-)
+@EVERY_WRITE
+@pytest.mark.parametrize("body", OTHER_JSON, ids=ascii)
+def test_another_kind_of_json_is_refused(api: Client, task_id: str, call: int, body: Any) -> None:
+    assert refused_fields(send(api, *writes(task_id)[call], body))
 
 
-@pytest.mark.parametrize("task_id", IDS)
-@pytest.mark.parametrize("path", ["", "/events", "/logs"])
-def test_ids_that_are_none(head: Client, task_id: str, path: str) -> None:
-    check(head.get(f"{TASKS}/{task_id}{path}"), 404, "not_found")
+@EVERY_WRITE
+def test_a_body_over_four_megabytes_is_refused(api: Client, task_id: str, call: int) -> None:
+    body = b'{"title": "' + b"x" * (4 * 1024 * 1024) + b'"}'
+    refused(send(api, *writes(task_id)[call], body), 413, "payload_too_large")
 
 
-@pytest.mark.parametrize("task_id", IDS)
-def test_pages_of_tasks_that_are_none(head: Client, task_id: str) -> None:
-    assert head.get(f"/marketplace/tasks/{task_id}").status_code == 404
-    posted = head.post(f"/marketplace/tasks/{task_id}", {"action": "approve", "version": 1})
-    assert posted.status_code == 404
+@EVERY_WRITE
+def test_many_unknown_fields_make_no_long_answer(api: Client, task_id: str, call: int) -> None:
+    many = {f"field{number}": 1 for number in range(50_000)}
+    bodies = [
+        many,
+        {"x" * 1_000_000: 1},
+        {"syncStatus": many, "taskId": task_id, "status": "failed"},
+    ]
+    for body in bodies:
+        answer = send(api, *writes(task_id)[call], body)
+        assert refused_fields(answer)
+        assert len(answer.content) < 10_000
 
 
-@pytest.mark.parametrize("path", ["", "/{task}", "/{task}/events", "/{task}/logs"])
+CONTENT_TYPES = [
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "text/html",
+    "a/b/c",
+]
+CONTENT_TYPES += ["multipart/form-data", "multipart/form-data; boundary=x", "application/jsonp"]
+CONTENT_TYPES += ["application/json-patch+json", "application/xml", "json", "/", "", ";", "\u00e9"]
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+def test_another_content_type_is_refused(
+    api: Client, task_id: str, call: int, content_type: str
+) -> None:
+    method, path = writes(task_id)[call]
+    body = good_body(method, path, task_id)
+    answer = send(api, method, path, body, content_type=content_type)
+    refused(answer, 415, "unsupported_media_type")
+
+
+# -- Bodies: POST task-execution -----------------------------------------------------------------
+
+NOT_TEXT: list[Any] = [None, True, 7, 1.5, [], ["amazon"], {}, {"a": 1}]
+BIDI, INVISIBLE = "Foto \u202egnp.exe", "\u200b\u200d\u2060\ufeff"
+BAD_NEW_TASKS: Mapping[str, list[Any]] = {
+    "taskType": [*NOT_TEXT, "", " ", "a b", "é", "a/b", "\u200ba", "а", "x" * 65, "a,b"],
+    "title": [
+        *NOT_TEXT,
+        "",
+        "   ",
+        "\u3000",
+        "x" * 201,
+        "a\nb",
+        "a\u0085b",
+        "a\u2028b",
+        "\x1b[2J",
+        BIDI,
+        "\u2066a\u2069",
+        INVISIBLE,
+    ],
+    "channel": [*NOT_TEXT, "", "ebay", "Amazon", "amazon ", "amazon,shein", "аmazon"],
+    "agentId": [*NOT_TEXT[1:], "", "nobody", "ALEX", "a b", "x" * 65, "\u200balex"],
+    "estimatedHours": [None, True, "1", "", [], {}, 0, -0.0, -1, 1000.5, 1e300, 10**18],
+    "targets": [
+        None,
+        True,
+        1,
+        "amazon",
+        {},
+        [],
+        ["amazon", "amazon"],
+        ["ebay"],
+        [1],
+        [None],
+        [[]],
+        ["amazon", "ebay"],
+        ["amazon"] * 7,
+        {"amazon": True},
+    ],
+    "priority": [*NOT_TEXT, "", "highest", "HIGH", "1"],
+    "externalId": [*NOT_TEXT[1:], "", " ", "x" * 201, "a\tb", BIDI, INVISIBLE],
+    **{name: [1] for name in ("status", "taskId", "progress", "createdAt", "id", "agent__name")},
+}
+
+
 @pytest.mark.parametrize(
-    "query",
+    ("field", "value"),
+    [(field, value) for field, values in BAD_NEW_TASKS.items() for value in values],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_bad_new_task_is_refused(api: Client, field: str, value: Any) -> None:
+    bad = {**NEW_TASK, field: value}
+    named = refused_fields(send(api, "POST", TASKS, bad))
+    assert {name.partition("[")[0] for name in named} == {field}
+    named = refused_fields(send(api, "POST", TASKS, [NEW_TASK, bad, NEW_TASK]))
+    assert all(name.startswith(f"[1].{field}") for name in named), named
+
+
+@pytest.mark.parametrize("missing", NEW_TASK)
+def test_a_new_task_needs_its_four_fields(api: Client, missing: str) -> None:
+    body = {name: value for name, value in NEW_TASK.items() if name != missing}
+    assert refused_fields(send(api, "POST", TASKS, body)) == {missing}
+
+
+def test_a_list_is_of_one_to_500_tasks_with_ids_of_their_own(api: Client) -> None:
+    for body in ([], [NEW_TASK] * 501):
+        assert refused_fields(send(api, "POST", TASKS, body)) == {"body"}
+    twice = [NEW_TASK, {**NEW_TASK, "externalId": "a"}, {**NEW_TASK, "externalId": "a"}]
+    details = refused(send(api, "POST", TASKS, twice), 409, "duplicate")["details"]
+    assert set(details) == {"[1].externalId", "[2].externalId"}
+
+
+# -- Bodies: PATCH task-execution ----------------------------------------------------------------
+
+BAD_UPDATES: Mapping[str, list[Any]] = {
+    "taskId": [*NOT_TEXT, "", " ", "x" * 65, "task-\n1", "task-\u20281", BIDI],
+    "status": [*NOT_TEXT, "", "running", "COMPLETED", "completed ", "complеted", "approve"],
+    "progress": [None, True, "60", 60.0, 6e1, [], {}, -1, 0, 49, 75, 101, 2**31, 10**18],
+    "error": [True, 5, [], {}, "x" * 4001],
+    "failureReason": [*NOT_TEXT, "", "boredom", "ERROR", "timeout", "cancelled"],
+    "reason": [True, 5, [], {}, "x" * 4001],
+    "version": [None, True, "1", 1.0, [], {}, 0, -1, 2**31, 10**18],
+    "leaseId": [*NOT_TEXT, "", "x" * 65, "a\nb", "lease"],
+    "result": [None, True, 1, "x", [], {}, {"a": 1}],
+    **{name: [1] for name in ("agentId", "title", "attempt", "task_id", "status__in", "Status")},
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(field, value) for field, values in BAD_UPDATES.items() for value in values],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_bad_update_is_refused(api: Client, task_id: str, field: str, value: Any) -> None:
+    body = {"taskId": task_id, "status": "in_progress", field: value}
+    assert refused_fields(send(api, "PATCH", TASKS, body)) == {field}
+
+
+@pytest.mark.parametrize("missing", ["taskId", "status"])
+def test_an_update_needs_its_two_fields(api: Client, task_id: str, missing: str) -> None:
+    body = {"taskId": task_id, "status": "in_progress"}
+    body.pop(missing)
+    assert refused_fields(send(api, "PATCH", TASKS, body)) == {missing}
+
+
+BAD_MARKS: list[tuple[Any, str]] = [
+    *((value, "syncStatus") for value in (None, True, 1, "amazon", [], ["amazon"])),
+    *(({"amazon": value}, "syncStatus.amazon") for value in (None, 1, 0, "true", [], {})),
+    ({"ebay": True}, "syncStatus.ebay"),
+    ({"Amazon": True}, "syncStatus.Amazon"),
+    ({"amazon ": True}, "syncStatus.amazon "),
+    ({"shein": True}, "syncStatus.shein"),  # no target of this task
+    ({"amazon": True, "kaway": False}, "syncStatus.kaway"),
+]
+
+
+@pytest.mark.parametrize(("marks", "field"), BAD_MARKS, ids=ascii)
+def test_bad_marks_of_targets_are_refused(
+    api: Client, task_id: str, marks: Any, field: str
+) -> None:
+    body = {"taskId": task_id, "status": "marketplace_sync", "syncStatus": marks}
+    assert refused_fields(send(api, "PATCH", TASKS, body)) == {field}
+
+
+@pytest.mark.parametrize("task", ["task-x", "1", "..", "' OR 1=1 --"])
+def test_updating_no_task_is_not_found(api: Client, task: str) -> None:
+    body = {"taskId": task, "status": "completed"}
+    refused(send(api, "PATCH", TASKS, body), 404, "not_found")
+
+
+# -- Bodies: from an agent -----------------------------------------------------------------------
+
+BAD_RESULTS: Mapping[str, bytes] = {
+    "null": b"null",
+    "a list": b"[]",
+    "text": b'"x"',
+    "a number": b"1",
+    "over 64 kB": b'{"a": "' + b"x" * 65536 + b'"}',
+    "over 64 kB in UTF-8": b'{"a": "' + "é".encode() * 32768 + b'"}',
+}
+
+
+@pytest.mark.parametrize("result", BAD_RESULTS.values(), ids=BAD_RESULTS)
+def test_a_bad_result_is_refused(agent: Client, task_id: str, result: bytes) -> None:
+    start = json.dumps({"taskId": task_id, "status": "in_progress"}).encode()[:-1]
+    answer = send(agent, "PATCH", TASKS, start + b', "result": ' + result + b"}")
+    assert refused_fields(answer) == {"result"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "code"),
     [
-        "unknown=1",
-        "id=1",
-        "task__id=1",
-        "order_by=title",
-        "fields=*",
-        "limit[]=1",
-        "__proto__=1",
-        "%00=1",
-        "=1",
-        "%FF=1",
-        "x" * 2000,
+        ({"leaseId": "forged"}, 409, "lease_lost"),
+        ({"status": "failed", "failureReason": "rejected"}, 403, "permission_denied"),
+        ({"status": "failed", "failureReason": "cancelled"}, 403, "permission_denied"),
+        ({"status": "pending"}, 409, "invalid_transition"),
+        ({"version": 99}, 409, "version_conflict"),
+        ({"taskId": "task-of-another"}, 404, "not_found"),
     ],
 )
-def test_unknown_parameters(head: Client, task: str, path: str, query: str) -> None:
-    check(head.get(f"{TASKS}{path.format(task=task)}?{query}"), 400, "validation_error")
+def test_an_agent_takes_no_more_than_is_its_own(
+    agent: Client, task_id: str, fields: Mapping[str, Any], status: int, code: str
+) -> None:
+    body = {"taskId": task_id, "status": "in_progress", **fields}
+    refused(send(agent, "PATCH", TASKS, body), status, code)
+
+
+# -- Bodies: POST logs ---------------------------------------------------------------------------
+
+BAD_LINES: Mapping[str, list[Any]] = {
+    "message": [*NOT_TEXT, "", "é" * 4097, "x" * 8193],  # 8,194 bytes
+    "level": [*NOT_TEXT, "", "loud", "INFO"],
+    "at": [
+        True,
+        5,
+        1e300,
+        [],
+        {},
+        "",
+        "yesterday",
+        "2026-02-30T00:00:00Z",
+        "x" * 5000,
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+        "2026-01-01T00:00:00+99:00",
+    ],
+    **{name: [1] for name in ("line", "taskId", "id", "at__gt")},
+}
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "AAAA", "%00", "A" * 22, "-" * 22, "A" * 10_000, "été", "==", "%F0%9F%92%A9"]
+    ("field", "value"),
+    [(field, value) for field, values in BAD_LINES.items() for value in values],
+    ids=lambda value: ascii(value)[:40],
 )
-@pytest.mark.parametrize("path", ["", "/{task}/logs"])
-def test_forged_cursors(head: Client, task: str, path: str, cursor: str) -> None:
-    answer = head.get(f"{TASKS}{path.format(task=task)}?cursor={cursor}")
-    if answer.status_code == 200:
-        # It happens to be a place: the page after it, and nothing else.
-        assert set(answer.json()) >= {"nextCursor"}
-        return
-    check(answer, 400, "validation_error")
+def test_a_bad_log_line_is_refused(api: Client, task_id: str, field: str, value: Any) -> None:
+    bad = {**LOG, field: value}
+    path = f"{TASKS}/{task_id}/logs"
+    for body, place in ((bad, "[0]"), ([LOG, bad], "[1]"), ({"logs": [LOG, LOG, bad]}, "[2]")):
+        assert refused_fields(send(api, "POST", path, body)) == {f"{place}.{field}"}
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "é", "x" * 201, "a\tb"])
-def test_idempotency_keys(head: Client, task: str, key: str) -> None:
-    body = {"taskId": task, "status": "approved"}
-    headers = {"Idempotency-Key": key}
-    answer = head.patch(TASKS, body, content_type="application/json", headers=headers)
-    check(answer, 400, "validation_error")
+@pytest.mark.parametrize("body", [[], [LOG] * 501, {"logs": []}, {"logs": LOG}, {"logs": None}])
+def test_what_is_no_list_of_1_to_500_lines_is_refused(api: Client, task_id: str, body: Any) -> None:
+    assert refused_fields(send(api, "POST", f"{TASKS}/{task_id}/logs", body)) == {"body"}
 
 
-# -- Whose request it is -------------------------------------------------------------------------
+# -- Headers -------------------------------------------------------------------------------------
+
+BAD_KEYS = ["", " ", "a b", "é", "x" * 201, "\x7f", "a\tb", "\u200b", "chave única"]
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("key", BAD_KEYS, ids=ascii)
+def test_a_bad_idempotency_key_is_named(api: Client, task_id: str, call: int, key: str) -> None:
+    method, path = writes(task_id)[call]
+    body = good_body(method, path, task_id)
+    answer = send(api, method, path, body, headers={"Idempotency-Key": key})
+    assert refused_fields(answer) == {"Idempotency-Key"}
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("accept", ["text/turtle", "image/png", "application/xml", "x/y;q=1"])
+def test_a_form_that_there_is_not_is_refused(api: Client, accept: str) -> None:
+    refused(api.get(TASKS, headers={"Accept": accept}), 406, "not_acceptable")
+
+
+@pytest.mark.parametrize("name", ["xml", "csv", "", "../json", "\x00", "api'"])
+def test_a_format_that_there_is_not_is_not_found(api: Client, name: str) -> None:
+    answer = api.get(TASKS, {"format": name})
+    if name:
+        refused(answer, 404, "not_found")
+    else:
+        assert answer.status_code == 200
+
+
+NONSENSE: list[dict[str, str]] = [
+    {"Accept": "////"},
+    {"Accept": ";;;,,,"},
+    {"Accept-Language": "x" * 10_000},
+    {"Accept-Language": "\x00;q=NaN,../../etc/passwd"},
+    {"Content-Length": "-5"},
+    {"Content-Length": "many"},
+    {"Cookie": "nexo_language=../../etc/passwd; nexo_theme=<script>"},
+    {"Cookie": "sessionid=\x00; csrftoken=\x00"},
+    {"Cookie": "=;=;;=\x7f" * 1000},
+    {"If-Modified-Since": "yesterday"},
+    {"Range": "bytes=-9999999999999999999"},
+    {"Referer": "javascript:alert(1)"},
+    {"X-Forwarded-For": "' OR 1=1 --"},
+    {"X-Forwarded-Host": "elsewhere.example"},
+    {"X-Request-ID": "a\nb" * 100},
+]
+
+
+@pytest.mark.parametrize("headers", NONSENSE, ids=lambda headers: ascii(headers)[:50])
+def test_nonsense_in_headers_breaks_nothing(
+    api: Client, head: Client, headers: dict[str, str]
+) -> None:
+    answer = api.get(TASKS, {"q": "é%"}, headers=headers)
+    assert answer.status_code == 200 or refused(answer, 406, "not_acceptable")
+    session = f"sessionid={head.cookies['sessionid'].value}; "
+    headers = {**headers, "Cookie": session + headers.get("Cookie", "")}
+    answer = Client().get("/marketplace/tasks/execution", {"q": "é%"}, headers=headers)
+    assert answer.status_code in (200, 302)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "elsewhere.example",
+        "testserver@elsewhere.example",
+        "",
+        "a b",
+        "localhost:x",
+        "[::1",
+        "\x00",
+        "a\\b",
+    ],
+)
+def test_another_host_is_refused(api: Client, head: Client, host: str) -> None:
+    refused(api.get(TASKS, headers={"Host": host}), 400, "parse_error")
+    page = head.get("/marketplace/tasks/execution", headers={"Host": host})
+    assert page.status_code == 400
+    assert "elsewhere" not in page.content.decode()
+
+
+# -- Forged requests -----------------------------------------------------------------------------
 
 
 @pytest.fixture
-def strict() -> Client:
-    """A browser's session, with CSRF looked at."""
+def strict(head: Client) -> Client:
+    """The head's browser, with the checks that Django's test client leaves out."""
     client = Client(enforce_csrf_checks=True)
-    client.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
-    client.get(PAGE)
+    client.cookies = head.cookies
+    client.get("/marketplace/tasks/execution")
     return client
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"X-CSRFToken": ""},
-        {"X-CSRFToken": "x"},
-        {"X-CSRFToken": "a" * 32},
-        {"X-CSRFToken": "a" * 64},
-        {"X-CSRFToken": "right", "Origin": "https://elsewhere.example"},
-        {"X-CSRFToken": "right", "Origin": "null"},
-        {"X-CSRFToken": "right", "Origin": "http://testserver.elsewhere.example"},
-        {"X-CSRFToken": "right", "Origin": "https://testserver"},
-        {"X-CSRFToken": "right", "Origin": "http://testserver:8001"},
-    ],
-    ids=str,
-)
-def test_other_sites_cannot_write_with_ones_session(
-    strict: Client, task: str, headers: dict[str, str]
+FORGERIES: dict[str, dict[str, str]] = {
+    "no token": {},
+    "an empty token": {"X-CSRFToken": ""},
+    "a wrong token": {"X-CSRFToken": "a" * 64},
+    "a token of other signs": {"X-CSRFToken": "é\x00'"},
+    "a right token from elsewhere": {"Origin": "https://elsewhere.example", "X-CSRFToken": "right"},
+    "a right token from a like name": {
+        "Origin": "http://testserver.elsewhere.example",
+        "X-CSRFToken": "right",
+    },
+    "a right token from another scheme": {"Origin": "https://testserver", "X-CSRFToken": "right"},
+    "a right token from another port": {"Origin": "http://testserver:99", "X-CSRFToken": "right"},
+    "a right token from nowhere": {"Origin": "null", "X-CSRFToken": "right"},
+    "a right token from nonsense": {"Origin": "\x00://[", "X-CSRFToken": "right"},
+}
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("headers", FORGERIES.values(), ids=FORGERIES)
+def test_a_session_alone_writes_nothing(
+    strict: Client, task_id: str, call: int, headers: dict[str, str]
 ) -> None:
     if headers.get("X-CSRFToken") == "right":
         headers = {**headers, "X-CSRFToken": strict.cookies["csrftoken"].value}
-    body = {"taskId": task, "status": "approved"}
-    answer = strict.patch(TASKS, body, content_type="application/json", headers=headers)
-    check(answer, 403, "permission_denied")
-    page = strict.post(f"/marketplace/tasks/{task}", {"action": "approve"}, headers=headers)
-    assert page.status_code == 403
+    method, path = writes(task_id)[call]
+    body = good_body(method, path, task_id)
+    refused(send(strict, method, path, body, headers=headers), 403, "permission_denied")
+    page = f"/marketplace/tasks/{task_id}"
+    answer = strict.post(page, {"action": "complete", "version": 2}, headers=headers)
+    assert answer.status_code == 403
 
 
-@pytest.mark.parametrize("host", ["elsewhere.example", "testserver@elsewhere.example", "a\\b", ""])
-def test_foreign_hosts(host: str) -> None:
-    answer = Client(headers={"host": host}).get(TASKS)
-    assert answer.status_code == 400
-    assert not [word for word in INSIDE if word in answer.content.decode()]
+@pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "http://testserver/", "x"])
+def test_over_https_the_referer_counts_too(strict: Client, referer: str) -> None:
+    headers = {"X-CSRFToken": strict.cookies["csrftoken"].value, "Referer": referer}
+    answer = send(strict, "POST", TASKS, NEW_TASK, headers=headers, secure=True)
+    refused(answer, 403, "permission_denied")
+
+
+@EVERY_WRITE
+@pytest.mark.parametrize("key", ["", "x", "0" * 32, "../../x", "'; DROP TABLE task; --", "é" * 32])
+def test_a_forged_session_writes_nothing(task_id: str, call: int, key: str) -> None:
+    client = Client()
+    client.cookies["sessionid"] = key
+    method, path = writes(task_id)[call]
+    body = good_body(method, path, task_id)
+    refused(send(client, method, path, body), 401, "not_authenticated")
+    refused(client.get(TASKS), 401, "not_authenticated")
 
 
 # -- Pages ---------------------------------------------------------------------------------------
 
+BAD_ACTIONS: dict[str, dict[str, Any]] = {
+    "nothing": {},
+    "no version": {"action": "complete"},
+    "an unknown action": {"action": "explode"},
+    "a status for an action": {"action": "completed"},
+    "a lookup": {"action__in": "complete"},
+    "two things at once": {"action": "complete", "channel": "amazon"},
+    "an unknown marketplace": {"channel": "ebay"},
+    "another task's marketplace": {"channel": "shein", "synced": "on"},
+    "no cause for a failure": {"action": "fail"},
+    "a blank cause": {"action": "fail", "note": "  "},
+    "no reason to cancel": {"action": "cancel"},
+    "a long reason": {"action": "cancel", "note": "x" * 4001},
+    "NUL": {"action": "cancel", "note": "a\x00b"},
+    "an illegal step": {"action": "retry"},
+    "an old version": {"action": "complete", "version": "1"},
+    "a version to come": {"action": "complete", "version": "99"},
+    **{
+        f"version {version[:9]!r}": {"action": "complete", "version": version}
+        for version in ("", "0", "-1", "x", "1.5", "1e2", "NaN", "9" * 4000, "\x00", "[2]")
+    },
+}
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "status=nothing",
-        "channel=ebay,amazon",
-        "status__in=pending",
-        "agent=%00",
-        "q=" + "x" * 3000,
-        "q=%3Cscript%3Ealert(1)%3C/script%3E",
-        "period=forever",
-        "overdue=perhaps",
-        "cursor=x",
-        "taskType=%0a",
-        "createdAfter=0001-01-01T00:00:00+14:00",
-        "a=" * 500,
-    ],
-)
-def test_a_page_leaves_out_what_it_cannot_read(head: Client, query: str) -> None:
-    answer = head.get(f"{PAGE}?{query}")
-    assert answer.status_code == 200
-    assert "<script>alert" not in answer.content.decode()
-    assert head.get(f"{PAGE}/summary?{query}").status_code == 200
 
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"action": "approve"},
-        {"action": "approve", "version": "x"},
-        {"action": "approve", "version": "0"},
-        {"action": "approve", "version": "9" * 40},
-        {"action": "approve", "version": "7"},
-        {"action": "destroy", "version": "1"},
-        {"action": "reject", "version": "1"},
-        {"action": "reject", "version": "1", "note": "   "},
-        {"action": "reject", "version": "1", "note": "x" * 4001},
-        {"action": "reject", "version": "1", "note": "a\0b"},
-        {"action": "approve", "channel": "amazon", "version": "1"},
-        {"channel": "ebay", "version": "1"},
-        {"channel": "amazon", "synced": "true", "version": "1"},
-        {"action": "complete", "version": "1"},
-    ],
-    ids=str,
-)
-def test_bad_page_forms_change_nothing_and_say_so(
-    head: Client, task: str, fields: dict[str, str]
+@pytest.mark.parametrize("values", BAD_ACTIONS.values(), ids=BAD_ACTIONS)
+def test_a_bad_form_changes_nothing_and_says_so(
+    head: Client, task_id: str, values: dict[str, Any]
 ) -> None:
-    answer = head.post(f"/marketplace/tasks/{task}", fields, follow=True)
-    assert answer.status_code == 200
-    assert [message.level_tag for message in answer.context["messages"]] == ["error"]
+    path = f"/marketplace/tasks/{task_id}"
+    if values and "version" not in values and values is not BAD_ACTIONS["no version"]:
+        values = {**values, "version": "2"}
+    page = head.post(path, values, follow=True)
+    assert page.redirect_chain[-1][0] == path
+    assert [message.level_tag for message in page.context["messages"]] == ["error"]
+    answer = head.post(path, values, headers={"Accept": JSON})
+    body = json.loads(answer.content)
+    assert 400 <= answer.status_code < 500
+    refused(answer, answer.status_code, body["code"])
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b'{"action": "complete", "version": 2}', JSON, 302),
+        (b"action=complete&version=2", "text/plain", 302),
+        (b"\xff=\xfe&action=complete", "application/x-www-form-urlencoded", 302),
+        (b"no parts", "multipart/form-data; boundary=", 400),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x", 302),
+        (b"a&" * 1001, "application/x-www-form-urlencoded", 400),
+        (b"a=" + b"x" * (5 * 1024 * 1024), "application/x-www-form-urlencoded", 413),
+    ],
+)
+def test_a_body_that_is_no_form_changes_nothing(
+    head: Client, task_id: str, body: bytes, content_type: str, status: int
+) -> None:
+    path = f"/marketplace/tasks/{task_id}"
+    assert send(head, "POST", path, body, content_type=content_type).status_code == status
+
+
+BAD_FILTERS = {**BAD_PARAMETERS, "period": ["yesterday", "\x00", "7D", "-1"]}
+BAD_FILTERS |= {name: ["pending"] for name in ("status__in", "agent__name", "x" * 9000, "\x00")}
+
+
+@pytest.mark.parametrize("name", BAD_FILTERS, ids=lambda text: ascii(text)[:30])
+def test_a_page_leaves_out_what_it_cannot_read(head: Client, name: str) -> None:
+    for path in ("/marketplace/tasks/execution", "/marketplace/tasks/execution/summary"):
+        for value in BAD_FILTERS[name]:
+            assert head.get(path, {name: value}).status_code == 200, value
+        assert head.get(f"{path}?{quote(name)}=1&{quote(name)}=%FF").status_code == 200
+
+
+def test_a_page_shows_what_it_was_given_as_text(head: Client) -> None:
+    attack = "\"'><script>alert(1)</script>{{7*7}}"
+    for name in ("q", "status", "agent", "taskType", "period", "cursor"):
+        page = head.get("/marketplace/tasks/execution", {name: attack}).content.decode()
+        assert "<script>alert" not in page
+
+
+def test_the_browsable_api_shows_what_it_was_given_as_text(head: Client) -> None:
+    answer = head.get(
+        TASKS, {"status": "<script>alert(1)</script>"}, headers={"Accept": "text/html"}
+    )
+    assert answer.status_code == 400
+    assert answer["Content-Type"].startswith("text/html")
+    assert "<script>alert" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("verb", ["PUT", "PATCH", "DELETE", "TRACE", "COPY"])
+def test_pages_refuse_other_verbs(head: Client, task_id: str, verb: str) -> None:
+    for path in ("/marketplace/tasks/execution", f"/marketplace/tasks/{task_id}"):
+        answer = send(head, verb, path)
+        assert answer.status_code == 405
+        assert "GET" in answer["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("/i18n/setlang/", {"language": "../../etc/passwd", "next": "//elsewhere.example"}),
+        ("/i18n/setlang/", {"language": "\x00", "next": "javascript:alert(1)"}),
+        ("/accounts/theme/", {"theme": "\x00", "next": "https://elsewhere.example"}),
+        ("/accounts/theme/", {"theme": "x" * 5000, "next": "\x00"}),
+    ],
+)
+def test_a_bad_preference_is_not_kept(head: Client, path: str, values: dict[str, str]) -> None:
+    answer = head.post(path, values)
+    assert answer.status_code in (204, 302)
+    assert "elsewhere" not in answer.get("Location", "")
+    assert not {"nexo_theme", "nexo_language"} & set(answer.cookies)
+
+
+@pytest.mark.parametrize("name", ["username", "password", "next"])
+@pytest.mark.parametrize("value", ["\x00", "x" * 100_000, "\u202e", "' OR 1=1 --", "<script>"])
+def test_a_bad_sign_in_is_nobodys(name: str, value: str) -> None:
+    client = Client()
+    fields = {"username": "ana", "password": "errada", name: value}
+    page = client.post("/accounts/login/", fields)
+    assert page.status_code == 200
+    assert "<script>" + "alert" not in page.content.decode()
+    assert "sessionid" not in client.cookies
+
+
+# -- The administration --------------------------------------------------------------------------
+
+BAD_ADMIN_PATHS = [
+    ("auth/user/?q=%00", {200, 302}),
+    ("auth/user/?o=99.-99.x", {200}),
+    ("auth/user/?p=99999999999999999999", {200, 302}),
+    ("auth/user/?all=x", {200}),
+    ("auth/user/?id__exact=x", {302}),
+    ("auth/user/?password__startswith=p", {400}),
+    ("accounts/apitoken/?user__password__startswith=p", {400}),
+    ("auth/user/x/change/", {302, 404}),
+    ("auth/user/%00/change/", {404}),
+    ("auth/user/99999999999999999999999/change/", {302, 404}),
+    ("auth/user/1/../../group/", {302, 404}),
+    ("execution/agent/%00/change/", {404}),
+    ("nothing/", {404}),
+]
+
+
+@pytest.mark.parametrize(("path", "statuses"), BAD_ADMIN_PATHS)
+def test_the_administration_survives_bad_addresses(path: str, statuses: set[int]) -> None:
+    client = Client()
+    admin = make_user(Role.ADMIN)
+    client.force_login(admin, settings.AUTHENTICATION_BACKENDS[-1])
+    try:
+        assert client.get(f"/admin/{path}").status_code in statuses
+    finally:
+        admin.delete()

@@ -73,6 +73,11 @@ def test_every_line_of_the_log_is_json(server: RunningServer) -> None:
         assert isinstance(json.loads(line), dict)
 
 
+def test_a_charset_that_is_none_breaks_nothing(server: RunningServer) -> None:
+    headers = {"Content-Type": "application/json; charset=hex"}
+    assert httpx.get(f"{server.url}{API}?q=%C3%A9", headers=headers).status_code == 401
+
+
 def test_metrics_tell_of_requests_tasks_and_sockets(server: RunningServer) -> None:
     httpx.get(server.url + API)
     headers = {"Authorization": f"Bearer {METRICS_TOKEN}"}

@@ -44,6 +44,8 @@ class TwistedWriter:
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        # Otherwise a frame waits until the client has acknowledged the one before.
+        transport.setTcpNoDelay(True)
 
     def write(self, frame: bytes) -> None:
         transport = self._transport
@@ -89,9 +91,9 @@ async def close(send: Callable[..., Any], code: int) -> None:
 
 def _is_plain_twisted(transport: Any) -> bool:
     """Twisted's own TCP, known by its module; what wraps it, as TLS does, passes its names on."""
-    names = ("write", "socket", "connected", "disconnecting", "dataBuffer", "offset")
+    names = ("write", "setTcpNoDelay", "socket", "connected", "disconnecting", "dataBuffer")
     is_tcp = type(transport).__module__ == "twisted.internet.tcp" and not transport.TLS
-    return is_tcp and _has(transport, (*names, "_tempDataLen"))
+    return is_tcp and _has(transport, (*names, "offset", "_tempDataLen"))
 
 
 def _has(transport: Any, names: tuple[str, ...]) -> bool:

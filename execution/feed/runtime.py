@@ -212,8 +212,9 @@ class Feed:
             return
         callers = await self.read(access.current_callers, credentials)
         for socket in tuple(self.hub.connections):
-            checked = socket.credential in callers
-            if checked and not access.still_holds(socket.caller, callers[socket.credential]):
+            if socket.credential not in callers:
+                continue  # it came meanwhile
+            if not access.still_holds(socket.caller, callers[socket.credential]):
                 socket.end(CLOSE_UNAUTHENTICATED)
 
 

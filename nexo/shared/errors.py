@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -13,13 +13,14 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from nexo.shared import clock
 from nexo.shared.context import frame
 from nexo.shared.exceptions import PayloadTooLarge, Unavailable
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.renderers import dump_json
+from nexo.shared.renderers import JSONRenderer, dump_json
 
 logger = logging.getLogger(__name__)
 API_PREFIX = "/api/"
@@ -42,15 +43,20 @@ def error_body(
     }
 
 
+def _step(key: str | int, path: str) -> str:
+    if key in (NON_FIELD_ERRORS, api_settings.NON_FIELD_ERRORS_KEY):
+        return ""  # of the whole that `path` names
+    if isinstance(key, int):
+        return f"[{key}]"  # DRF keys the errors of a list by the item's number
+    return f".{key}" if path else key
+
+
 def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
     """Field errors, however nested, keyed `channel`, `[3].channel` or `weights.approvalRate`."""
     if isinstance(detail, Mapping):
         found: dict[str, list[str]] = {}
         for key, value in detail.items():
-            # DRF keys the errors of a list by the item's number.
-            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path else str(key)
-            inner = path + step
-            found.update(_flatten(value, inner))
+            found.update(_flatten(value, path + _step(key, path)))
         return found
     if isinstance(detail, list) and any(isinstance(item, Mapping | list) for item in detail):
         found = {}
@@ -85,14 +91,24 @@ def _known(exception: Exception) -> exceptions.APIException | None:
     return None
 
 
-def exception_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
+def exception_handler(
+    exception: Exception, context: Mapping[str, Any]
+) -> Response | HttpResponse | None:
     known = _known(exception)
     if known is None:
         return None
     set_rollback()
     if isinstance(exception, DatabaseError | InterfaceError):
         logger.warning("database unavailable: %s", exception)
-    return error_response(known)
+    response = error_response(known)
+    if any(issubclass(renderer, JSONRenderer) for renderer in context["view"].renderer_classes):
+        return response
+    # The API's documents have renderers of their own, which would dress an error as a document.
+    return HttpResponse(
+        dump_json(response.data),
+        status=response.status_code,
+        headers={**response.headers, "Content-Type": JSONRenderer.media_type},
+    )
 
 
 def error_response(exception: exceptions.APIException) -> Response:

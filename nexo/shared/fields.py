@@ -1,12 +1,28 @@
 """Serializer fields that take only their own JSON type: "75" is not 75, and 1 is not true."""
 
 import unicodedata
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+
+from nexo.shared.instants import parse_instant
+
+LONGEST_ERROR_KEY: Final = 100
+MOST_ERRORS: Final = 20
+# Controls and the two separators of lines and paragraphs.
+_BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
+# They reorder the text around them: "exe.png" reads as "gnp.exe".
+_REORDERING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+
+
+def bounded(errors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Errors by field, few and short: an answer must not be as long as what it refuses."""
+    return {key[:LONGEST_ERROR_KEY]: [message] for key, message in islice(errors, MOST_ERRORS)}
 
 
 class Text(serializers.CharField):
@@ -17,15 +33,30 @@ class Text(serializers.CharField):
 
 
 class Line(Text):
-    """Text without control characters: titles and ids that pages and logs show on one line."""
+    """Text that shows as what it is: titles and ids that pages and logs show on one line."""
 
     default_error_messages = {"control": _("Control characters are not allowed.")}
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if any(unicodedata.category(character) == "Cc" for character in value):
+        categories = {unicodedata.category(character) for character in value}
+        if categories & _BREAKS or not _REORDERING.isdisjoint(value):
             self.fail("control")
+        if all(category[0] in "CZ" for category in categories) and not self.allow_blank:
+            self.fail("blank")
         return value
+
+
+class Instant(serializers.DateTimeField):
+    default_error_messages = {"invalid": _("Enter an instant such as 2026-02-24T14:35:12Z.")}
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        try:
+            return parse_instant(data)
+        except ValueError:
+            self.fail("invalid")
 
 
 class WholeNumber(serializers.IntegerField):
@@ -66,14 +97,13 @@ class FlagMap(serializers.Field):
     def to_internal_value(self, data: Any) -> dict[str, bool]:
         if not isinstance(data, dict):
             self.fail("not_an_object")
-        errors = {}
-        for key, value in data.items():
-            if key not in self.keys:
-                errors[key] = [self.error_messages["unknown_key"]]
-            elif not isinstance(value, bool):
-                errors[key] = [self.error_messages["not_a_flag"]]
+        errors = [
+            (key, self.error_messages["not_a_flag" if key in self.keys else "unknown_key"])
+            for key, value in data.items()
+            if key not in self.keys or not isinstance(value, bool)
+        ]
         if errors:
-            raise serializers.ValidationError(errors)
+            raise serializers.ValidationError(bounded(errors))
         return dict(data)
 
     def to_representation(self, value: Mapping[str, bool]) -> dict[str, bool]:
@@ -90,5 +120,5 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = [str(key) for key in data if key not in self.fields]
             if unknown:
                 message = self.error_messages["unknown_field"]
-                raise serializers.ValidationError({key[:100]: [message] for key in unknown[:20]})
+                raise serializers.ValidationError(bounded((key, message) for key in unknown))
         return super().to_internal_value(data)

@@ -25,8 +25,9 @@ def _finite_float(text: str) -> float:
     return value
 
 
-def _short_int(text: str) -> int:
-    if len(text) > 20:
+def _int64(text: str) -> int:
+    """At most 64 bits: no column or reader of our answers takes more."""
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
         raise ValueError("a whole number is out of range")
     return int(text)
 
@@ -94,7 +95,7 @@ def parse_json(body: bytes) -> Any:
         text,
         parse_constant=_refuse_constant,
         parse_float=_finite_float,
-        parse_int=_short_int,
+        parse_int=_int64,
         object_pairs_hook=_unique_keys,
     )
     _check_text(value)

@@ -1,4 +1,4 @@
-"""A request id on every request, its log lines, and its error answers."""
+"""What holds for every request: an id for its log lines and answers, UTF-8, no NUL."""
 
 import logging
 import re
@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 
-from django.http import HttpRequest, HttpResponse
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.http import Http404, HttpRequest, HttpResponse
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -32,6 +33,38 @@ class RequestIdMiddleware:
             _request_id.reset(token)
         response["X-Request-ID"] = request_id
         return response
+
+
+class NoNulMiddleware:
+    """No page has a NUL in its path, and PostgreSQL refuses to look for a row with one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path:
+            raise Http404
+        return self.get_response(request)
+
+
+class Utf8Request(WSGIRequest):
+    """UTF-8 throughout, whatever charset the Content-Type names.
+
+    Django reads the query with that charset before any middleware runs, and Python knows codecs
+    that are no charsets: "charset=hex" would be an error that nobody catches.
+    """
+
+    @property
+    def encoding(self) -> None:
+        return None
+
+    @encoding.setter
+    def encoding(self, charset: str | None) -> None:
+        pass
+
+
+class Utf8Handler(WSGIHandler):
+    request_class = Utf8Request
 
 
 class RequestIdFilter(logging.Filter):

@@ -142,6 +142,7 @@ def test_decision_on_an_older_image_is_not_carried_out(
     complaints.expected.append("409")
     (task,) = api.create(taskType=task_type)
     page = open_as("head")
+    page.clock.install()
     open_list(page, task_type)
     open_menu(page, task)
     choose(page, "Cancelar tarefa")
@@ -153,6 +154,9 @@ def test_decision_on_an_older_image_is_not_carried_out(
     error = page.locator("#toasts").get_by_role("alert")
     expect(error).to_contain_text("mudou enquanto você decidia")
     expect(status_of(page, task)).to_have_text("Em Progresso")
+    # An error stays until somebody has read it.
+    page.clock.fast_forward(10_000)
+    expect(error).to_be_visible()
     error.get_by_role("button", name="Fechar").click()
     expect(error).to_have_count(0)
 
@@ -174,8 +178,11 @@ def test_lost_answer_is_told_as_unknown(
 def test_id_is_copied(open_as: Callable[..., Page], api: Api, task_type: str) -> None:
     (task,) = api.create(taskType=task_type)
     page = open_as("user", permissions=["clipboard-read", "clipboard-write"])
+    page.clock.install()
     open_list(page, task_type)
     row_of(page, task).hover()
     row_of(page, task).get_by_role("button", name="Copiar id").click()
     expect(page.locator(".toast")).to_contain_text(task["taskId"])
     assert page.evaluate("navigator.clipboard.readText()") == task["taskId"]
+    page.clock.fast_forward(10_000)
+    expect(page.locator(".toast")).to_have_count(0)

@@ -215,6 +215,16 @@ async def test_everybody_starts_anew_after_a_restore(
     assert server.received()[1] == {"type": "reset", "epoch": "another", "sequence": 4}
 
 
+async def test_after_a_restore_nothing_of_the_other_log_is_told(hub: Hub) -> None:
+    hub.publish(batch(0, 9))
+    hub.reset_all("another", 9)
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.start(connection, "another", 5)
+    assert steps(server) == ["reset"]
+
+
 async def test_silence_is_broken_by_a_ping(hub: Hub, time: Time, open_socket: Any) -> None:
     _, server = open_socket()
     time.pass_by(PING_AFTER_SECONDS - 1)

@@ -85,6 +85,8 @@ async def test_resuming_at_the_newest_event_brings_nothing(feed: Feed, token: st
     async with opened(token, f"since={here.sequence}&epoch={here.epoch}") as socket:
         await socket.next_of("hello")
         assert await socket.is_silent()
+        await in_thread(make_task)
+        assert (await socket.next_of("changes"))["previous"] == here.sequence
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ async def test_the_feed_goes_on_after_an_error(
 
 
 async def test_sockets_stay_while_their_callers_cannot_be_checked(
-    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
+    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     monkeypatch.setattr("execution.feed.runtime.RECHECK_SECONDS", 0.02)
     monkeypatch.setattr("execution.feed.runtime.AFTER_ERROR_SECONDS", 0.02)
@@ -266,8 +268,13 @@ async def test_sockets_stay_while_their_callers_cannot_be_checked(
         await socket.next_of("hello")
         monkeypatch.setattr(access, "current_callers", away)
         assert await socket.is_silent()
+        assert caplog.messages
+        # One that came while the others were being checked has its turn at the next check.
         monkeypatch.setattr(access, "current_callers", lambda credentials: {})
+        await asyncio.sleep(0.1)
+        caplog.clear()
         assert await socket.is_silent()
+        assert not caplog.messages
         monkeypatch.setattr(access, "current_callers", dict.fromkeys)
         assert await socket.closing() == 4401
 

@@ -1,0 +1,60 @@
+"""Measure the goals asked for, or all, and print what was reached."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")  # the test servers look at it
+
+from benchmarks import fanout, listing, machine, patching, report, viewers, write_cost
+from benchmarks.measures import Measure
+from benchmarks.site import Ground
+
+Goal = Callable[..., Iterator[Measure]]
+GOALS: dict[int, Goal] = {
+    1: fanout.measure,
+    3: patching.measure,
+    4: listing.measure,
+    6: write_cost.measure,
+    10: viewers.measure,
+}
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "goals", nargs="*", type=int, metavar="GOAL", help=f"of {', '.join(map(str, GOALS))}"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds on few sockets: shows that it runs"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="put the figures into docs/benchmarks.md"
+    )
+    found = parser.parse_args(words)
+    if unknown := set(found.goals) - set(GOALS):
+        parser.error(f"no such goal: {', '.join(map(str, sorted(unknown)))}")
+    if found.write and (found.quick or found.goals):
+        parser.error("--write takes the whole run: no goals, no --quick")
+    return found
+
+
+def main(words: list[str]) -> int:
+    asked = arguments(words)
+    machine.allow_open_files()
+    measures: list[Measure] = []
+    print(report.HEAD)
+    with Ground() as ground, machine.on_core(machine.CLIENT):
+        for goal in asked.goals or GOALS:
+            for measure in GOALS[goal](ground, quick=asked.quick):
+                print(report.line(measure), flush=True)
+                measures.append(measure)
+    if asked.write:
+        report.write(measures, machine.describe(), datetime.now(UTC).date())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

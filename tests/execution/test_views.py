@@ -1,0 +1,312 @@
+"""The pages as the server draws them: who may open them, what they show, what they do."""
+
+import csv
+import json
+import os
+import re
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.roles import Role
+from execution.enums import TaskStatus
+from execution.models import Task, TaskEvent
+from tests.factories import change, make_agent, make_task, make_task_in, make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+LIST = "/marketplace/tasks/execution"
+JSON = {"Accept": "application/json"}
+
+
+def client_of(role: str | None, **options: Any) -> Client:
+    client = Client(headers={"Accept-Language": "pt-BR"}, **options)
+    client.force_login(make_user(role), settings.AUTHENTICATION_BACKENDS[-1])
+    return client
+
+
+def page_data(client: Client, address: str = LIST) -> dict[str, Any]:
+    html = client.get(address).content.decode()
+    found = re.search(r'<script id="page-data" type="application/json">(.*?)</script>', html)
+    assert found is not None
+    return json.loads(found[1])
+
+
+def address_of(task: Any) -> str:
+    return reverse("task", args=[task.row["task_id"]])
+
+
+def total_of(html: str) -> str:
+    found = re.search(r'id="shown">([^<]*)<', html)
+    assert found is not None
+    return found[1].split(" de ")[1]
+
+
+def card_of(html: str, card: str) -> str:
+    found = re.search(rf'data-card="{card}".*?data-field="count">([^<]*)<', html, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+# -- Who may open them -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}/summary", "/marketplace/tasks/task-1"])
+def test_visitors_are_led_to_sign_in_and_back(address: str) -> None:
+    answer = Client().get(f"{address}?q=a")
+    assert answer.status_code == 302
+    assert (
+        answer["Location"] == f"/accounts/login/?{urlencode({'next': f'{address}?q=a'}, safe='/')}"
+    )
+
+
+@pytest.mark.parametrize("address", [LIST, f"{LIST}/", f"{LIST}?status=failed"])
+def test_everybody_signed_in_sees_the_list(address: str) -> None:
+    assert client_of(None).get(address).status_code == 200
+
+
+def test_root_leads_to_the_list() -> None:
+    assert client_of(None).get("/")["Location"] == LIST
+
+
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [
+        (None, set()),
+        (Role.QA, {"approve", "reject"}),
+        (
+            Role.HEAD,
+            {
+                *("approve", "start", "send", "complete", "return"),
+                *("retry", "reject", "fail", "cancel"),
+            },
+        ),
+    ],
+)
+def test_page_offers_what_the_role_may_do(role: str | None, names: set[str]) -> None:
+    data = page_data(client_of(role))
+    assert {action["name"] for action in data["actions"]} == names
+    assert data["mayOperate"] == (role == Role.HEAD)
+
+
+# -- What they show --------------------------------------------------------------------------------
+
+
+def test_filters_select_and_cards_ignore_the_status() -> None:
+    make_task_in(TaskStatus.FAILED)
+    make_task_in(TaskStatus.IN_PROGRESS)
+    make_task(marketplace_id="shein")
+    html = client_of(None).get(f"{LIST}?channel=amazon&status=failed").content.decode()
+    assert total_of(html) == "1"
+    cards = [card_of(html, name) for name in ("pending", "inProgress", "completed", "failed")]
+    assert cards == ["0", "1", "0", "1"]
+
+
+def test_unreadable_filters_are_left_out_and_said() -> None:
+    make_task()
+    html = client_of(None).get(f"{LIST}?status=nada&channel=amazon&cursor=x").content.decode()
+    assert "<code>status=nada</code>" in html
+    assert "<code>cursor=x</code>" in html
+    assert total_of(html) == "1"
+
+
+def test_text_from_outside_is_never_markup() -> None:
+    task = make_task_in(TaskStatus.FAILED, title="<script>alert(1)</script>")
+    change(task, error="</script><img src=x onerror=alert(1)>")
+    client = client_of(None)
+    for address in (f"{LIST}?q=<script>", LIST, address_of(task)):
+        html = client.get(address).content.decode()
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+
+
+def test_list_asks_as_much_for_40_tasks_as_for_one() -> None:
+    client = client_of(None)
+    make_task(targets=("amazon", "shein"))
+    client.get(LIST)
+    with CaptureQueriesContext(connection) as one:
+        client.get(LIST)
+    for _ in range(39):
+        make_task(targets=("amazon", "shein"))
+    with CaptureQueriesContext(connection) as many:
+        assert client.get(LIST).content.count(b'<tr role="row" class="task"') == 41
+    assert len(many) == len(one)
+
+
+def test_older_tasks_follow_by_cursor_without_gap_or_double() -> None:
+    ids = [make_task().row["task_id"] for _ in range(60)]
+    client = client_of(None)
+    html = client.get(LIST).content.decode()
+    first = re.findall(r'data-task="(task-[^"]+)"', html)
+    found = re.search(r'id="more" href="([^"]+)"', html)
+    assert found is not None
+    rest = re.findall(r'data-task="(task-[^"]+)"', client.get(found[1]).content.decode())
+    assert first + rest == ids[::-1]
+
+
+def test_task_page_tells_the_whole_story() -> None:
+    make_agent("marina")
+    task = make_task(agent_id="marina", estimated_minutes=90.0, external_id="ERP-7")
+    change(task, status=TaskStatus.IN_PROGRESS, reason="é urgente")
+    change(
+        change(task, status=TaskStatus.FAILED, error="sem estoque"),
+        status=TaskStatus.PENDING,
+    )
+    html = client_of(None).get(address_of(task)).content.decode()
+    for text in (
+        "Aguardando · tentativa 2",
+        "0min / 1h 30min",
+        "ERP-7",
+        "operator aprovou e iniciou a execução: “é urgente”",
+        "operator registrou uma falha: “sem estoque”",
+        "operator tentou de novo",
+    ):
+        assert text in html, text
+
+
+def test_task_page_leads_back_to_the_list_one_came_from() -> None:
+    task = make_task()
+    client = client_of(None)
+
+    def list_address(referer: str) -> str:
+        html = client.get(address_of(task), headers={"Referer": referer}).content.decode()
+        found = re.search(r'class="breadcrumb".*?href="([^"]*)"', html, re.DOTALL)
+        assert found is not None
+        return found[1]
+
+    assert list_address(f"http://testserver{LIST}?status=failed&q=a") == (
+        f"{LIST}?status=failed&amp;q=a"
+    )
+    assert list_address("http://elsewhere.example/?status=failed") == LIST
+    assert list_address(f"http://elsewhere.example{LIST}?status=failed") == LIST
+
+
+def test_unknown_task_is_404() -> None:
+    assert client_of(None).get("/marketplace/tasks/task-none").status_code == 404
+    data = {"action": "approve", "version": 1}
+    assert client_of(Role.HEAD).post("/marketplace/tasks/task-none", data).status_code == 404
+
+
+# -- What they do ----------------------------------------------------------------------------------
+
+
+def status_of(task: Any) -> str:
+    return Task.objects.get(task_id=task.row["task_id"]).status
+
+
+def test_form_moves_the_task_and_says_so() -> None:
+    task = make_task()
+    client = client_of(Role.HEAD)
+    answer = client.post(address_of(task), {"action": "approve", "version": 1}, follow=True)
+    assert "Feito." in answer.content.decode()
+    assert status_of(task) == "approved"
+
+
+def test_form_needs_its_token() -> None:
+    task = make_task()
+    client = client_of(Role.HEAD, enforce_csrf_checks=True)
+    answer = client.post(address_of(task), {"action": "approve", "version": 1})
+    assert answer.status_code == 403
+    assert status_of(task) == "pending"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"action": "cancel", "version": 1}, "Diga o motivo."),
+        ({"action": "cancel", "version": 1, "note": "  "}, "Diga o motivo."),
+        ({"version": 1}, "Escolha uma ação."),
+        ({"action": "approve", "channel": "amazon", "version": 1}, "Escolha uma ação."),
+        ({"action": "send", "version": 1}, "A tarefa não pode passar deste status para aquele."),
+        ({"action": "approve", "version": 7}, "A tarefa mudou enquanto você decidia."),
+        ({"channel": "amazon", "synced": "true", "version": 1}, ""),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    fields: dict[str, Any], sentence: str
+) -> None:
+    task = make_task()
+    before = TaskEvent.objects.count()
+    answer = client_of(Role.HEAD).post(address_of(task), fields, follow=True)
+    html = answer.content.decode()
+    assert 'class="toast" data-tone="red"' in html
+    assert sentence in html
+    assert status_of(task) == "pending"
+    assert TaskEvent.objects.count() == before
+
+
+def test_qa_approves_and_rejects_by_form() -> None:
+    first, second = make_task(), make_task()
+    client = client_of(Role.QA)
+    answer = client.post(address_of(first), {"action": "approve", "version": 1}, headers=JSON)
+    assert answer.json()["task"]["status"] == "approved"
+    fields = {"action": "reject", "version": 1, "note": "fora do padrão"}
+    answer = client.post(address_of(second), fields, headers=JSON)
+    assert answer.json()["task"]["failureReason"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (TaskStatus.PENDING, {"action": "start"}),
+        (TaskStatus.PENDING, {"action": "cancel", "note": "não"}),
+        (TaskStatus.IN_PROGRESS, {"action": "reject", "note": "não"}),
+        (TaskStatus.FAILED, {"action": "retry"}),
+        (TaskStatus.MARKETPLACE_SYNC, {"channel": "amazon", "synced": "true"}),
+    ],
+)
+def test_qa_does_nothing_else(status: TaskStatus, fields: dict[str, Any]) -> None:
+    task = make_task_in(status)
+    fields = {**fields, "version": task.row["version"]}
+    answer = client_of(Role.QA).post(address_of(task), fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (403, "permission_denied")
+    assert status_of(task) == status
+
+
+def test_decision_on_an_older_image_is_a_conflict() -> None:
+    task = make_task_in(TaskStatus.APPROVED)
+    fields = {"action": "approve", "version": 1}
+    answer = client_of(Role.QA).post(address_of(task), fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")
+    assert answer.json()["details"]["task"]["version"] == 2
+
+
+def test_user_may_do_nothing() -> None:
+    task = make_task()
+    answer = client_of(None).post(address_of(task), {"action": "approve", "version": 1})
+    assert answer.status_code == 403
+    assert status_of(task) == "pending"
+
+
+# -- A real log ------------------------------------------------------------------------------------
+
+
+def test_page_counts_a_real_log_as_its_file_does() -> None:
+    folder = os.environ.get("NEXO_TEST_DATA")
+    if folder is None:
+        pytest.skip("NEXO_TEST_DATA names no folder: the page over the Olist log is NOT tested")
+    path = Path(folder) / "olist_tasks_dev.csv"
+    mapping = "SP=amazon,RJ=mercadolivre,MG=shopee,RS=shein,PR=tiktokshop,*=kaway"
+    channels = dict(pair.split("=") for pair in mapping.split(","))
+    with path.open(encoding="utf-8", newline="") as file:
+        expected = Counter(
+            (channels.get(line["channel"], channels["*"]), line["status"])
+            for line in csv.DictReader(file)
+        )
+    options = ("--columns", "external_id=task_id", "--channels", mapping)
+    call_command("import_tasks", str(path), *options, stdout=StringIO(), stderr=StringIO())
+    client = client_of(None)
+    for channel in channels.values():
+        for status in TaskStatus.values:
+            html = client.get(f"{LIST}?channel={channel}&status={status}").content.decode()
+            shown = total_of(html).replace(".", "")
+            assert int(shown) == expected[channel, status], (channel, status)

@@ -1,0 +1,45 @@
+"""A request is read as UTF-8, whatever charset it names."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from accounts import tokens
+from accounts.roles import Role
+from execution.models import Task
+from nexo.shared.requests import Utf8Handler
+from tests.factories import make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+URL = "/api/marketplace/orchestration/task-execution"
+# Not charsets (of bytes into bytes, of text into text), never decodable, or simply others.
+CHARSETS = ["hex", "zip", "base64", "rot13", "undefined", "idna", "utf-16", "utf-7", "nonsense"]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Django's test client makes requests by itself; here as the server's handler makes them."""
+    monkeypatch.setattr("django.test.client.WSGIRequest", Utf8Handler.request_class)
+    _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
+    return Client(headers={"authorization": f"Token {key}"})
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_charset_does_not_change_what_bytes_mean(api: Client, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    found = api.get(f"{URL}?q=%C3%A9&status=%66ailed", headers={"Content-Type": kind})
+    assert (found.status_code, found.json()["totalTasks"]) == (200, 0)
+    new = {"taskType": "photo", "title": "Otimização", "channel": "amazon", "estimatedHours": 1}
+    created = api.generic("POST", URL, json.dumps(new, ensure_ascii=False), kind)
+    assert created.json()["task"]["title"] == "Otimização"
+    refused = api.generic("POST", URL, '{"title": "ção"}'.encode("latin-1"), kind)
+    assert (refused.status_code, refused.json()["code"]) == (400, "parse_error")
+    assert Task.objects.count() == 1
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_a_form_is_read_as_utf_8_too(api: Client, charset: str) -> None:
+    kind = f"application/x-www-form-urlencoded; charset={charset}"
+    answer = api.generic("POST", "/accounts/login/", "username=josé&password=x".encode(), kind)
+    assert answer.context["form"]["username"].value() == "josé"
