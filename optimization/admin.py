@@ -17,6 +17,7 @@ from optimization import services
 from optimization.forms import MAX_REASON, check_sum
 from optimization.models import TERMS, PinnedWeights, WeightChange
 from optimization.optimizations import Shares
+from optimization.representations import shares_of
 
 
 class PinnedWeightsForm(forms.ModelForm):
@@ -96,4 +97,4 @@ class WeightChangeAdmin(NeedsPermission, admin.ModelAdmin):
 def _shown(weights: dict[str, float] | None) -> str:
     if weights is None:
         return str(_("adaptive"))
-    return " · ".join(number_format(weight) for weight in weights.values())
+    return " · ".join(number_format(share) for share in shares_of(weights))

@@ -92,11 +92,22 @@ def weight_change_json(change: WeightChange) -> dict[str, Any]:
     return {
         "at": to_rfc3339(change.at),
         "actor": change.actor,
-        "old": change.old,
-        "new": change.new,
-        "adaptive": change.adaptive,
+        "old": _in_order(change.old),
+        "new": _in_order(change.new),
+        "adaptive": _in_order(change.adaptive),
         "reason": change.reason or None,
     }
+
+
+def _in_order(weights: Mapping[str, float] | None) -> dict[str, float] | None:
+    """PostgreSQL keeps the keys of JSON in an order of its own."""
+    return None if weights is None else weights_json(shares_of(weights))
+
+
+def shares_of(weights: Mapping[str, float]) -> Shares:
+    """The three weights in their order, from JSON."""
+    approval, completion, execution = (float(weights[key]) for key in WEIGHT_KEYS)
+    return approval, completion, execution
 
 
 # -- Recommendation ------------------------------------------------------------------------------
@@ -152,9 +163,3 @@ def adjustment_text(reason: Reason, task_type: str) -> str:
         Reason.HIGH_ERROR: _("Error rate above 10%"),
     }
     return texts[reason]
-
-
-def shares_of(weights: Mapping[str, float]) -> Shares:
-    """The three weights in their order, from JSON."""
-    approval, completion, execution = (float(weights[key]) for key in WEIGHT_KEYS)
-    return approval, completion, execution

@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from execution.texts import actor_text
 from optimization import texts
 from optimization.models import WeightChange
+from optimization.representations import shares_of
 
 register = template.Library()
 
@@ -21,5 +22,5 @@ def weight_change_text(change: WeightChange) -> str:
     actor = actor_text(change.actor)
     if change.new is None:
         return _("%(actor)s returned to adaptive") % {"actor": actor}
-    shares = " · ".join(texts.percent(share) for share in change.new.values())
+    shares = " · ".join(texts.percent(share) for share in shares_of(change.new))
     return _("%(actor)s set %(shares)s") % {"actor": actor, "shares": shares}
