@@ -156,6 +156,7 @@ async def test_a_cookie_from_elsewhere_is_refused_in_the_handshake(
         ({"token": "{revoked}"}, 4401),
         ({"token": "{revoked}", "offers": ["nexo.v1"]}, 4401),
         ({"cookie": "sessionid=forged", "origin": "here"}, 4401),
+        ({"cookie": "sessionid=forged", "origin": "here", "token": "{ana}"}, 4401),
         ({"cookie": "sessionid=", "origin": "here"}, 4401),
         ({"cookie": "nexo_language=en", "origin": "https://elsewhere.example"}, 4401),
         ({"token": "{agent}"}, 4403),
