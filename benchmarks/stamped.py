@@ -25,4 +25,4 @@ def _stamped_publish(hub: Hub, batch: Batch) -> None:
 
 # Rung right after the commit, in the thread that wrote.
 doorbell.listen(lambda: _stamps.leave(COMMITTED))
-Hub.publish = _stamped_publish  # type: ignore[method-assign]
+Hub.publish = _stamped_publish  # type: ignore[method-assign,assignment]
