@@ -89,10 +89,6 @@ class ProductStage:
     def is_quiet(self) -> bool:
         return not self._http.is_waiting
 
-    def close(self) -> None:
-        self._http.close()
-        self.audience.close()
-
 
 class RawStage:
     """A message on one socket that the server broadcasts to all others: the product's bytes."""
@@ -109,10 +105,6 @@ class RawStage:
 
     def is_quiet(self) -> bool:
         return True
-
-    def close(self) -> None:
-        self._speaker.close()
-        self.audience.close()
 
 
 def _around_note(frame: bytes) -> tuple[bytes, bytes]:

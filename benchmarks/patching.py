@@ -38,8 +38,6 @@ class Side:
         self._audience = Audience(loop, self._address, FEED, self._headers, sockets)
         self._load = Load(loop, self._address, WRITERS, self._next)
 
-    def _note_answer(self, _body: bytes) -> None:
-
     def _patch(self, task_id: str, number: int) -> bytes:
         body = {"taskId": task_id, "status": "in_progress", "error": note(number)}
         return request(self._address, "PATCH", API, self._headers, orjson.dumps(body))
