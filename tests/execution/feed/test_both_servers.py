@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 import websockets
+from django.conf import settings
 from websockets.asyncio.client import ClientConnection
 
 from tests.execution.feed.clients import (
@@ -393,10 +394,13 @@ def database_connections(server: RunningServer) -> int:
     """How many the server process holds."""
     url = server.environment.get("DATABASE_URL")
     if url:
-        name = url.rpartition("/")[2]
-        with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as connection:
+        beside = settings.DATABASES["default"]
+        with psycopg.connect(
+            host=beside["HOST"], user=beside["USER"], dbname="postgres", autocommit=True
+        ) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name]
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s",
+                [url.rpartition("/")[2]],
             ).fetchone()
             assert row is not None
             return int(row[0])
