@@ -60,12 +60,6 @@ class NexoUserAdmin(ManagedByAdmins, UserAdmin):
         itself = obj is not None and obj.pk == request.user.pk
         return not itself and self.has_change_permission(request, obj)
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        deletable = queryset.exclude(username=request.user.get_username())
-        if not request.user.is_superuser:
-            deletable = deletable.filter(is_superuser=False)
-        super().delete_queryset(request, deletable)
-
 
 @admin.register(Group)
 class NexoGroupAdmin(ManagedByAdmins, GroupAdmin):
@@ -122,16 +116,17 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The key is in this one answer and nowhere else: no message, session or log holds it."""
+        """The key is in this one answer and nowhere else: no message, session or log holds it.
+
+        Nor does a browser's cache, which the admin asks to keep none of its pages.
+        """
         context = {
             **self.admin_site.each_context(request),
             "title": _("Token issued"),
             "token": obj,
             "key": request._issued_key,  # type: ignore[attr-defined]
         }
-        response = TemplateResponse(request, "admin/accounts/token_issued.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, "admin/accounts/token_issued.html", context)
 
     @admin.action(description=_("Revoke the selected tokens"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:

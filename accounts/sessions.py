@@ -1,4 +1,4 @@
-"""Django's database sessions, read from a brief cache."""
+"""Django's database sessions, read from a brief cache; receivers.py drops those that end."""
 
 from typing import Any
 
@@ -28,12 +28,6 @@ class SessionStore(DatabaseStore):
         super().save(must_create=must_create)
         if self.session_key is not None:
             _sessions.drop(self.session_key)
-
-    def delete(self, session_key: str | None = None) -> None:
-        key = session_key or self.session_key
-        super().delete(session_key)
-        if key is not None:
-            _sessions.drop(key)
 
 
 def forget_sessions() -> None:

@@ -78,15 +78,24 @@ def request(
 class HttpConnection:
     """Keep-alive; one request at a time. `answered` is called with each whole answer's body."""
 
-    def __init__(self, loop: Loop, address: Address, answered: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, loop: Loop, address: Address, answered: Callable[[bytes], None] = lambda _body: None
+    ) -> None:
         self._loop = loop
         self._answered = answered
+        self.is_waiting = False
         self._socket = connect(address)
         self._received = b""
         loop.add(self._socket, self._read)
 
     def send(self, message: bytes) -> None:
+        self.is_waiting = True
         self._socket.sendall(message)
+
+    def call(self, message: bytes) -> None:
+        """Send and wait for the answer."""
+        self.send(message)
+        self._loop.run_until(lambda: not self.is_waiting)
 
     def close(self) -> None:
         self._loop.remove(self._socket)
@@ -104,6 +113,7 @@ class HttpConnection:
         if status != 200:
             raise Failed(f"{status}: {body[:500].decode(errors='replace')}")
         self._received = b""
+        self.is_waiting = False
         self._answered(body)
 
 

@@ -79,24 +79,15 @@ class ProductStage:
     ) -> None:
         self._site = site
         self._server = writes_to
-        self._http = HttpConnection(loop, address_of(writes_to), self._answered)
-        self._unanswered = False
+        self._http = HttpConnection(loop, address_of(writes_to))
         self.audience = Audience(loop, address_of(listens_to), FEED, site.headers(), size)
-
-    def _answered(self, _body: bytes) -> None:
-        self._unanswered = False
 
     def send(self, number: int) -> None:
         task_id = self._site.task_ids[number % len(self._site.task_ids)]
-        self._unanswered = True
         self._http.send(patch(self._server, self._site, task_id, note(number)))
 
     def is_quiet(self) -> bool:
-        return not self._unanswered
-
-    def close(self) -> None:
-        self._http.close()
-        self.audience.close()
+        return not self._http.is_waiting
 
 
 class RawStage:
@@ -114,10 +105,6 @@ class RawStage:
 
     def is_quiet(self) -> bool:
         return True
-
-    def close(self) -> None:
-        self._speaker.close()
-        self.audience.close()
 
 
 def _around_note(frame: bytes) -> tuple[bytes, bytes]:

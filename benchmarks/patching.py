@@ -35,12 +35,8 @@ class Side:
         self._address: Address = address_of(server)
         self._headers = site.headers()
         self._numbers = count(1)
-        self._answered = True
         self._audience = Audience(loop, self._address, FEED, self._headers, sockets)
         self._load = Load(loop, self._address, WRITERS, self._next)
-
-    def _note_answer(self, _body: bytes) -> None:
-        self._answered = True
 
     def _patch(self, task_id: str, number: int) -> bytes:
         body = {"taskId": task_id, "status": "in_progress", "error": note(number)}
@@ -53,14 +49,13 @@ class Side:
     def latency(self, updates: int) -> float:
         """Seconds to a socket, the median over updates and sockets."""
         times: list[float] = []
-        http = HttpConnection(self._loop, self._address, self._note_answer)
+        http = HttpConnection(self._loop, self._address)
         for _ in range(updates):
             number = next(self._numbers)
             self._audience.wait_for(awaited(number))
-            self._answered = False
             sent_at = now()
             http.send(self._patch(self._task_ids[number % WRITERS], number))
-            self._loop.run_until(lambda: self._answered and self._audience.have_heard())
+            self._loop.run_until(lambda: self._audience.have_heard() and not http.is_waiting)
             times += [(heard - sent_at) / 1e9 for heard in self._audience.heard_at()]
             self._loop.run_for(GAP_SECONDS)
         http.close()

@@ -15,7 +15,13 @@ from execution.feed.hub import Hub
 __all__ = ["application"]
 
 _stamps = Stamps(Path(os.environ[VARIABLE]))
-_publish = Hub.publish
+_ring, _publish = doorbell.ring, Hub.publish
+
+
+def _stamped_ring() -> None:
+    """Called right after the commit, in the thread that wrote."""
+    _stamps.leave(COMMITTED)
+    _ring()
 
 
 def _stamped_publish(hub: Hub, batch: Batch) -> None:
@@ -23,6 +29,5 @@ def _stamped_publish(hub: Hub, batch: Batch) -> None:
     _publish(hub, batch)
 
 
-# Rung right after the commit, in the thread that wrote.
-doorbell.listen(lambda: _stamps.leave(COMMITTED))
-Hub.publish = _stamped_publish  # type: ignore[method-assign]
+doorbell.ring = _stamped_ring
+Hub.publish = _stamped_publish  # type: ignore[method-assign,assignment]

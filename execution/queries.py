@@ -85,10 +85,6 @@ def _among(values: Collection[Any]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def task_rows(task_pks: Collection[int]) -> list[TaskRow]:
-    return TASKS.read(f"WHERE id IN ({_among(task_pks)})", [*task_pks]) if task_pks else []
-
-
 def newest_first(
     tasks: QuerySet[Task], *, limit: int, after: tuple[datetime, int] | None = None
 ) -> list[TaskRow]:
@@ -111,6 +107,19 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     if not task_pks:
         return defaultdict(list)
     return _by_task(TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]))
+
+
+def states_and_totals(
+    task_pks: Collection[int],
+) -> tuple[list[TaskState], Sequence["CountRow"]]:
+    """Tasks with their targets, and the rows of the roll-up, which are read last."""
+    among, values = f"IN ({_among(task_pks)})", [*task_pks]
+    with one_round_trip():
+        rows = TASKS.ask(f"WHERE id {among}", values)
+        targets = TARGETS.ask(f"WHERE task_id {among}", values)
+        counts = COUNTS.ask()
+    by_task = _by_task(targets.rows())
+    return [TaskState(row, by_task[row["id"]]) for row in rows.rows()], counts.rows()
 
 
 def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:

@@ -32,6 +32,7 @@ def server_command(server: ServerName, fd: int, application: str = APPLICATION) 
         "daphne": ["--verbosity", "0"],
         "uvicorn": [
             *("--timeout-graceful-shutdown", "3", "--ws-per-message-deflate", "false"),
+            *("--ws-ping-interval", "86400"),
             *("--no-access-log", "--log-config", "nexo/uvicorn_logs.json"),
         ],
     }

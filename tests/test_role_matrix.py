@@ -5,7 +5,7 @@ A path that is not in the table fails the last test, so that nothing new opens b
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.conf import settings
@@ -16,8 +16,13 @@ from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
 from execution.enums import TaskStatus
+from execution.feed.runtime import current_feed
+from execution.models import Task, TaskEvent, TaskLog
 from nexo.shared.renderers import dump_json
-from tests.factories import make_agent, make_task, make_task_in, make_user
+from tests.envelope import refused
+from tests.execution.feed.sockets import in_thread, opened
+from tests.execution.test_lifecycle import LEGAL
+from tests.factories import make_agent, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -28,16 +33,30 @@ CALLERS = (
 )
 TASKS = "/api/marketplace/orchestration/task-execution"
 NEW_TASK = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+OPTIMIZATION = "/api/marketplace/orchestration/optimization"
+SHARES = {"approvalRate": 0.5, "completionRate": 0.3, "executionTime": 0.2}
+WEIGHTS = {"agentId": "alex", "weights": SHARES}
+RESET = {"step": "reset"}
 LOG = {"level": "info", "message": "feito"}
+CODES = {
+    401: "not_authenticated",
+    403: "permission_denied",
+    404: "not_found",
+    409: "invalid_transition",
+}
+
+
+# A status, or that one is asked to sign in.
+Answer = int | Literal["login"]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call and the status that each caller gets; `{task}` is the id of a task."""
+    """One call and what each caller gets for it; `{task}` is the id of a task."""
 
     method: str
     path: str
-    statuses: tuple[int, ...]
+    answers: tuple[Answer, ...]
     body: Mapping[str, Any] = field(default_factory=dict)
     starts_in: TaskStatus = TaskStatus.PENDING
 
@@ -55,19 +74,26 @@ OPERATORS_AND_ITS_AGENT = (401, 403, 403, 200, 200, 200, 200, 403, 403, 200, 404
 CREATORS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
 LOG_WRITERS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 201, 404)
 # Pages know sessions only: with a token one is nobody there.
-PAGE = (302, 200, 200, 200, 200, 200, 302, 302, 302, 302, 302)
+LOGIN: Literal["login"] = "login"
+PAGE = (LOGIN, 200, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 # Approving and rejecting is quality's part too; PATCH stays with those who operate.
-PAGE_DECISION = (302, 403, 302, 302, 302, 302, 302, 302, 302, 302, 302)
-PAGE_ACTION = (302, 403, 403, 302, 302, 302, 302, 302, 302, 302, 302)
+PAGE_DECISION = (LOGIN, 403, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+PAGE_ACTION = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+MANAGERS_PAGE = (LOGIN, 403, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+WEIGHTS_FORM = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+WHO_SEES_OPTIMIZATION = (401, 403, 200, 200, 200, 200, 200, 200, 403, 403, 403)
+# A question, but asked by POST: a reading token asks nothing.
+WHO_ASKS = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_CHANGES_WEIGHTS = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
 REDIRECT = (302,) * 11
 ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
-PASSWORD = (302, 200, 200, 200, 200, 200, 302, 302, 302, 302, 302)
+SIGNED_OUT = (LOGIN,) * 11
 NOT_SERVED = (404,) * 11
 
 
-def step(old: TaskStatus, new: TaskStatus, statuses: tuple[int, ...], **fields: Any) -> Row:
-    return Row("PATCH", TASKS, statuses, {"taskId": "{task}", "status": new, **fields}, old)
+def step(old: TaskStatus, new: TaskStatus, answers: tuple[Answer, ...], **fields: Any) -> Row:
+    return Row("PATCH", TASKS, answers, {"taskId": "{task}", "status": new, **fields}, old)
 
 
 PENDING, APPROVED, IN_PROGRESS = TaskStatus.PENDING, TaskStatus.APPROVED, TaskStatus.IN_PROGRESS
@@ -96,6 +122,14 @@ MATRIX = (
     step(SYNCING, SYNCING, OPERATORS_AND_ITS_AGENT, syncStatus={"amazon": True}),
     step(IN_PROGRESS, COMPLETED, OPERATORS_AND_ITS_AGENT),
     step(IN_PROGRESS, FAILED, OPERATORS_AND_ITS_AGENT, error="sem estoque"),
+    Row("GET", OPTIMIZATION, WHO_SEES_OPTIMIZATION),
+    Row("POST", OPTIMIZATION + "/recommend", WHO_ASKS, {"taskType": "photo", "channel": "amazon"}),
+    Row("GET", OPTIMIZATION + "/weights?agentId=alex", WHO_SEES_OPTIMIZATION),
+    Row("PATCH", OPTIMIZATION + "/weights", WHO_CHANGES_WEIGHTS, WEIGHTS),
+    Row("DELETE", OPTIMIZATION + "/weights?agentId=alex", WHO_CHANGES_WEIGHTS),
+    Row("POST", OPTIMIZATION + "/weights/preview", WHO_CHANGES_WEIGHTS, WEIGHTS),
+    Row("GET", "/marketplace/orchestration/optimization", MANAGERS_PAGE),
+    Row("POST", "/marketplace/orchestration/optimization?agent=alex", WEIGHTS_FORM, RESET),
     Row("GET", "/api/schema/", EVERYONE_SIGNED_IN),
     Row("GET", "/api/docs/", EVERYONE_SIGNED_IN),
     Row("GET", "/", REDIRECT),
@@ -117,8 +151,8 @@ MATRIX = (
     ),
     Row("POST", "/marketplace/tasks/{task}", PAGE_ACTION, {"action": "start", "version": 1}),
     Row("GET", "/accounts/login/", SIGN_IN),
-    Row("POST", "/accounts/logout/", REDIRECT),
-    Row("GET", "/accounts/password/", PASSWORD),
+    Row("POST", "/accounts/logout/", SIGNED_OUT),
+    Row("GET", "/accounts/password/", PAGE),
     Row("POST", "/accounts/theme/", REDIRECT, {"theme": "dark"}),
     Row("POST", "/i18n/setlang/", REDIRECT, {"language": "en"}),
     Row("GET", "/admin/", ADMIN_SITE),
@@ -126,7 +160,10 @@ MATRIX = (
     Row("GET", "/admin/auth/group/", ADMIN_SITE),
     Row("GET", "/admin/accounts/apitoken/", ADMIN_SITE),
     Row("GET", "/admin/execution/agent/", ADMIN_SITE),
-    # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest.
+    Row("GET", "/admin/optimization/pinnedweights/", ADMIN_SITE),
+    Row("GET", "/admin/optimization/weightchange/", ADMIN_SITE),
+    # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest. The probes ask nobody who they
+    # are, and are answered before Django is: tests/test_health.py.
     Row("GET", "/metrics", NOT_SERVED),
 )
 
@@ -162,17 +199,14 @@ MAKE: Mapping[str, Callable[[], Client]] = {
 
 def cells() -> list[Any]:
     return [
-        pytest.param(row, caller, status, id=f"{row.name}: {caller}")
+        pytest.param(row, caller, answer, id=f"{row.name}: {caller}")
         for row in MATRIX
-        for caller, status in zip(CALLERS, row.statuses, strict=True)
+        for caller, answer in zip(CALLERS, row.answers, strict=True)
     ]
 
 
-@pytest.mark.parametrize(("row", "caller", "status"), cells())
-def test_everyone_gets_what_the_table_says(row: Row, caller: str, status: int) -> None:
-    make_agent("alex")
-    make_agent("marina")
-    task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
+def answer_of(row: Row, caller: str, task_id: str) -> Answer:
+    """What one caller gets for one call."""
     client = MAKE[caller]()
     path = row.path.format(task=task_id)
     body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
@@ -182,19 +216,89 @@ def test_everyone_gets_what_the_table_says(row: Row, caller: str, status: int) -
         answer = client.generic(row.method, path, dump_json(body), content_type="application/json")
     else:
         answer = client.post(path, body)
-    assert answer.status_code == status, answer.content[:500]
+    # The envelope names no reason that a program could not act on.
+    if path.startswith("/api/") and answer.status_code >= 400:
+        refused(answer, answer.status_code, CODES[answer.status_code])
+    asked = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+    return LOGIN if asked else answer.status_code
 
 
-def test_a_refused_change_changes_nothing() -> None:
+def everything() -> list[Any]:
+    return [list(table.objects.order_by("pk").values()) for table in (Task, TaskEvent, TaskLog)]
+
+
+@pytest.mark.parametrize(("row", "caller", "expected"), cells())
+def test_everyone_gets_what_the_table_says(row: Row, caller: str, expected: Answer) -> None:
     make_agent("alex")
-    task = make_task(agent_id="alex")
-    for caller in ("anonymous", "user", "qa", "head's reading token", "user's token", "own agent"):
-        body = {"taskId": task.row["task_id"], "status": "approved"}
-        answer = MAKE[caller]().patch(TASKS, body, content_type="application/json")
-        assert answer.status_code in (401, 403)
-    client = session(Role.HEAD)
-    found = client.get(f"{TASKS}/{task.row['task_id']}").json()["task"]
-    assert (found["status"], found["version"]) == ("pending", 1)
+    make_agent("marina")
+    task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
+    before = everything()
+    assert answer_of(row, caller, task_id) == expected
+    writes = row.method != "GET" and "task" in row.path
+    assert (everything() != before) == (writes and expected in (200, 201, 302))
+
+
+# -- Every step of the life cycle ----------------------------------------------------------------
+
+# What an agent may do with its own task: work, and say that it is still at it.
+AGENTS_STEPS = {
+    APPROVED: {IN_PROGRESS},
+    IN_PROGRESS: {IN_PROGRESS, SYNCING, COMPLETED, FAILED},
+    SYNCING: {SYNCING, IN_PROGRESS, COMPLETED, FAILED},
+}
+
+
+def answer_to_step(old: TaskStatus, new: TaskStatus, caller: str) -> Answer:
+    """What the contract says of moving a task that `alex` has."""
+    is_legal = old == new or new in LEGAL[old]
+    match caller:
+        case "anonymous":
+            return 401
+        case "other agent":
+            return 404
+        case "own agent" if is_legal:
+            return 200 if new in AGENTS_STEPS.get(old, ()) else 403
+        case "head" | "admin" | "superuser" | "head's token" | "own agent":
+            return 200 if is_legal else 409
+    return 403
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("new", TaskStatus)
+@pytest.mark.parametrize("old", TaskStatus)
+def test_every_step_by_everyone(old: TaskStatus, new: TaskStatus, caller: str) -> None:
+    make_agent("alex")
+    make_agent("marina")
+    task_id = make_task_in(old, agent_id="alex").row["task_id"]
+    before = everything()
+    assert answer_of(step(old, new, ()), caller, task_id) == answer_to_step(old, new, caller)
+    # The same status again, with nothing new to say, is no event.
+    moved = old != new and answer_to_step(old, new, caller) == 200
+    assert (everything() != before) == moved
+
+
+# -- The live feed -------------------------------------------------------------------------------
+
+SOCKET = dict(zip(CALLERS, (4401, *("hello",) * 8, 4403, 4403), strict=True))
+
+
+async def first_from_socket(caller: str) -> str | int:
+    """The first message's type, or the code that the socket is closed with."""
+    client = await in_thread(MAKE[caller])
+    session_id = client.cookies.get(settings.SESSION_COOKIE_NAME)
+    key = client.defaults.get("HTTP_AUTHORIZATION", "").removeprefix("Token ")
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session_id.value}" if session_id else None
+    async with opened(key or None, cookie=cookie, offers=["nexo.v1"]) as socket:
+        return await socket.first()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_the_feed_is_for_people_and_their_programs() -> None:
+    feed = current_feed()
+    try:
+        assert {caller: await first_from_socket(caller) for caller in CALLERS} == SOCKET
+    finally:
+        await feed.close()
 
 
 # -- Nothing is left out -------------------------------------------------------------------------

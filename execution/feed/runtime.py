@@ -92,6 +92,7 @@ class Feed:
     async def close(self) -> None:
         """Stop following; for tests, as a server process ends everything with itself."""
         doorbell.forget(self._ring)
+        self._shelf.is_wanted = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -49,14 +49,14 @@ def read_between(since: int, until: int) -> Batch | None:
 
 def _batch(previous: int, events: list[queries.EventRow]) -> Batch:
     # Tasks and summary are read after the events, so they can only be newer than those.
-    task_pks = {event["task_id"] for event in events}
-    rows = queries.task_rows(task_pks)
-    targets = queries.targets_of(task_pks)
+    states, counts = queries.states_and_totals({event["task_id"] for event in events})
     now = clock.now()
     return Batch(
         previous=previous,
         sequence=events[-1]["sequence"],
         events=[feed_event_json(event) for event in events],
-        tasks={row["task_id"]: task_json(row, targets[row["id"]], now=now) for row in rows},
-        summary=queries.feed_summary(),
+        tasks={
+            state.row["task_id"]: task_json(state.row, state.targets, now=now) for state in states
+        },
+        summary=queries.feed_summary(counts),
     )

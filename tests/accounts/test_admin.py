@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
@@ -140,10 +141,16 @@ def test_an_admin_makes_nobody_a_superuser_and_touches_none(client: Client) -> N
 
 def test_deleting_many_spares_oneself_and_superusers(client: Client, boss: User) -> None:
     root, other = make_user(username="root", is_superuser=True), make_user()
-    chosen = {"_selected_action": [boss.pk, root.pk, other.pk]}
-    values = {"action": "delete_selected", "post": "yes", **chosen}
-    client.post(reverse("admin:auth_user_changelist"), values)
-    assert User.objects.filter(pk__in=[boss.pk, root.pk]).count() == 2
+
+    def delete(*users: User) -> int:
+        chosen = {"_selected_action": [user.pk for user in users]}
+        values = {"action": "delete_selected", "post": "yes", **chosen}
+        return client.post(reverse("admin:auth_user_changelist"), values).status_code
+
+    assert delete(boss, other) == delete(root, other) == 403
+    assert User.objects.count() == 3
+    assert delete(other) == 302
+    assert set(User.objects.all()) == {boss, root}
 
 
 def test_what_a_role_may_do_is_edited_here_but_not_for_ones_own(client: Client) -> None:
@@ -156,6 +163,14 @@ def test_what_a_role_may_do_is_edited_here_but_not_for_ones_own(client: Client) 
     url = reverse("admin:auth_group_change", args=[own.pk])
     assert client.post(url, {"name": "admin", "permissions": []}).status_code == 403
     assert own.permissions.exists()
+
+
+def test_roles_are_not_deleted_by_those_who_hold_one(client: Client) -> None:
+    url = reverse("admin:auth_group_delete", args=[Group.objects.get(name=Role.HEAD).pk])
+    assert client.post(url, {"post": "yes"}).status_code == 403
+    root = make_user(username="root", is_superuser=True)
+    assert client_of(root).post(url, {"post": "yes"}).status_code == 302
+    assert not Group.objects.filter(name=Role.HEAD).exists()
 
 
 def test_changing_an_account_is_on_record(client: Client, boss: User) -> None:
@@ -181,10 +196,10 @@ def test_a_key_is_shown_once_and_works(client: Client) -> None:
     for page in (reverse(TOKENS), reverse("admin:index")):
         assert key not in client.get(page).content.decode()
     token = ApiToken.objects.get()
-    assert client.get(reverse("admin:accounts_apitoken_change", args=[token.pk])).status_code in (
-        200,
-        403,
-    )
+    again = client.get(reverse("admin:accounts_apitoken_change", args=[token.pk]))
+    assert again.status_code == 200
+    assert token.prefix in client.get(reverse(TOKENS)).content.decode()
+    assert key not in again.content.decode()
 
 
 def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:
@@ -192,6 +207,7 @@ def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:
     values = {"action": "revoke", "_selected_action": [token]}
     client.post(reverse(TOKENS), values)
     assert ApiToken.objects.get(pk=token).revoked_at is not None
+    assert LogEntry.objects.filter(object_id=token, change_message="revoked").count() == 1
     delete = reverse("admin:accounts_apitoken_delete", args=[token])
     assert client.post(delete, {"post": "yes"}).status_code == 403
 
@@ -201,5 +217,7 @@ def test_a_token_needs_one_owner(client: Client, boss: User, fields: dict[str, s
     values = {"name": "robô", "scope": "write", **fields}
     if "user" in values:
         values["user"] = str(boss.pk)
-    assert client.post(reverse(TOKEN_ADD), values).status_code == 200
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    page = client.post(reverse(TOKEN_ADD), values)
+    assert "Name a person or an agent, not both." in page.content.decode()
     assert not ApiToken.objects.exists()

@@ -113,3 +113,21 @@ def test_a_request_cannot_change_what_another_is_given(head: User, client: Clien
     again = backends.CachedModelBackend().get_user(head.pk)
     assert again is not None
     assert not again.is_superuser
+
+
+def test_what_a_session_keeps_is_there_in_the_next_request() -> None:
+    first = sessions.SessionStore()
+    first["seen"] = 1
+    first.save()
+    second = sessions.SessionStore(first.session_key)
+    second["seen"] = 2
+    # Not saved: nobody else sees it.
+    assert sessions.SessionStore(first.session_key)["seen"] == 1
+    second.save()
+    assert sessions.SessionStore(first.session_key)["seen"] == 2
+
+
+def test_pages_send_an_ended_session_to_sign_in(head: User, client: Client) -> None:
+    head.delete()
+    answer = client.get("/marketplace/tasks/execution")
+    assert answer["Location"] == "/accounts/login/?next=/marketplace/tasks/execution"

@@ -89,6 +89,21 @@ def test_a_revoked_token_opens_nothing_at_once() -> None:
     assert token.revoked_at is not None
 
 
+def test_a_deleted_token_opens_nothing_at_once() -> None:
+    token, key = issue()
+    assert get(key) == 200
+    token.delete()
+    assert get(key) == 401
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "a b", "é", "a\nb"])
+def test_what_can_be_no_key_asks_nothing_of_the_database(
+    key: str, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert tokens.find_grant(key) is None
+
+
 def test_a_token_ends_with_its_person() -> None:
     user = make_user(Role.HEAD)
     _token, key = issue(user=user)

@@ -45,6 +45,8 @@ def serious_faults(page: Page) -> list[str]:
     faults = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        # The admin fades from one scheme to the other whatever one asks for.
+        page.evaluate("Promise.allSettled(document.getAnimations().map((fade) => fade.finished))")
         for fault in Axe().run(page).response["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 places = [node["html"][:200] for node in fault["nodes"][:3]]

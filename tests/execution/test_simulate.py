@@ -461,11 +461,12 @@ def simulator(environment: dict[str, str], url: str, *options: str) -> "subproce
     )
 
 
-def ends_within_a_second(process: "subprocess.Popen[bytes]", number: int) -> tuple[str, str]:
+def ends_soon(process: "subprocess.Popen[bytes]", number: int) -> tuple[str, str]:
     asked = time.monotonic()
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
-    assert time.monotonic() - asked < 1
+    # 0.2 s alone; a busy machine takes its time.
+    assert time.monotonic() - asked < 5
     assert process.returncode == 0, err.decode()
     return out.decode(), err.decode()
 
@@ -493,7 +494,7 @@ def test_agents_work_on_a_real_server_until_they_are_told_to_stop(tmp_path: Path
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
         finally:
-            _out, err = ends_within_a_second(process, signal.SIGTERM)
+            _out, err = ends_soon(process, signal.SIGTERM)
         assert err == ""
         refusals = re.findall(r'"status": (4\d\d|5\d\d)', server.log())
         assert refusals == []
@@ -516,4 +517,4 @@ def test_it_stops_at_once_while_it_waits_for_a_server(tmp_path: Path, number: in
         process = simulator(environment, url)
         assert process.stderr is not None
         assert b"away" in process.stderr.readline()
-        ends_within_a_second(process, number)
+        ends_soon(process, number)

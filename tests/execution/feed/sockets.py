@@ -8,6 +8,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.conf import settings
 
 from nexo.routing import websocket_application
 
@@ -41,6 +42,13 @@ class Socket:
             frames.append(await self.next_of("changes"))
         return frames
 
+    async def first(self) -> str | int:
+        """The type of the next message, or the code that the server closes with."""
+        message = await self._communicator.receive_output(PATIENCE_SECONDS)
+        if message["type"] == "websocket.close":
+            return int(message["code"])
+        return str(json.loads(message["text"])["type"])
+
     async def closing(self) -> int:
         """The code that the server closes with; nothing may come before it."""
         message = await self._communicator.receive_output(PATIENCE_SECONDS)
@@ -56,12 +64,19 @@ class Socket:
 
 @asynccontextmanager
 async def opened(
-    token: str | None, query: str = "", *, path: str = FEED, offers: Sequence[str] = ()
+    token: str | None,
+    query: str = "",
+    *,
+    path: str = FEED,
+    offers: Sequence[str] = (),
+    cookie: str | None = None,
 ) -> AsyncIterator[Socket]:
-    """An accepted socket, before its hello."""
+    """An accepted socket, before its hello; with a cookie it is that of our own page."""
     subprotocols = [*offers, *([f"token.{token}"] if token else [])]
+    page = [("origin", settings.ALLOWED_ORIGINS[0]), ("cookie", cookie)] if cookie else []
+    headers = [(name.encode(), value.encode()) for name, value in page]
     communicator = WebsocketCommunicator(
-        websocket_application, f"{path}?{query}", subprotocols=subprotocols
+        websocket_application, f"{path}?{query}", headers, subprotocols=subprotocols
     )
     accepted, _ = await communicator.connect(timeout=PATIENCE_SECONDS)
     assert accepted

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 import websockets
+from django.conf import settings
 from websockets.asyncio.client import ClientConnection
 
 from tests.execution.feed.clients import (
@@ -156,6 +157,7 @@ async def test_a_cookie_from_elsewhere_is_refused_in_the_handshake(
         ({"token": "{revoked}"}, 4401),
         ({"token": "{revoked}", "offers": ["nexo.v1"]}, 4401),
         ({"cookie": "sessionid=forged", "origin": "here"}, 4401),
+        ({"cookie": "sessionid=forged", "origin": "here", "token": "{ana}"}, 4401),
         ({"cookie": "sessionid=", "origin": "here"}, 4401),
         ({"cookie": "nexo_language=en", "origin": "https://elsewhere.example"}, 4401),
         ({"token": "{agent}"}, 4403),
@@ -392,10 +394,13 @@ def database_connections(server: RunningServer) -> int:
     """How many the server process holds."""
     url = server.environment.get("DATABASE_URL")
     if url:
-        name = url.rpartition("/")[2]
-        with psycopg.connect(url.replace(f"/{name}", "/postgres"), autocommit=True) as connection:
+        beside = settings.DATABASES["default"]
+        with psycopg.connect(
+            host=beside["HOST"], user=beside["USER"], dbname="postgres", autocommit=True
+        ) as connection:
             row = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name]
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = %s",
+                [url.rpartition("/")[2]],
             ).fetchone()
             assert row is not None
             return int(row[0])

@@ -1,0 +1,121 @@
+"""Every error under /api/ in one envelope, whatever raised it; nothing of the inside gets out."""
+
+import json
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from django.test import Client
+from rest_framework.exceptions import APIException, ValidationError
+
+from execution import queries
+from nexo.shared.errors import error_response
+from nexo.shared.exceptions import Conflict
+from tests.envelope import refused
+from tests.factories import make_user
+
+API = "/api/marketplace/orchestration/task-execution"
+PAGE = "/marketplace/tasks/execution"
+
+
+# -- The details of a 400 ------------------------------------------------------------------------
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("detail", "details"),
+    [
+        ({"channel": ["bad"]}, {"channel": ["bad"]}),
+        ({"syncStatus": {"ebay": ["bad"]}}, {"syncStatus.ebay": ["bad"]}),
+        ([{}, {"channel": ["bad", "worse"]}], {"[1].channel": ["bad", "worse"]}),
+        ({3: {"agentId": ["bad"]}}, {"[3].agentId": ["bad"]}),
+        ({"targets": {1: ["bad"]}}, {"targets[1]": ["bad"]}),
+        ({"logs": [{}, {"at": ["bad"]}]}, {"logs[1].at": ["bad"]}),
+        ("bad", {"body": ["bad"]}),
+        (["bad"], {"body": ["bad"]}),
+        ({"non_field_errors": ["bad"]}, {"body": ["bad"]}),
+        ({"__all__": ["bad"]}, {"body": ["bad"]}),
+        ([{}, {"non_field_errors": ["bad"]}], {"[1]": ["bad"]}),
+        ({"logs": {"non_field_errors": ["bad"]}}, {"logs": ["bad"]}),
+    ],
+)
+def test_details_name_the_field_however_deep(detail: Any, details: dict[str, list[str]]) -> None:
+    body = error_response(ValidationError(detail)).data
+    assert body["code"] == "validation_error"
+    assert body["details"] == details
+    field, (message, *_) = next(iter(details.items()))
+    assert body["error"] == f"{field}: {message}"
+
+
+# -- Whatever goes wrong -------------------------------------------------------------------------
+
+EXCEPTIONS = [
+    (RuntimeError("SELECT secret FROM execution_task"), 500, "server_error"),
+    (RecursionError("maximum recursion depth exceeded"), 500, "server_error"),
+    (KeyError("password"), 500, "server_error"),
+    (OperationalError("database is locked: execution_task"), 503, "unavailable"),
+    (InterfaceError("psycopg: the connection is closed"), 503, "unavailable"),
+    (PermissionDenied("secret"), 403, "permission_denied"),
+    (Http404("secret"), 404, "not_found"),
+    (Conflict("Said to a person."), 409, "conflict"),
+]
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(make_user("head"), settings.AUTHENTICATION_BACKENDS[-1])
+    client.get(API)  # who it is has been read
+    return client
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("exception", "status", "code"), EXCEPTIONS, ids=lambda value: str(value))
+def test_an_exception_is_answered_in_the_envelope(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    exception: Exception,
+    status: int,
+    code: str,
+) -> None:
+    def fail() -> None:
+        raise exception
+
+    monkeypatch.setattr(queries, "stream_position", fail)
+    answer = client.get(API)
+    body = refused(answer, status, code)
+    assert body["details"] is None
+    assert "secret" not in answer.content.decode()
+    assert answer["X-Request-ID"]
+    assert ("Retry-After" in answer) == (status == 503)
+    if not isinstance(exception, APIException):
+        page = client.get(PAGE)
+        assert page.status_code == status
+        assert page["Content-Type"] == "text/html; charset=utf-8"
+        assert "secret" not in page.content.decode()
+        assert ("Retry-After" in page) == (status == 503)
+
+
+@pytest.mark.integration
+def test_the_sentence_has_the_readers_language_and_the_code_none(client: Client) -> None:
+    found = {}
+    for language in ("en", "pt-br"):
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        body = refused(client.get(f"{API}/task-x"), 404, "not_found")
+        found[language] = body["error"]
+    assert found["en"] == "There is no such task."
+    assert found["en"] != found["pt-br"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api"])
+def test_what_is_not_there_is_told_to_anyone(db: None, path: str) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 404
+    is_json = answer["Content-Type"] == "application/json"
+    assert is_json == path.startswith("/api/")
+    if is_json:
+        assert json.loads(answer.content)["code"] == "not_found"
