@@ -78,3 +78,12 @@ def test_the_last_numbers_that_fit_are_taken(number: float) -> None:
 def test_whole_numbers_over_64_bits_are_refused(number: int) -> None:
     with pytest.raises(ValueError, match="out of range"):
         parse_json(str(number).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [r'["\ud800"]', r'{"\udfff": 1}', r'["\u0000"]', r'{"\u0000": 1}', r'[[{"a": ["x\u0000"]}]]'],
+)
+def test_text_that_no_column_holds_is_refused(body: str) -> None:
+    with pytest.raises(ValueError):
+        parse_json(body.encode())
