@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import tokens
 from accounts.callers import Caller, caller_for_agent, caller_for_user
+from accounts.sessions import is_session_key
 from nexo.shared import clock
 
 
@@ -44,7 +45,7 @@ def current_callers(credentials: Collection[Credential]) -> dict[Credential, Cal
     for credential in found:
         if credential.token_hash is not None:
             found[credential] = _token_caller(credential.token_hash)
-    session_keys = [c.session_key for c in found if c.session_key is not None]
+    session_keys = [c.session_key for c in found if c.session_key and is_session_key(c.session_key)]
     callers = _session_callers(session_keys) if session_keys else {}
     for credential in found:
         if credential.session_key is not None:

@@ -1,5 +1,6 @@
 """Django's database sessions, read from a brief cache; receivers.py drops those that end."""
 
+import re
 from typing import Any
 
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -7,6 +8,12 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from accounts.caching import BriefCache
 
 _sessions: BriefCache[str, dict[str, Any]] = BriefCache()
+_KEY = re.compile(r"[a-z0-9]{32}")
+
+
+def is_session_key(text: str) -> bool:
+    """Whether Django could have given this key; a forged one may be what PostgreSQL refuses."""
+    return _KEY.fullmatch(text) is not None
 
 
 class SessionStore(DatabaseStore):
@@ -16,8 +23,9 @@ class SessionStore(DatabaseStore):
 
     def load(self) -> dict[str, Any]:
         key = self.session_key
-        if key is None:
-            return super().load()
+        if key is None or not is_session_key(key):
+            self._session_key = None
+            return {}
         # A copy: the request may change its session without saving it.
         data = dict(_sessions.get(key, super().load))
         if not data:

@@ -85,7 +85,11 @@ def test_a_session_that_another_process_ended(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "x", "0" * 32, "../../etc/passwd", "'; DROP TABLE django_session; --", "é" * 32]
+    "key",
+    [
+        *("", "x", "0" * 32, "../../etc/passwd", "'; DROP TABLE django_session; --", "é" * 32),
+        *("\x00", "\x00" * 32, "0" * 31 + "\x00"),  # as "\\000" in quotes is read
+    ],
 )
 def test_forged_sessions_are_nobody(key: str) -> None:
     client = Client()

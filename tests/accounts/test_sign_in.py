@@ -170,6 +170,14 @@ def test_an_account_is_limited_whatever_address_tries_it(ana: User) -> None:
 
 
 @pytest.mark.usefixtures("lockout")
+@pytest.mark.parametrize("query", ["next=%00", "a=" + "x" * 9000, "%FF=%FE", "&" * 999])
+def test_an_attempt_from_a_strange_address_is_counted_too(ana: User, query: str) -> None:
+    values = {"username": "ana", "password": "errada"}
+    statuses = [Client().post(f"{LOGIN}?{query}", values).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+
+
+@pytest.mark.usefixtures("lockout")
 def test_a_sign_in_forgives_the_attempts_before_it(ana: User) -> None:
     for _round in range(2):
         for _attempt in range(2):
