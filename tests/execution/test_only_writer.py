@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
@@ -39,17 +40,38 @@ def _statements(tree: ast.AST) -> Iterator[int]:
 
 
 def _calls(tree: ast.AST, *, knows_them: bool) -> Iterator[int]:
+    others = _variables_of_other_models(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Attribute(attr=attr, value=of)) if attr in WRITES:
-                named = {part.id for part in ast.walk(of) if isinstance(part, ast.Name)}
-                named |= {part.attr for part in ast.walk(of) if isinstance(part, ast.Attribute)}
-                # A variable tells no type: where those models are at hand it may hold one of them.
-                # dict.update takes no names.
+                named = _names_in(of)
+                # Where those models are at hand, a variable may hold a row of one of them unless it
+                # was told otherwise. dict.update takes no names.
                 is_row = attr.lstrip("a") != "update" or bool(node.keywords)
-                is_model = any(name[:1].isupper() for name in named)
-                if named & NAMES or (knows_them and is_row and not is_model):
+                is_other = bool(named & others) or any(name[:1].isupper() for name in named)
+                if named & NAMES or (knows_them and is_row and not is_other):
                     yield node.lineno
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+    return names | {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+
+
+def _variables_of_other_models(tree: ast.AST) -> set[str]:
+    """Variables that are only ever given what other classes make."""
+    given: defaultdict[str, set[str]] = defaultdict(set)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                given[name] |= _names_in(value)
+            case ast.arg(arg=name, annotation=ast.AST() as annotation):
+                given[name] |= _names_in(annotation)
+    return {
+        name
+        for name, names in given.items()
+        if not names & NAMES and any(name[:1].isupper() for name in names)
+    }
 
 
 def test_nobody_else_writes_tasks_or_their_events() -> None:
@@ -74,6 +96,9 @@ def test_nobody_else_writes_tasks_or_their_events() -> None:
         "models.Stream.objects.filter(pk=1).update(sequence=F('sequence') + 1)",
         "task.save()",
         "tasks.filter(agent=None).update(agent='alex')",
+        "found = Task.objects.get(); found.save()",
+        "found = Agent.objects.get(); found = Task.objects.get(); found.save()",
+        "def keep(row: Task) -> None: row.save()",
         "for task in tasks: task.targets.create(state='synced')",
         "cursor.execute('UPDATE execution_task SET status = %s', ['failed'])",
         "cursor.execute(f'insert  into \"execution_taskevent\" VALUES ({1})')",
@@ -89,6 +114,8 @@ def test_a_writer_is_seen(line: str) -> None:
         "Task.objects.filter(pk=1).values()",
         "counts.update(more)",
         "Agent.objects.create(slug='alex')",
+        "found = Agent.objects.get(); found.save()",
+        "def keep(row: Agent) -> None: row.save(update_fields=['name'])",
         "cursor.execute('SELECT * FROM execution_task FOR UPDATE')",
         "cursor.execute('UPDATE execution_tasklog SET level = 1')",
     ],
