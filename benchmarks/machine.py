@@ -59,6 +59,7 @@ def describe() -> list[tuple[str, str]]:
         ("System", f"{platform.system()} {platform.release()}"),
         ("Python", platform.python_version()),
         ("SQLite", sqlite3.sqlite_version),
+        ("Load at the end", f"{os.getloadavg()[1]:.1f} over five minutes, the run's own included"),
         ("Packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES)),
     ]
 

@@ -94,7 +94,7 @@ def compare(
         here = Side(loop, product, site, site.task_ids[:half], sockets)
         there = Side(loop, limit, site, site.task_ids[half:], sockets)
         what = f"{sockets} sockets, {server}, {database}"
-        rounds, updates, many = (2, 5, 40) if quick else (9, 20, 300)
+        rounds, updates, many = (2, 5, 40) if quick else (9, 20, 200)
         latency = interleave(rounds, lambda: here.latency(updates), lambda: there.latency(updates))
         ours, theirs = latency.middle()
         yield Measure(

@@ -35,7 +35,7 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
 def compare(
     running: RunningServer, site: Site, name: str, rate: float, bound: float | None, *, quick: bool
 ) -> Measure:
-    rounds, seconds, viewers, pollers = (1, 5.0, 200, 50) if quick else (3, 20.0, 1000, 200)
+    rounds, seconds, viewers, pollers = (1, 5.0, 200, 50) if quick else (3, 10.0, 1000, 200)
     side = Viewers(running, site, rate=rate, seconds=seconds)
     kept = Rounds()
     for _ in range(rounds):
