@@ -7,11 +7,15 @@ import hypothesis
 import pytest
 import pytest_django
 from django.conf import settings
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.db import connection
 
 if not settings.TESTING:
     pytest.exit("Start the tests with make (make help), or set NEXO_TESTING=1.", returncode=4)
+
+# The tests are about what a sign-in does, not about how long a guess takes.
+PBKDF2PasswordHasher.iterations = 1
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
