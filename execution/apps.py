@@ -1,7 +1,12 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from nexo.shared import drivers
+
 
 class ExecutionConfig(AppConfig):
     name = "execution"
     verbose_name = _("Task execution")
+
+    def ready(self) -> None:
+        drivers.install()

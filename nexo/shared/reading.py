@@ -5,13 +5,12 @@ reading them. Names, types and filters still come from the model.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connection
-from django.db.models import DateTimeField, Model, QuerySet
+from django.db.models import Model, QuerySet
 
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
@@ -43,14 +42,6 @@ class TableReader(Generic[Row]):
         columns += self._joined.values()
         return f"SELECT {', '.join(columns)} FROM {table} {self._join} "  # noqa: S608  # own names
 
-    @cached_property
-    def _naive_columns(self) -> list[int]:
-        """Where SQLite gives instants without an offset; they are in UTC."""
-        if connection.vendor != "sqlite":
-            return []
-        fields = [self._model._meta.get_field(name) for name in self._columns]
-        return [index for index, field in enumerate(fields) if isinstance(field, DateTimeField)]
-
     def ask(self, rest: str = "", values: Sequence[Any] = ()) -> "Asked[Row]":
         """Execute `SELECT … FROM table` and the rest of the statement; its rows are fetched later.
 
@@ -65,16 +56,7 @@ class TableReader(Generic[Row]):
 
     def rows_of(self, cursor: Any) -> list[Row]:
         found = cursor.fetchall()
-        if self._naive_columns:
-            found = [self._aware(row) for row in found]
         return [dict(zip(self._names, row, strict=True)) for row in found]  # type: ignore[misc]
-
-    def _aware(self, row: Sequence[Any]) -> Sequence[Any]:
-        values = list(row)
-        for index in self._naive_columns:
-            if values[index] is not None:
-                values[index] = values[index].replace(tzinfo=UTC)
-        return values
 
     def matching(self, selected: QuerySet[Any], rest: str = "") -> list[Row]:
         """Rows that a QuerySet of this model selects; its filters alone count, not its order."""

@@ -1,0 +1,37 @@
+"""Instants from the databases' drivers, by C instead of by Python.
+
+Django has them read by Python's own code, several microseconds each, and a list of 50 tasks holds
+four hundred: a fifth of the whole request on PostgreSQL. Both ways give the same: aware, in UTC.
+"""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.backends.signals import connection_created
+
+
+def from_sqlite(text: bytes) -> datetime:
+    """SQLite keeps instants as text without an offset, in UTC."""
+    return datetime.fromisoformat(text.decode() + "+00:00")
+
+
+def read_instants_quickly(connection: Any, **_signal: Any) -> None:
+    if connection.vendor == "sqlite":
+        sqlite3.register_converter("datetime", from_sqlite)
+        return
+    from psycopg.adapt import Loader  # where PostgreSQL is used, it is there
+
+    class UtcLoader(Loader):
+        # Django compares it with the connection's own, which settings make UTC.
+        timezone = UTC
+
+        def load(self, data: Any) -> datetime:
+            return datetime.fromisoformat(bytes(data).decode())
+
+    connection.connection.adapters.register_loader("timestamptz", UtcLoader)
+
+
+def install() -> None:
+    """For every connection from now on; rows read without the ORM rely on it."""
+    connection_created.connect(read_instants_quickly)
