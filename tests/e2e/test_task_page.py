@@ -56,7 +56,7 @@ def test_facts_say_what_is_known(opened: Page, task: dict[str, Any]) -> None:
     for text in ("Amazon", task["agentId"], task["taskType"], "Alta", "admin", "0min / 60min"):
         expect(facts).to_contain_text(text)
     expect(opened.get_by_role("heading", name="Por que este agente?")).to_be_visible()
-    expect(opened.locator('[data-part="why"]')).to_contain_text("menos tarefas abertas")
+    expect(opened.locator('[data-part="why"]')).to_contain_text("Recomendado para")
     expect(opened.locator(".task-line")).to_contain_text(task["taskId"])
 
 
