@@ -3,7 +3,7 @@
 Against a server without framework that writes one row of the same database and sends it to the
 same number of sockets. A round's latency is the median over all its updates and sockets; its pace
 is what 8 connections get answered, each with its next PATCH when it has its answer, until every
-socket has heard of the last.
+socket has heard of the last. With one socket, told besides, hardly anything is left but the writing.
 """
 
 import statistics
@@ -79,11 +79,17 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
     for database in ("sqlite", "postgres"):
         for server in ("daphne", "uvicorn"):
             yield from compare(ground, server, database, 500, quick=False)
-    yield from compare(ground, "uvicorn", "postgres", 1, quick=False)
+    yield from compare(ground, "uvicorn", "postgres", 1, quick=False, told_only=True)
 
 
 def compare(
-    ground: Ground, server: ServerName, database: DatabaseName, sockets: int, *, quick: bool
+    ground: Ground,
+    server: ServerName,
+    database: DatabaseName,
+    sockets: int,
+    *,
+    quick: bool,
+    told_only: bool = False,
 ) -> Iterator[Measure]:
     site = ground.site(database)
     loop = Loop()
@@ -103,7 +109,7 @@ def compare(
             shown(ours, "ms"),
             shown(theirs, "ms"),
             latency.ratio(),
-            LATENCY_AT_MOST,
+            None if told_only else LATENCY_AT_MOST,
         )
         pace = interleave(rounds, lambda: here.pace(many), lambda: there.pace(many))
         ours, theirs = pace.middle()
@@ -113,6 +119,6 @@ def compare(
             shown(ours, "per s"),
             shown(theirs, "per s"),
             pace.ratio(),
-            PACE_AT_LEAST,
+            None if told_only else PACE_AT_LEAST,
             at_least=True,
         )
