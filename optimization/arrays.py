@@ -30,11 +30,8 @@ class Facts:
 
     def whole(self) -> Self:
         """The days taken together, shape (a, 1)."""
-        sums = {
-            field.name: getattr(self, field.name).sum(axis=1, keepdims=True)
-            for field in fields(self)
-        }
-        return type(self)(**sums)
+        sums = {field.name: row_sums(getattr(self, field.name)) for field in fields(self)}
+        return type(self)(**{name: array[:, None] for name, array in sums.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +44,26 @@ class Known:
     @property
     def count(self) -> NDArray[np.int64]:
         """How many days are known, shape (a,)."""
-        return self.known.sum(axis=-1)
+        return row_sums(self.known.astype(np.float64)).astype(np.int64)
 
     def mean(self) -> Array:
         """Mean over the known days, shape (a,); 0 without any."""
-        return self.values.sum(axis=-1) / np.maximum(self.count, 1)
+        return row_sums(self.values) / np.maximum(self.count, 1)
 
     def variance(self) -> Array:
         """Population variance over the known days, shape (a,), squared units; 0 under two."""
-        deviations = self.deviations()
-        return np.einsum("...d,...d->...", deviations, deviations) / np.maximum(self.count, 1)
+        # Percentages are small enough for the mean of squares less the square of the mean.
+        squares = np.einsum("...d,...d->...", self.values, self.values)
+        return np.maximum(squares / np.maximum(self.count, 1) - np.square(self.mean()), 0.0)
 
     def deviations(self) -> Array:
         """Distance of each known day from the mean, 0 on the others."""
         return (self.values - self.mean()[..., None]) * self.known
+
+
+def row_sums(array: Array) -> Array:
+    """Sums along the last axis; a product with ones is several times faster on short rows."""
+    return array @ np.ones(array.shape[-1])
 
 
 def round_half_up(values: Array) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from optimization.arrays import Array, Facts, Known, Mask, round_half_up
 from optimization.forecast import Forecast, linear_forecast
-from optimization.rates import Rates, rates_of
+from optimization.rates import Rates, error_rate, rates_of
 from optimization.score import performance_score
 from optimization.weights import adaptive_weights, normalised
 
@@ -22,6 +22,7 @@ class Evaluation:
     """Per agent; `a` agents, `d` days. Shown numbers are rounded, once, here."""
 
     overall: Rates  # of the window, (a, 1)
+    error: Known  # of the window, (a, 1)
     adaptive: Array  # (a, 3)
     weights: Array  # in use, (a, 3)
     daily: Known  # unrounded daily scores, (a, d)
@@ -44,7 +45,8 @@ def evaluate(facts: Facts, pinned: Array, is_pinned: Mask) -> Evaluation:
     Source: docs/reference/formulas.md
     """
     daily_rates = rates_of(facts)
-    overall = rates_of(facts.whole())
+    whole = facts.whole()
+    overall = rates_of(whole)
     adaptive = adaptive_weights(daily_rates)
     weights = np.where(is_pinned[:, None], normalised(pinned), adaptive)
     daily = performance_score(daily_rates, weights)
@@ -53,6 +55,7 @@ def evaluate(facts: Facts, pinned: Array, is_pinned: Mask) -> Evaluation:
     forecast = linear_forecast(daily, score)
     return Evaluation(
         overall=overall,
+        error=error_rate(whole),
         adaptive=adaptive,
         weights=weights,
         daily=daily,

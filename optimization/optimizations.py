@@ -149,7 +149,7 @@ def _one(
         approval_rate=_rate(evaluation.overall.approval, row),
         completion_rate=_rate(evaluation.overall.completion, row),
         execution_rate=_rate(evaluation.overall.execution, row),
-        error_rate=_rate(evaluation.overall.error, row),
+        error_rate=_rate(evaluation.error, row),
         ended_tasks=int(ended[row]),
         low_data=bool(low_data[row]),
         at=now,

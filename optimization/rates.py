@@ -9,16 +9,15 @@ from optimization.arrays import Array, Facts, Known
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Percentages 0-100, each of shape (a, d)."""
+    """Percentages 0-100 that the score weighs, each of shape (a, d)."""
 
     approval: Known
     completion: Known
     execution: Known
-    error: Known
 
     @property
     def terms(self) -> tuple[Known, Known, Known]:
-        """What the score weighs, in the order of the weights."""
+        """In the order of the weights."""
         return self.approval, self.completion, self.execution
 
 
@@ -31,19 +30,26 @@ def rates_of(facts: Facts) -> Rates:
         approval=_percent(facts.approved, facts.approved + facts.rejected),
         completion=_percent(facts.completed, facts.completed + facts.failed + facts.late),
         execution=_execution(facts),
-        error=_percent(facts.failed, facts.completed + facts.failed),
     )
 
 
+def error_rate(facts: Facts) -> Known:
+    """Percent of what ended in an error, 0-100; no part of the score.
+
+    Source: docs/reference/formulas.md, "Rates"
+    """
+    return _percent(facts.failed, facts.completed + facts.failed)
+
+
 def _percent(part: Array, whole: Array) -> Known:
-    known = whole > 0
-    return Known(100.0 * part / np.where(known, whole, 1.0), known)
+    # Counts are whole numbers: where there are any, the greater of them and 1 is they.
+    return Known(100.0 * part / np.maximum(whole, 1.0), whole > 0)
 
 
 def _execution(facts: Facts) -> Known:
     """Faster than estimated is not better than 100; work that took no time at all is 100."""
-    known = facts.timed > 0
     longer = np.maximum(facts.estimated_minutes, facts.executed_minutes)
-    took_time = longer > 0
-    share = np.where(took_time, facts.estimated_minutes, 1.0) / np.where(took_time, longer, 1.0)
-    return Known(np.where(known, 100.0 * share, 0.0), known)
+    took_no_time = longer == 0
+    share = (facts.estimated_minutes + took_no_time) / (longer + took_no_time)
+    known = facts.timed > 0
+    return Known(100.0 * share * known, known)

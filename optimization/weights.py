@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from optimization.arrays import Array
+from optimization.arrays import Array, row_sums
 from optimization.rates import Rates
 
 # approval, completion, execution
@@ -35,7 +35,8 @@ def adaptive_weights(daily: Rates) -> Array:
     completion = daily.completion
     is_low = (completion.count > 0) & (completion.mean() < LOW_COMPLETION_BELOW)
     adjusted = np.where(is_low[:, None], LOW_COMPLETION, BASE) * reliability
-    scored_days = np.logical_or.reduce([term.known for term in daily.terms]).sum(axis=1)
+    has_any = daily.approval.known | daily.completion.known | daily.execution.known
+    scored_days = row_sums(has_any.astype(np.float64))
     return np.where((scored_days < 2)[:, None], BASE, normalised(adjusted))
 
 

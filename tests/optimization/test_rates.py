@@ -1,7 +1,7 @@
 import pytest
 
 from optimization.arrays import Known
-from optimization.rates import rates_of
+from optimization.rates import error_rate, rates_of
 from tests.optimization.facts import Day, facts
 
 pytestmark = pytest.mark.unit
@@ -43,8 +43,8 @@ def only(rate: Known) -> float | None:
     ],
 )
 def test_rates_of_one_day(day: Day, rates: tuple[float | None, ...]) -> None:
-    found = rates_of(facts([day]))
-    assert tuple(map(only, (*found.terms, found.error))) == rates
+    found = (*rates_of(facts([day])).terms, error_rate(facts([day])))
+    assert tuple(map(only, found)) == rates
 
 
 def test_the_window_is_rated_as_one_day() -> None:
