@@ -3,7 +3,7 @@
 Against a server without framework that writes one row of the same database and sends it to the
 same number of sockets. A round's latency is the median over all its updates and sockets; its pace
 is what 8 connections get answered, each with its next PATCH when it has its answer, until every
-socket has heard of the last. With one socket, told besides, hardly anything is left but the writing.
+socket has heard of the last. With one socket, told besides, little is left but the writing.
 """
 
 import statistics
