@@ -7,6 +7,7 @@ uvicorn and in tests.
 import asyncio
 import logging
 import threading
+import time
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -116,6 +117,9 @@ class Feed:
     def _ring(self) -> None:
         """From any thread: never waits, for a thread that waits on the loop can deadlock it."""
         self._loop.call_soon_threadsafe(self._rung_here)
+        # Let the loop have its turn: uvloop's waking, unlike asyncio's, gives no other thread the
+        # interpreter, and sockets would hear only after this one has written its whole answer.
+        time.sleep(0)
 
     def _rung_here(self) -> None:
         self._wake()
