@@ -18,7 +18,18 @@ class HashedStaticFilesStorage(ManifestStaticFilesStorage):
 
 
 def with_static_files(application: AsgiApplication) -> AsgiApplication:
-    """Serve /static/ before the application is asked, on the event loop and without a thread."""
+    """Serve /static/ before the application is asked, on the event loop."""
+    files = _static_files(application)
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        # Looking for a file takes a thread in a checkout; a path elsewhere needs no looking.
+        is_file = scope["path"].startswith(settings.STATIC_URL)
+        await (files if is_file else application)(scope, receive, send)
+
+    return serve
+
+
+def _static_files(application: AsgiApplication) -> AsgiApplication:
     if settings.HASHED_STATIC:
         return ServeStaticASGI(
             application,
