@@ -16,11 +16,11 @@ import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
-from queue import SimpleQueue
 from socket import SO_LINGER, SOL_SOCKET
 from typing import IO, Any
 from urllib.parse import quote
 
+from nexo.shared.crew import Crew
 from nexo.shared.refusals import refusal
 
 logger = logging.getLogger(__name__)
@@ -67,13 +67,7 @@ class ThreadedWSGI:
         self._largest_body = largest_body
         self._body_seconds = body_seconds
         self._part_seconds = part_seconds
-        self._waiting: SimpleQueue[_Exchange | None] = SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"http-{number}", daemon=True)
-            for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._crew: Crew[_Exchange] = Crew(threads, self._work, name="http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -87,11 +81,11 @@ class ThreadedWSGI:
             return
         environ = build_environ(scope, body, length)
         exchange = _Exchange(environ, asyncio.get_running_loop(), self._part_seconds)
-        self._waiting.put(exchange)
+        self._crew.give(exchange)
         try:
             await exchange.answer(receive, send)
         finally:
-            exchange.left.set()
+            exchange.left = True
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -99,8 +93,7 @@ class ThreadedWSGI:
             if message["type"] == "lifespan.startup":
                 await send({"type": "lifespan.startup.complete"})
             else:
-                for _ in self._threads:
-                    self._waiting.put(None)
+                self._crew.dismiss()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
@@ -111,10 +104,14 @@ class ThreadedWSGI:
         ------
         _Refused: 413 over the limit, 408 when it takes too long, no status when the client left
         """
-        names = {name for name, _value in scope["headers"]}
-        if not names & {b"content-length", b"transfer-encoding"}:
+        announced = _announced_length(scope["headers"])
+        if announced == 0:
             return io.BytesIO(), 0
-        body = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  # returned
+        # A server ends a body where it was announced to end; one without a length may be long.
+        is_short = announced is not None and announced <= MEMORY_BYTES
+        body: IO[bytes] = (
+            io.BytesIO() if is_short else tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115  # returned
+        )
         try:
             async with asyncio.timeout(self._body_seconds):
                 length = await self._receive_into(body, receive)
@@ -143,11 +140,10 @@ class ThreadedWSGI:
             raise _Refused(413)
         return length
 
-    def _work(self) -> None:
-        while (exchange := self._waiting.get()) is not None:
-            with exchange.body:
-                if not exchange.left.is_set():
-                    exchange.run(self._application)
+    def _work(self, exchange: "_Exchange") -> None:
+        with exchange.body:
+            if not exchange.left:
+                exchange.run(self._application)
 
 
 class _Exchange:
@@ -164,8 +160,9 @@ class _Exchange:
         self._head: tuple[int, Headers] | None = None
         self._started = False
         self._broken = False
-        self._taken = threading.Event()  # the client has been sent the last part
-        self.left = threading.Event()  # nobody waits for the answer any more
+        # The client has been sent the last part; made by an answer that comes in several.
+        self._taken: threading.Event | None = None
+        self.left = False  # nobody waits for the answer any more
 
     @property
     def body(self) -> IO[bytes]:
@@ -209,6 +206,7 @@ class _Exchange:
 
     def _stream(self, result: Iterable[bytes], head: list[tuple[int, Headers]]) -> None:
         """Send parts of about 64 KB, each after the one before was taken."""
+        self._taken = threading.Event()
         kept: list[bytes] = []
         size = 0
         for chunk in result:
@@ -217,15 +215,16 @@ class _Exchange:
             if size >= CHUNK_BYTES:
                 self._offer(head[0], b"".join(kept), more=True)
                 kept, size = [], 0
-            elif self.left.is_set():
+            elif self.left:
                 raise _ClientLeft
         self._offer(head[0], b"".join(kept), more=False)
 
     def _offer(self, head: tuple[int, Headers], part: bytes, *, more: bool) -> None:
+        assert self._taken is not None  # made where the stream begins
         self._taken.clear()
         self._give(self._accept, head, part, more)
         while not self._taken.wait(STEP_SECONDS):
-            if self.left.is_set() or self._loop.is_closed():
+            if self.left or self._loop.is_closed():
                 raise _ClientLeft
 
     def _give(self, callback: Callable[..., None], *values: Any) -> None:
@@ -251,7 +250,7 @@ class _Exchange:
             WATCH_AFTER_SECONDS, lambda: watcher.append(asyncio.create_task(self._watch(receive)))
         )
         try:
-            while not self.left.is_set():
+            while not self.left:
                 await self._news.wait()
                 self._news.clear()
                 if self._broken:
@@ -259,7 +258,8 @@ class _Exchange:
                     return
                 async with asyncio.timeout(self._part_seconds):
                     whole = await self._send_parts(send)
-                self._taken.set()
+                if self._taken is not None:
+                    self._taken.set()
                 if whole:
                     return
         except TimeoutError:
@@ -287,7 +287,7 @@ class _Exchange:
     async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        self.left.set()
+        self.left = True
         self._news.set()
 
     async def _fail(self, send: Send) -> None:
@@ -342,6 +342,17 @@ def build_environ(scope: Scope, body: IO[bytes], length: int) -> dict[str, Any]:
 
 
 _NOT_PASSED = frozenset({b"content-length", b"transfer-encoding"})
+
+
+def _announced_length(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """Bytes of the body to come; 0 when there is none, None when nobody says how many."""
+    length: int | None = 0
+    for name, value in headers:
+        if name == b"transfer-encoding":
+            return None
+        if name == b"content-length":
+            length = int(value) if value.isdigit() else None
+    return length
 
 
 def _is_streamed(result: Iterable[bytes]) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import hashlib
 import http.client
+import io
 import json
 import logging
 import os
@@ -70,7 +71,7 @@ def adapter(application: Any, **options: Any) -> Iterator[ThreadedWSGI]:
 
 
 def assert_ended(application: ThreadedWSGI) -> None:
-    for thread in application._threads:
+    for thread in application._crew.threads:
         thread.join(5)
         assert not thread.is_alive()
 
@@ -181,7 +182,7 @@ def test_a_body_over_a_megabyte_lies_in_a_file(megabytes: int, in_memory: bool) 
     kept_in_memory = []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        kept_in_memory.append(not environ["wsgi.input"]._rolled)
+        kept_in_memory.append(isinstance(environ["wsgi.input"], io.BytesIO))
         start_response("200 OK", [])
         return [environ["wsgi.input"].read()]
 

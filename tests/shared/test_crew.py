@@ -1,0 +1,85 @@
+"""Work is carried out once, whoever is idle; who finished last goes on first."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from nexo.shared.crew import Crew
+
+pytestmark = pytest.mark.unit
+WITHIN_SECONDS = 5
+
+
+class Record:
+    """Which thread did what; `done` counts up with each."""
+
+    def __init__(self) -> None:
+        self.by: list[tuple[str, object]] = []
+        self.done = threading.Semaphore(0)
+
+    def note(self, work: object) -> None:
+        if callable(work):
+            work()
+        self.by.append((threading.current_thread().name, work))
+        self.done.release()
+
+    def wait(self, times: int) -> None:
+        for _ in range(times):
+            assert self.done.acquire(timeout=WITHIN_SECONDS)
+
+
+def settle(crew: Crew[object], idle: int) -> None:
+    """Until that many threads wait for work."""
+    deadline = threading.Event()
+    while len(crew._idle) < idle:
+        deadline.wait(0.001)
+
+
+def test_one_after_another_is_done_by_one_thread() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(4, record.note, name="t")
+    for number in range(20):
+        settle(crew, 4)
+        crew.give(number)
+        record.wait(1)
+    settle(crew, 4)
+    assert len({thread for thread, _work in record.by}) == 1
+    assert [work for _thread, work in record.by] == list(range(20))
+    crew.dismiss()
+
+
+def test_what_comes_together_is_done_by_several_and_the_rest_waits() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(2, record.note, name="t")
+    gate = threading.Event()
+    block: Callable[[], bool] = lambda: gate.wait(WITHIN_SECONDS)  # noqa: E731  # a piece of work
+    for work in (block, block, "third", "fourth"):
+        crew.give(work)
+    assert record.by == []
+    gate.set()
+    record.wait(4)
+    assert {work for _thread, work in record.by} == {block, "third", "fourth"}
+    crew.dismiss()
+
+
+def test_each_piece_is_done_once_under_a_rush() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(8, record.note, name="t")
+    for number in range(5_000):
+        crew.give(number)
+    record.wait(5_000)
+    assert sorted(work for _thread, work in record.by) == list(range(5_000))  # type: ignore[type-var]
+    crew.dismiss()
+
+
+def test_dismissed_threads_finish_what_waits_and_end() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(2, record.note, name="t")
+    for number in range(10):
+        crew.give(number)
+    crew.dismiss()
+    for thread in crew.threads:
+        thread.join(WITHIN_SECONDS)
+        assert not thread.is_alive()
+    assert len(record.by) == 10
