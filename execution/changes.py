@@ -6,7 +6,7 @@ Pure: the caller has locked the rows and writes what is planned here.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -49,8 +49,7 @@ class TaskChange:
         return replace(self, reason=None, version=None) in (approved, rejected)
 
 
-@dataclass(frozen=True, slots=True)
-class EventDraft:
+class EventDraft(NamedTuple):
     """An event without its number; agent and estimate are those of its instant."""
 
     kind: EventKind

@@ -25,6 +25,10 @@ from nexo.shared.pipelines import one_round_trip
 from nexo.shared.reading import TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
+# Every frame of the feed needs them; `TaskStatus.values` makes its list, labels and all, each time.
+NO_TASKS = {status.value: 0 for status in TaskStatus}
+NO_CARDS = {card.value: 0 for card in Card}
+CARD_OF_STATUS = {status.value: card.value for status, card in CARD_OF.items()}
 EVENT_COLUMNS = (
     "sequence",
     "kind",
@@ -111,7 +115,7 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
 
 def states_and_totals(
     task_pks: Collection[int],
-) -> tuple[list[TaskState], Sequence["CountRow"]]:
+) -> tuple[list[TaskState], Sequence[tuple[Any, ...]]]:
     """Tasks with their targets, and the rows of the roll-up, which are read last."""
     among, values = f"IN ({_among(task_pks)})", [*task_pks]
     with one_round_trip():
@@ -119,7 +123,7 @@ def states_and_totals(
         targets = TARGETS.ask(f"WHERE task_id {among}", values)
         counts = COUNTS.ask()
     by_task = _by_task(targets.rows())
-    return [TaskState(row, by_task[row["id"]]) for row in rows.rows()], counts.rows()
+    return [TaskState(row, by_task[row["id"]]) for row in rows.rows()], counts.tuples()
 
 
 def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:
@@ -176,7 +180,7 @@ class Tally:
 
     @classmethod
     def empty(cls) -> "Tally":
-        return cls(dict.fromkeys(TaskStatus.values, 0))
+        return cls(dict(NO_TASKS))
 
     def add(self, status: str, count: int, progress_sum: int) -> None:
         self.counts[status] += count
@@ -187,12 +191,16 @@ class Tally:
 
     def summary(self) -> dict[str, int]:
         """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
-        cards = dict.fromkeys(Card.values, 0)
+        cards = dict(NO_CARDS)
         for status, count in self.counts.items():
-            cards[CARD_OF[TaskStatus(status)].value] += count
-        total = self.total()
-        mean = (2 * self.progress_sum + total) // (2 * total) if total else 0
-        return {**cards, "totalProgress": mean}
+            cards[CARD_OF_STATUS[status]] += count
+        return _with_progress(cards, self.progress_sum)
+
+
+def _with_progress(cards: dict[str, int], progress_sum: int) -> dict[str, int]:
+    total = sum(cards.values())
+    mean = (2 * progress_sum + total) // (2 * total) if total else 0
+    return {**cards, "totalProgress": mean}
 
 
 def tally_of(tasks: QuerySet[Task]) -> Tally:
@@ -206,19 +214,16 @@ def tally_of(tasks: QuerySet[Task]) -> Tally:
 
 def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
     """Counted from the rows; marketplaces without a task stand there with 0."""
-    counts = dict.fromkeys(MarketplaceSlug.values, 0)
+    counts = dict.fromkeys(MARKETPLACE_ORDER, 0)
     counts.update(tasks.order_by().values_list("marketplace_id").annotate(Count("id")))
     return counts
 
 
-CountRow = Mapping[str, Any]
-
-
-def tallies_by_marketplace(counts: Iterable[CountRow] | None = None) -> dict[str, Tally]:
-    """From the rows of the roll-up; read now unless given."""
-    tallies = {slug: Tally.empty() for slug in MarketplaceSlug.values}
-    for row in COUNTS.read() if counts is None else counts:
-        tallies[row["marketplace_id"]].add(row["status"], row["count"], row["progress_sum"])
+def tallies_by_marketplace() -> dict[str, Tally]:
+    """From the rows of the roll-up."""
+    tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
+    for status, slug, count, progress_sum in COUNTS.ask().tuples():
+        tallies[slug].add(status, count, progress_sum)
     return tallies
 
 
@@ -231,12 +236,24 @@ def combined(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def feed_summary(counts: Iterable[CountRow] | None = None) -> dict[str, Any]:
-    """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it."""
-    tallies = tallies_by_marketplace(counts)
+def feed_summary(counts: Iterable[Any] | None = None) -> dict[str, Any]:
+    """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it.
+
+    From the rows of the roll-up; read now unless given.
+    """
+    everywhere, progress_everywhere = dict(NO_CARDS), 0
+    cards = {slug: dict(NO_CARDS) for slug in MARKETPLACE_ORDER}
+    progress = dict.fromkeys(MARKETPLACE_ORDER, 0)
+    for status, slug, count, progress_sum in COUNTS.ask().tuples() if counts is None else counts:
+        if count:
+            card = CARD_OF_STATUS[status]
+            cards[slug][card] += count
+            everywhere[card] += count
+            progress[slug] += progress_sum
+            progress_everywhere += progress_sum
     return {
-        "all": combined(tallies.values()).summary(),
-        "byChannel": {slug: tally.summary() for slug, tally in tallies.items()},
+        "all": _with_progress(everywhere, progress_everywhere),
+        "byChannel": {slug: _with_progress(cards[slug], progress[slug]) for slug in cards},
     }
 
 

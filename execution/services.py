@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.callers import Caller
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
@@ -32,7 +32,7 @@ from execution.models import Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
 from nexo.shared import clock
-from nexo.shared.pipelines import one_round_trip
+from nexo.shared.pipelines import Writer, one_round_trip
 
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
@@ -61,9 +61,9 @@ AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 def _next_sequence(count: int) -> int:
     """Take `count` event numbers and return the first; holds the stream's row until commit."""
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_NUMBERS, [count])
-        (last,) = cursor.fetchone()
+    writer = Writer()
+    writer.execute(TAKE_NUMBERS, (count,))
+    ((last,),) = writer.fetch()
     return int(last) - count + 1
 
 
@@ -79,35 +79,27 @@ class _CountChanges:
         self.count[key] += sign
         self.progress[key] += sign * row["progress"]
 
-    def write(self) -> None:
-        changed = [
-            (self.count[key], self.progress[key], *key)
-            for key in sorted({*self.count, *self.progress})
-            if self.count[key] or self.progress[key]
-        ]
-        with connection.cursor() as cursor:
-            for values in changed:
-                cursor.execute(ADD_TO_COUNT, values)
+    def write(self, writer: Writer) -> None:
+        for key in sorted({*self.count, *self.progress}):
+            if self.count[key] or self.progress[key]:
+                writer.execute(ADD_TO_COUNT, (self.count[key], self.progress[key], *key))
 
 
 def _insert_events(drafts: Iterable[tuple[int, int, EventDraft]]) -> None:
     """Events with their numbers and their tasks' keys."""
     rows = [(sequence, *_event_values(task_pk, draft)) for sequence, task_pk, draft in drafts]
-    with connection.cursor() as cursor:
-        cursor.executemany(INSERT_EVENT, rows)
+    Writer().execute_many(INSERT_EVENT, rows)
 
 
-def _insert_newest_events(task_pk: int, drafts: Sequence[EventDraft]) -> None:
+def _insert_newest_events(writer: Writer, task_pk: int, drafts: Sequence[EventDraft]) -> None:
     """Events with the numbers that this transaction took last, for all of them."""
-    with connection.cursor() as cursor:
-        for index, draft in enumerate(drafts, 1):
-            back = len(drafts) - index
-            cursor.execute(INSERT_NEWEST_EVENT, [back, *_event_values(task_pk, draft)])
+    for index, draft in enumerate(drafts, 1):
+        back = len(drafts) - index
+        writer.execute(INSERT_NEWEST_EVENT, (back, *_event_values(task_pk, draft)))
 
 
 def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
     """In the order of EVENT_COLUMNS, after the sequence."""
-    details = draft.details
     return (
         task_pk,
         draft.kind.value,
@@ -116,13 +108,13 @@ def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
         draft.progress,
         draft.actor,
         draft.reason,
-        connection.ops.adapt_datetimefield_value(draft.at),
+        draft.at,
         draft.agent_id,
         draft.attempt,
         draft.failure_reason,
         draft.estimated_minutes,
         draft.execution_minutes,
-        None if details is None else connection.ops.adapt_json_value(details, None),
+        draft.details,
     )
 
 
@@ -208,22 +200,21 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     counts = _CountChanges()
     counts.add(before, -1)
     counts.add(merged(before, plan.fields), +1)
-    taken = connection.cursor()
+    taken, writer = Writer(), Writer()
     with one_round_trip():
-        counts.write()
-        taken.execute(TAKE_NUMBERS, [len(plan.events)])
-        _update_task(before["id"], fields)
+        counts.write(writer)
+        taken.execute(TAKE_NUMBERS, (len(plan.events),))
+        _update_task(writer, before["id"], fields)
         for slug, target in plan.targets.items():
-            _update_target(before["id"], slug, target)
-        _insert_newest_events(before["id"], plan.events)
+            _update_target(writer, before["id"], slug, target)
+        _insert_newest_events(writer, before["id"], plan.events)
         # The stream is locked until the commit: the totals are those of this very event.
         totals = queries.COUNTS.ask() if handover.is_wanted() else None
-    with taken:
-        (last,) = taken.fetchone()
+    ((last,),) = taken.fetch()
     targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
     fields.pop("result", None)
     written = TaskState(merged(before, {**fields, "sequence": last}), targets)  # type: ignore[arg-type]
-    _announce(_batch(written, plan.events, now, totals.rows()) if totals else None)
+    _announce(_batch(written, plan.events, now, totals.tuples()) if totals else None)
     return written
 
 
@@ -231,7 +222,7 @@ def _batch(
     written: TaskState,
     drafts: Sequence[EventDraft],
     now: datetime,
-    totals: Iterable[queries.CountRow],
+    totals: Iterable[tuple[Any, ...]],
 ) -> Batch:
     """The change as the live feed sends it."""
     task = task_json(written.row, written.targets, now=now)
@@ -256,33 +247,24 @@ def _batch(
     return Batch(previous, last, events, tasks, queries.feed_summary(totals))
 
 
-# The ORM compiles an UPDATE anew each time; its fields still say how a value is kept.
-_TASK_FIELDS = {field.attname: field for field in Task._meta.concrete_fields}
-_TARGET_FIELDS = {field.attname: field for field in TaskTarget._meta.concrete_fields}
-
-
-def _update_task(task_pk: int, fields: Mapping[str, Any]) -> None:
+def _update_task(writer: Writer, task_pk: int, fields: Mapping[str, Any]) -> None:
     """UPDATE of the named fields and of the event number that was just taken."""
-    values = [_TASK_FIELDS[name].get_db_prep_save(fields[name], connection) for name in fields]
     assignments = ", ".join(f"{name} = %s" for name in fields)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE execution_task SET {assignments}, sequence = {NEWEST} WHERE id = %s",  # noqa: S608  # names of fields
-            [*values, task_pk],
-        )
+    writer.execute(
+        f"UPDATE execution_task SET {assignments}, sequence = {NEWEST} WHERE id = %s",  # noqa: S608  # names of fields
+        (*fields.values(), task_pk),
+    )
 
 
-def _update_target(task_pk: int, slug: str, target: Mapping[str, Any]) -> None:
-    values = [
-        _TARGET_FIELDS[name].get_db_prep_save(target[name], connection) for name in TARGET_COLUMNS
-    ]
-    assignments = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE execution_tasktarget SET {assignments} "  # noqa: S608  # names of fields
-            "WHERE task_id = %s AND marketplace_id = %s",
-            [*values, task_pk, slug],
-        )
+_TARGET_ASSIGNMENTS = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
+
+
+def _update_target(writer: Writer, task_pk: int, slug: str, target: Mapping[str, Any]) -> None:
+    writer.execute(
+        f"UPDATE execution_tasktarget SET {_TARGET_ASSIGNMENTS} "  # noqa: S608  # names of fields
+        "WHERE task_id = %s AND marketplace_id = %s",
+        (*(target[name] for name in TARGET_COLUMNS), task_pk, slug),
+    )
 
 
 # -- New tasks -----------------------------------------------------------------------------------
@@ -423,7 +405,7 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
             task.due_at = task.created_at + timedelta(minutes=task.estimated_minutes)
             task.search_text = search_text(task)
             counts.add(task.__dict__, +1)  # type: ignore[arg-type]
-        counts.write()
+        counts.write(Writer())
         sequence = _next_sequence(sum(len(history.events) for history in histories))
         for history in histories:
             sequence += len(history.events)

@@ -1,13 +1,84 @@
-"""Several statements for one round trip to the database."""
+"""Statements to the database with less between them and the driver."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from functools import lru_cache, partial
+from typing import Any, Self
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.sqlite3.base import FORMAT_QMARK_REGEX
 
 
-@contextmanager
-def one_round_trip() -> Iterator[None]:
+def this_connection() -> Any:
+    """This thread's connection itself; `django.db.connection` looks it up at each attribute."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def driver_cursor(connection: Any) -> Any:
+    """A cursor without Django's layer, which runs a dozen functions for every statement.
+
+    Errors are the driver's own: use it inside `connection.wrap_database_errors`. While statements
+    are counted, logged or wrapped, it is Django's cursor after all.
+    """
+    if connection.queries_logged or connection.execute_wrappers or not connection.in_atomic_block:
+        return connection.cursor()
+    if connection.vendor == "sqlite":
+        return connection.connection.cursor(factory=QmarkCursor)
+    return connection.create_cursor()
+
+
+class QmarkCursor(sqlite3.Cursor):
+    """SQLite's driver knows `?` alone; each statement is rewritten once, not at each execution."""
+
+    def execute(self, statement: str, values: Any = ()) -> Self:
+        return super().execute(_with_qmarks(statement), values)
+
+    def executemany(self, statement: str, rows: Any) -> Self:
+        return super().executemany(_with_qmarks(statement), rows)
+
+
+@lru_cache(maxsize=256)
+def _with_qmarks(statement: str) -> str:
+    return FORMAT_QMARK_REGEX.sub("?", statement).replace("%%", "%")
+
+
+class Writer:
+    """Executes one transaction's writes, each value as the driver takes it.
+
+    The ORM compiles an UPDATE anew each time, and asks each field how its value is kept.
+    """
+
+    def __init__(self) -> None:
+        connection = this_connection()
+        self._cursor = driver_cursor(connection)
+        self._adapted: dict[type, Callable[[Any], Any]] = {
+            datetime: connection.ops.adapt_datetimefield_value,
+            dict: partial(connection.ops.adapt_json_value, encoder=None),
+        }
+        self._errors = connection.wrap_database_errors
+
+    def execute(self, statement: str, values: Iterable[Any]) -> None:
+        with self._errors:
+            self._cursor.execute(statement, self._kept(values))
+
+    def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
+        with self._errors:
+            self._cursor.executemany(statement, [self._kept(row) for row in rows])
+
+    def fetch(self) -> list[tuple[Any, ...]]:
+        """The rows that the last statement gave."""
+        with self._errors:
+            rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
+
+    def _kept(self, values: Iterable[Any]) -> list[Any]:
+        adapted = self._adapted
+        return [adapted[type(v)](v) if type(v) in adapted else v for v in values]
+
+
+def one_round_trip() -> AbstractContextManager[None]:
     """What is executed inside goes to PostgreSQL together; fetch from the cursors afterwards.
 
     Raises
@@ -15,9 +86,15 @@ def one_round_trip() -> Iterator[None]:
     django.db.Error: at the end of the block, whichever statement failed; those after it were not
         executed
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
+    connection = this_connection()
+    return _pipeline(connection) if connection.vendor == "postgresql" else _NOTHING
+
+
+_NOTHING = nullcontext()
+
+
+@contextmanager
+def _pipeline(connection: Any) -> Iterator[None]:
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield

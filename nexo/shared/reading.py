@@ -12,6 +12,8 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from nexo.shared.pipelines import driver_cursor, this_connection
+
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
@@ -47,9 +49,11 @@ class TableReader(Generic[Row]):
 
         Inside `one_round_trip`, after it.
         """
-        cursor = connection.cursor()
-        cursor.execute(self._select + rest, values)
-        return Asked(self, cursor)
+        connection = this_connection()
+        with connection.wrap_database_errors:
+            cursor = driver_cursor(connection)
+            cursor.execute(self._select + rest, values)
+        return Asked(self, cursor, connection.wrap_database_errors)
 
     def read(self, rest: str = "", values: Sequence[Any] = ()) -> list[Row]:
         return self.ask(rest, values).rows()
@@ -74,10 +78,20 @@ class TableReader(Generic[Row]):
 class Asked(Generic[Row]):
     """A SELECT that was sent; its rows can be had once."""
 
-    def __init__(self, reader: TableReader[Row], cursor: Any) -> None:
+    def __init__(self, reader: TableReader[Row], cursor: Any, errors: Any) -> None:
         self._reader = reader
         self._cursor = cursor
+        self._errors = errors
+
+    def tuples(self) -> list[tuple[Any, ...]]:
+        """The rows as the driver gives them, in the order of the columns."""
+        with self._errors:
+            found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        self._cursor.close()
+        return found
 
     def rows(self) -> list[Row]:
-        with self._cursor:
-            return self._reader.rows_of(self._cursor)
+        with self._errors:
+            found = self._reader.rows_of(self._cursor)
+        self._cursor.close()
+        return found
