@@ -108,6 +108,7 @@ async def _serve(
         # Ended by the hub with a code, or the server is stopping.
         if connection.close_code is None:
             raise
+        feed.hub.remove(connection)  # nothing may follow a close
         await direct.close(send, connection.close_code)
     except (DatabaseError, InterfaceError) as error:
         logger.warning("a socket could not be told where the feed stands: %s", error)

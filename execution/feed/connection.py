@@ -16,7 +16,9 @@ BUSY_BYTES = 128 * 1024
 
 
 class Connection:
-    """Written by the hub; `position` is the newest event it was sent, None before its hello.
+    """Written by the hub; `position` is the newest event it was sent, None while it gets none.
+
+    `write_frame` writes straight to the server's transport; None where that is not known.
 
     `interrupt` makes the one who serves the socket look at `close_code`.
     """
@@ -33,6 +35,7 @@ class Connection:
         "last_sent_at",
         "moved_at",
         "position",
+        "write_frame",
     )
 
     def __init__(
@@ -40,6 +43,7 @@ class Connection:
     ) -> None:
         self._send = send
         self._writer: Writer | None = writer_for(send)
+        self.write_frame = self._writer.write if self._writer is not None else None
         self._interrupt = interrupt
         self._pending: asyncio.Task[None] | None = None
         self.credential = credential
@@ -72,8 +76,6 @@ class Connection:
         self.last_sent_at = now
         if self._writer is not None:
             self._writer.write(frame)
-            if self._writer.buffered() == 0:
-                self.moved_at = now
             return
         message = {"type": "websocket.send", "text": payload.decode()}
         self._pending = asyncio.ensure_future(self._send_quietly(message))
@@ -84,6 +86,7 @@ class Connection:
         except Exception:
             # The client left between the hub's look and the write; its own task ends it.
             self.close_code = self.close_code or 1006
+            self.position = None
 
     async def send_text(self, payload: bytes) -> None:
         await self._send({"type": "websocket.send", "text": payload.decode()})
@@ -95,4 +98,5 @@ class Connection:
         """Let the socket's own task close it with `code`."""
         if self.close_code is None:
             self.close_code = code
+            self.position = None
             self._interrupt()

@@ -6,20 +6,28 @@ that is too much, a reset; it never slows the others.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from execution.feed import frames, metrics
-from execution.feed.connection import Connection
+from execution.feed.connection import BUSY_BYTES, Connection
 from execution.feed.frames import MAX_BYTES_BEHIND, Batch, RecentBatches, text_frame
 
 COALESCE_SECONDS = 0.02
 PING_AFTER_SECONDS = 20.0
 STUCK_AFTER_SECONDS = 10.0
+# So much is written at most before it is looked at again who takes it.
+LOOK_AFTER_BYTES = BUSY_BYTES // 2
 CLOSE_TOO_SLOW = 4429
 
 
 class Hub:
-    """`clock` gives seconds that never go back; `call_later` is the event loop's."""
+    """`clock` gives seconds that never go back; `call_later` is the event loop's.
+
+    Most sockets are *in step*: they have every frame so far and take what they are sent. Those are
+    written to in one bare loop, for whatever is done for each of 2,000, the last waits for; where
+    they stand is written down only when they are looked at singly, at every sweep and after
+    `LOOK_AFTER_BYTES`.
+    """
 
     def __init__(
         self,
@@ -31,6 +39,10 @@ class Hub:
         self._recent = RecentBatches()
         self._epoch = ""
         self._sequence = 0
+        self._in_step: dict[Connection, Callable[[bytes], None]] = {}
+        self._step = 0  # the newest event that those in step have
+        self._stepped_at = 0.0
+        self._unlooked_bytes = 0
         self._flushed_at = -COALESCE_SECONDS
         self._flush_timer: asyncio.TimerHandle | None = None
         self.connections: set[Connection] = set()
@@ -40,6 +52,7 @@ class Hub:
         metrics.SOCKETS.inc()
 
     def remove(self, connection: Connection) -> None:
+        self._in_step.pop(connection, None)
         if connection in self.connections:
             self.connections.discard(connection)
             metrics.SOCKETS.dec()
@@ -71,8 +84,7 @@ class Hub:
 
     def reset_all(self, epoch: str, sequence: int) -> None:
         """The log is not the one that the sockets followed, or too far ahead: all start anew."""
-        self._recent.clear()
-        self._epoch, self._sequence = epoch, sequence
+        self.begin(epoch, sequence)
         now = self._clock()
         for connection in self.connections:
             if connection.position is not None:
@@ -80,6 +92,7 @@ class Hub:
 
     def begin(self, epoch: str, sequence: int) -> None:
         """The tailer follows the log from here; sockets may already be beyond."""
+        self._break_step()
         self._recent.clear()
         self._epoch, self._sequence = epoch, sequence
 
@@ -87,19 +100,56 @@ class Hub:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        self._flushed_at = self._clock()
-        self._catch_up(self.connections, self._flushed_at)
+        now = self._flushed_at = self._clock()
+        self._write_to_those_in_step(now)
+        if len(self._in_step) < len(self.connections):
+            others = [c for c in self.connections if c not in self._in_step]
+            self._catch_up(others, now)
+            self._fall_in(others)
 
-    def _catch_up(self, connections: set[Connection] | list[Connection], now: float) -> None:
+    def _write_to_those_in_step(self, now: float) -> None:
+        newest = self._sequence
+        if not self._in_step or self._step >= newest:
+            return
+        prepared = self._frame_after(self._step)
+        if prepared is not None:
+            self._unlooked_bytes += len(prepared[0])
+        if prepared is None or self._unlooked_bytes > LOOK_AFTER_BYTES:
+            self._break_step()
+            return
+        frame = prepared[0]
+        for write in self._in_step.values():
+            write(frame)
+        self._step, self._stepped_at = newest, now
+        metrics.FRAMES.inc(len(self._in_step))
+
+    def _break_step(self) -> None:
+        """From now on each socket says for itself where it stands."""
+        for connection in self._in_step:
+            if connection.close_code is None:
+                connection.position = self._step
+                connection.last_sent_at = max(connection.last_sent_at, self._stepped_at)
+        self._in_step.clear()
+        self._unlooked_bytes = 0
+
+    def _fall_in(self, connections: Iterable[Connection]) -> None:
+        """Take those of them into the step that are up to date."""
+        if not self._in_step:
+            self._step = self._sequence
+        for connection in connections:
+            write = connection.write_frame
+            has_all = connection.position == self._step == self._sequence
+            if has_all and write is not None and not connection.is_busy():
+                self._in_step[connection] = write
+
+    def _catch_up(self, connections: Iterable[Connection], now: float) -> None:
         """Bring each socket that takes data to the newest event; most share one frame."""
         made: dict[int, tuple[bytes, bytes] | None] = {}
         newest = self._sequence
         sent = 0
         for connection in connections:
             position = connection.position
-            if position is None or position >= newest or connection.close_code is not None:
-                continue
-            if connection.is_busy():
+            if position is None or position >= newest or connection.is_busy():
                 continue
             if position not in made:
                 made[position] = self._frame_after(position)
@@ -107,7 +157,7 @@ class Hub:
             if prepared is None:
                 self._reset(connection, now)
                 continue
-            connection.write(prepared[0], prepared[1], now)
+            connection.write(*prepared, now)
             connection.position = newest
             sent += 1
         metrics.FRAMES.inc(sent)
@@ -129,12 +179,14 @@ class Hub:
 
     def sweep(self, now: float) -> None:
         """Ping the silent, bring those that were busy up to date, close the stuck."""
+        self._break_step()
         for connection in tuple(self.connections):
             connection.note_progress(now)
-            if connection.position is None or connection.close_code is not None:
+            if connection.position is None:
                 continue
             if now - connection.moved_at >= STUCK_AFTER_SECONDS:
                 connection.end(CLOSE_TOO_SLOW)
             elif now - connection.last_sent_at >= PING_AFTER_SECONDS and not connection.is_busy():
                 connection.write_text(frames.ping(connection.position), now)
         self._catch_up(self.connections, now)
+        self._fall_in(self.connections)

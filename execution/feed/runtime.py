@@ -7,7 +7,6 @@ uvicorn and in tests.
 import asyncio
 import logging
 import threading
-import time
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +34,7 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 RECHECK_SECONDS = 4.0
+HEARD_WITHIN_SECONDS = 0.02
 AFTER_ERROR_SECONDS = 1.0
 CLOSE_UNAUTHENTICATED = 4401
 GROUP = "nexo.feed"
@@ -46,6 +46,7 @@ Answer = TypeVar("Answer")
 class Feed:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._thread = threading.get_ident()
         self.hub = Hub(loop.time, loop.call_later)
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
@@ -115,15 +116,39 @@ class Feed:
     # -- doorbells ---------------------------------------------------------------------------------
 
     def _ring(self) -> None:
-        """From any thread: never waits, for a thread that waits on the loop can deadlock it."""
-        self._loop.call_soon_threadsafe(self._rung_here)
-        # Let the loop have its turn: uvloop's waking, unlike asyncio's, gives no other thread the
-        # interpreter, and sockets would hear only after this one has written its whole answer.
-        time.sleep(0)
+        """From any thread, which then lets the sockets hear before it goes on with its answer.
+
+        The loop could not send the answer meanwhile anyway, and a thread that wants the
+        interpreter takes it from the loop in the middle. The wait is short whatever happens: a
+        thread that waits on the loop for good can deadlock it.
+        """
+        heard = threading.Lock()
+        heard.acquire()
+        self._loop.call_soon_threadsafe(self._ring_and_tell, heard)
+        if self.hub.connections and threading.get_ident() != self._thread:
+            heard.acquire(timeout=HEARD_WITHIN_SECONDS)
+
+    def _ring_and_tell(self, heard: threading.Lock) -> None:
+        self._rung_here()
+        heard.release()
 
     def _rung_here(self) -> None:
-        self._wake()
+        # What was handed over needs no look into the log: who wrote anything else rings too, or
+        # is found by the next poll.
+        if not self._publish_handed_over():
+            self._wake()
         self._ring_others.set()
+
+    def _publish_handed_over(self) -> bool:
+        """Publish at once what this process has committed; whether it follows without a gap."""
+        if self._position is None or not self.hub.connections:
+            return False
+        batch = self._shelf.take_after(self._position.sequence)
+        if batch is None:
+            return False
+        self._publish(batch)
+        metrics.LAG.set(0)
+        return True
 
     def _wake(self) -> None:
         if self._rung_at is None:
@@ -165,21 +190,19 @@ class Feed:
         published = False
         while True:
             position = self._position or await self._start()
-            look_at_epoch = self._must_look_at_epoch()
-            if not look_at_epoch and (batch := self._shelf.take_after(position.sequence)):
-                self._publish(batch)
-                published = True
-                continue
-            read = partial(tailer.read_after, look_at_epoch=look_at_epoch)
+            read = partial(tailer.read_after, look_at_epoch=self._must_look_at_epoch())
             news = await self._loop.run_in_executor(self._tail, _query, read, position)
-            if news is None:
-                return published
-            published = True
             if isinstance(news, Restart):
+                published = True
                 self._position = news.position
                 self._shelf.clear()
                 self.hub.reset_all(news.position.epoch, news.position.sequence)
                 continue
+            if self._position is not position:
+                continue  # what was read has been handed over meanwhile
+            if news is None:
+                return published
+            published = True
             self._publish(news)
 
     def _publish(self, batch: Batch) -> None:

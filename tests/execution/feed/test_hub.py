@@ -14,6 +14,7 @@ from execution.feed.frames import MAX_BYTES_BEHIND, MAX_EVENTS_BEHIND
 from execution.feed.hub import (
     CLOSE_TOO_SLOW,
     COALESCE_SECONDS,
+    LOOK_AFTER_BYTES,
     PING_AFTER_SECONDS,
     STUCK_AFTER_SECONDS,
     Hub,
@@ -168,6 +169,46 @@ async def test_a_busy_socket_is_passed_over_and_caught_up(
     hub.sweep(time.now)
     assert steps(slow_server) == [(0, 50)]
     assert slow.close_code is None
+
+
+async def test_who_stops_taking_in_step_is_written_little_more_and_then_caught_up(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    _, slow_server = open_socket()
+    _, server = open_socket()
+    hub.publish(batch(0, 1))
+    slow_server.transport.holds = True
+    slow_server.transport.held = BUSY_BYTES + 1
+    frame_bytes = 5_000
+    for number in range(1, 200):
+        time.pass_by(COALESCE_SECONDS)
+        hub.publish(batch(number, number + 1, padding=frame_bytes))
+    more = slow_server.transport.held - BUSY_BYTES
+    assert more <= LOOK_AFTER_BYTES + 2 * frame_bytes
+    assert steps(server) == [(number, number + 1) for number in range(200)]
+
+    slow_server.transport.holds = False
+    slow_server.transport.held = 0
+    time.pass_by(1)
+    hub.sweep(time.now)
+    slow = steps(slow_server)
+    assert [first for first, _last in slow[1:]] == [last for _first, last in slow[:-1]]
+    assert slow[-1][1] == 200
+
+
+async def test_nothing_is_written_to_a_socket_that_left_the_step(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    leaving, left_server = open_socket()
+    ended, ended_server = open_socket()
+    for number in range(2):
+        hub.publish(batch(number, number + 1))
+        time.pass_by(COALESCE_SECONDS)
+    hub.remove(leaving)
+    ended.end(4401)
+    hub.remove(ended)  # as whoever serves it does before it closes
+    hub.publish(batch(2, 3))
+    assert steps(left_server) == steps(ended_server) == [(0, 1), (1, 2)]
 
 
 @pytest.mark.parametrize(
