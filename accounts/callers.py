@@ -1,6 +1,7 @@
 """Who is calling, whichever way they proved it."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from rest_framework.request import Request
@@ -48,9 +49,21 @@ def caller_for_agent(agent_id: str) -> Caller:
     return Caller(actor=f"agent:{agent_id}", agent_id=agent_id)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a person's session gives to the API: `request.auth`, as a token's grant is."""
+
+    caller: Caller
+
+    @property
+    def throttle_key(self) -> str:
+        return f"user:{self.caller.user_id}"
+
+
 def caller_of(request: Request) -> Caller:
     """The caller of an authenticated API request."""
-    agent_id = getattr(request.auth, "agent_id", None)
-    if agent_id is not None:
-        return caller_for_agent(agent_id)
+    proof: Any = request.auth
+    if proof is not None:
+        caller: Caller = proof.caller
+        return caller
     return caller_for_user(request.user)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 
-from accounts import backends, sessions, tokens
+from accounts import access, backends, sessions, tokens
 from accounts.models import ApiToken
 
 
@@ -18,6 +18,7 @@ from accounts.models import ApiToken
 @receiver(m2m_changed, sender=Group.permissions.through)
 def forget_people(**_: Any) -> None:
     backends.forget_people()
+    access.forget_callers()
     tokens.forget_grants()
 
 
@@ -29,3 +30,8 @@ def forget_grants(**_: Any) -> None:
 @receiver(post_delete, sender=Session)
 def forget_sessions(**_: Any) -> None:
     sessions.forget_sessions()
+
+
+@receiver((post_save, post_delete), sender=Session)
+def forget_caller(instance: Session, **_: Any) -> None:
+    access.forget_caller(instance.session_key)

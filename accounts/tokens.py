@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError
 
 from accounts.caching import BriefCache
+from accounts.callers import Caller, caller_for_agent, caller_for_user
 from accounts.models import ApiToken, Scope
 from nexo.shared import clock
 
@@ -30,7 +31,7 @@ class Grant:
 
     token_id: int
     user: User | None
-    agent_id: str | None
+    caller: Caller
     scope: str
     expires_at: datetime
 
@@ -101,9 +102,8 @@ def read_grant(key_hash: str) -> Grant | None:
     if token is None or (token.user is not None and not token.user.is_active):
         return None
     _note_use(token, now)
-    if token.user is not None:
-        token.user.get_all_permissions()
-    return Grant(token.pk, token.user, token.agent_id, token.scope, token.expires_at)
+    caller = caller_for_user(token.user) if token.user else caller_for_agent(str(token.agent_id))
+    return Grant(token.pk, token.user, caller, token.scope, token.expires_at)
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

@@ -442,7 +442,7 @@ class TestToken:
         assert printed.err == ""
         grant = find_grant(printed.out.strip())
         assert grant is not None
-        assert grant.agent_id == "alex"
+        assert grant.caller.agent_id == "alex"
 
     def test_an_unknown_agent_has_none(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(CommandError) as raised:
