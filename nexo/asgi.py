@@ -48,3 +48,4 @@ application = with_feed(
 # walks it all took 170 ms.
 gc.collect()
 gc.freeze()
+gc.set_threshold(10_000, 20, 20)

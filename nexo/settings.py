@@ -142,16 +142,16 @@ MIDDLEWARE = [
     "nexo.shared.metrics.RequestMetricsMiddleware",
     "nexo.shared.errors.DatabaseUnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "nexo.shared.middleware.ContentSecurityPolicyMiddleware",
+    "nexo.shared.middleware.PageSessionMiddleware",
+    "nexo.shared.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "nexo.shared.middleware.PageAuthenticationMiddleware",
+    "nexo.shared.middleware.PageMessagesMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "nexo.shared.middleware.page_history_middleware",
+    "nexo.shared.middleware.PageLockoutMiddleware",
     "nexo.shared.requests.NoNulMiddleware",
 ]
 
@@ -320,8 +320,9 @@ AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "accounts.views.throttled"
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
-# It asks for addresses among the parameters; LOGIN_RATE counts those.
-SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+# W002 knows the middleware by its own name only. W006 asks for addresses among the parameters;
+# LOGIN_RATE counts those.
+SILENCED_SYSTEM_CHECKS = ["axes.W002", "axes.W006"]
 
 # -- API -----------------------------------------------------------------------------------------
 
@@ -331,7 +332,8 @@ REST_FRAMEWORK = {
         "accounts.authentication.TokenAuthentication",
         "accounts.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.IsAuthenticated"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "nexo.shared.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": ["nexo.shared.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "nexo.shared.renderers.JSONRenderer",
@@ -351,7 +353,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "3.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_PERMISSIONS": ["accounts.authentication.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {

@@ -3,13 +3,16 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from nexo import api_urls
 from nexo.metrics import metrics
 
 urlpatterns = [
+    # The most asked for comes first: each pattern before it costs every call.
+    path("api/marketplace/orchestration/", include(api_urls.calls)),
+    path("api/", include(api_urls.documents)),
     path("", include("execution.urls")),
     path("", include("optimization.urls")),
     path("accounts/", include("accounts.urls")),
-    path("api/", include("nexo.api_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),

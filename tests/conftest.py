@@ -11,6 +11,8 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.db import connection
 
+from nexo.shared.throttling import CallerRateThrottle
+
 if not settings.TESTING:
     pytest.exit("Start the tests with make (make help), or set NEXO_TESTING=1.", returncode=4)
 
@@ -51,3 +53,4 @@ def _clean_cache() -> Iterator[None]:
     """Throttle counts and cached sessions end with the test that made them."""
     yield
     cache.clear()
+    CallerRateThrottle.cache.clear()

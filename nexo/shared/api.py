@@ -23,6 +23,8 @@ def success(body: dict[str, Any], *, status: int = 200) -> Response:
 
 def check_parameters(request: Request, known: Collection[str]) -> None:
     """Refuse query parameters that are unknown, repeated or, but for `q`, empty."""
+    if not request.META.get("QUERY_STRING"):
+        return
     errors = {}
     for name, values in request.query_params.lists():
         if name == FORMAT_PARAMETER:

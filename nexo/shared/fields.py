@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import empty
 
 from nexo.shared.instants import parse_instant
 
@@ -113,6 +114,11 @@ class FlagMap(serializers.Field):
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, so that a typo is never silently ignored."""
 
+    def run_validators(self, value: Any) -> None:
+        # DRF gathers read-only defaults for validators even when there are none of either.
+        if self.validators:
+            super().run_validators(value)
+
     default_error_messages = {"unknown_field": _("Unknown field.")}
 
     def to_internal_value(self, data: Any) -> Any:
@@ -121,4 +127,30 @@ class StrictSerializer(serializers.Serializer[Any]):
             if unknown:
                 message = self.error_messages["unknown_field"]
                 raise serializers.ValidationError(bounded((key, message) for key in unknown))
+            return self._checked(data)
         return super().to_internal_value(data)
+
+    def _checked(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """As DRF does it, but a body is JSON: what it does not name need not be looked for."""
+        checked: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
+        for field in self._writable_fields:
+            name = str(field.field_name)
+            try:
+                if name in data:
+                    value = field.run_validation(data[name])
+                    if validate := getattr(self, f"validate_{name}", None):
+                        value = validate(value)
+                elif field.required:
+                    field.fail("required")
+                elif field.default is empty:
+                    continue
+                else:
+                    value = field.get_default()
+            except serializers.ValidationError as error:
+                errors[name] = error.detail
+            else:
+                checked[name] = value
+        if errors:
+            raise serializers.ValidationError(errors)
+        return checked

@@ -80,6 +80,14 @@ def _depth(text: str) -> int:
     return deepest
 
 
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant,
+    parse_float=_finite_float,
+    parse_int=_int64,
+    object_pairs_hook=_unique_keys,
+)
+
+
 def parse_json(body: bytes) -> Any:
     """Read one JSON document.
 
@@ -91,13 +99,7 @@ def parse_json(body: bytes) -> Any:
     # Cheap first: most bodies cannot be nested too deeply.
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
-    value = json.loads(
-        text,
-        parse_constant=_refuse_constant,
-        parse_float=_finite_float,
-        parse_int=_int64,
-        object_pairs_hook=_unique_keys,
-    )
+    value = _DECODER.decode(text)
     _check_text(value)
     return value
 

@@ -2,9 +2,9 @@
 
 import logging
 import re
-import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from secrets import token_hex
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
@@ -24,8 +24,8 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        offered = request.headers.get("X-Request-ID", "")
-        request_id = offered if _ACCEPTABLE.fullmatch(offered) else uuid.uuid4().hex
+        offered = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = offered if _ACCEPTABLE.fullmatch(offered) else token_hex(16)
         token = _request_id.set(request_id)
         try:
             response = self.get_response(request)
@@ -53,6 +53,14 @@ class Utf8Request(WSGIRequest):
     Django reads the query with that charset before any middleware runs, and Python knows codecs
     that are no charsets: "charset=hex" would be an error that nobody catches.
     """
+
+    _host: str | None = None
+
+    def get_host(self) -> str:
+        # Asked for by several: who may be served, whether a form comes from this site.
+        if self._host is None:
+            self._host = super().get_host()
+        return self._host
 
     @property
     def encoding(self) -> None:

@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -13,8 +14,35 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class ProcessCache:
+    """Keeps lists as they are: Django's cache in memory pickles up to 6,000 instants per call."""
+
+    MOST_KEYS = 10_000
+
+    def __init__(self) -> None:
+        self._lists: dict[str, list[float]] = {}
+
+    def get(self, key: str, default: list[float]) -> list[float]:
+        # A copy: another thread may be at the same caller's.
+        return list(self._lists.get(key, default))
+
+    def set(self, key: str, instants: list[float], seconds: float) -> None:
+        if len(self._lists) >= self.MOST_KEYS:
+            self._drop_older_than(instants[0] - seconds)
+        self._lists[key] = instants
+
+    def clear(self) -> None:
+        self._lists = {}
+
+    def _drop_older_than(self, instant: float) -> None:
+        kept = {key: kept for key, kept in tuple(self._lists.items()) if kept[0] > instant}
+        self._lists = kept if len(kept) < self.MOST_KEYS else {}
+
+
 class CallerRateThrottle(SimpleRateThrottle):
     scope = "caller"
+    if not settings.REDIS_URL:
+        cache = ProcessCache()  # type: ignore[assignment]  # what a throttle asks of a cache
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
         caller = getattr(request.auth, "throttle_key", None)
