@@ -1,4 +1,4 @@
-"""Agents and what they are good at. Tasks are not here: their one writer is the service."""
+"""Agents, what they are good at, where they work. Tasks have one writer, which is the service."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
 from accounts.permissions import ENTER_ADMIN
-from execution.models import Agent, Specialty
+from execution.models import Agent, Marketplace, Specialty
 from nexo.shared.admin_access import NeedsPermission
 
 
@@ -47,8 +47,38 @@ class AgentAdmin(KeepsItsId, SimpleHistoryAdmin):
         return False
 
 
+@admin.register(Marketplace)
+class MarketplaceAdmin(NeedsPermission, SimpleHistoryAdmin):
+    """Six, by contract: programs name them, and what they are called is settled too."""
+
+    permission = ENTER_ADMIN
+    fields = ("slug", "name", "short_name", "agents_there")
+    readonly_fields = ("slug", "name", "agents_there")
+    list_display = ("name", "slug", "short_name", "agents_there")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Marketplace]:
+        return super().get_queryset(request).prefetch_related("agents")
+
+    @admin.display(description=_("agents"))
+    def agents_there(self, marketplace: Marketplace) -> str:
+        return ", ".join(agent.name for agent in marketplace.agents.all()) or "–"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(Specialty)
-class SpecialtyAdmin(KeepsItsId, admin.ModelAdmin):
+class SpecialtyAdmin(KeepsItsId, SimpleHistoryAdmin):
     id_field = "task_type"
-    list_display = ("task_type",)
+    list_display = ("task_type", "agents_of_it")
     search_fields = ("task_type",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Specialty]:
+        return super().get_queryset(request).prefetch_related("agents")
+
+    @admin.display(description=_("agents"))
+    def agents_of_it(self, specialty: Specialty) -> str:
+        return ", ".join(agent.name for agent in specialty.agents.all()) or "–"

@@ -30,8 +30,12 @@ valid_slug = RegexValidator(
 class Marketplace(models.Model):
     slug = models.CharField(_("id"), primary_key=True, max_length=32)
     name = models.CharField(_("name"), max_length=64)
-    short_name = models.CharField(_("short name"), max_length=4)
+    short_name = models.CharField(
+        _("short name"), max_length=4, unique=True, help_text=_("Beside the sync marks of a task.")
+    )
     position = models.PositiveSmallIntegerField(_("position"), unique=True)
+
+    history = HistoricalRecords()
 
     class Meta:
         ordering: ClassVar = ["position"]
@@ -48,6 +52,8 @@ class Specialty(models.Model):
     task_type = models.CharField(
         _("task type"), primary_key=True, max_length=64, validators=[valid_slug]
     )
+
+    history = HistoricalRecords()
 
     class Meta:
         ordering: ClassVar = ["task_type"]

@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.roles import Role
-from execution.models import Agent, Specialty
+from execution.models import Agent, Marketplace, Specialty
 from tests.factories import make_agent, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -91,3 +91,37 @@ def test_an_agent_is_made_inactive_rather_than_deleted(admin_client: Client) -> 
     )
     assert answer.status_code == 403
     assert Agent.objects.filter(pk=agent.pk).exists()
+
+
+def test_a_marketplaces_short_name_is_all_that_can_change_and_its_history_is_kept(
+    admin_client: Client,
+) -> None:
+    path = reverse("admin:execution_marketplace_change", args=["amazon"])
+    answer = admin_client.post(path, {"slug": "ebay", "name": "eBay", "short_name": "AMA"})
+    assert answer.status_code == 302
+    amazon = Marketplace.objects.get(slug="amazon")
+    assert (amazon.name, amazon.short_name) == ("Amazon", "AMA")
+    history = admin_client.get(reverse("admin:execution_marketplace_history", args=["amazon"]))
+    assert "AMA" in history.content.decode()
+
+
+@pytest.mark.parametrize("short_name", ["", "TOOLONG", "SHP"])
+def test_a_bad_short_name_is_refused(admin_client: Client, short_name: str) -> None:
+    path = reverse("admin:execution_marketplace_change", args=["amazon"])
+    answer = admin_client.post(path, {"short_name": short_name})
+    assert answer.status_code == 200
+    assert "short_name" in answer.context["adminform"].form.errors
+    assert Marketplace.objects.get(slug="amazon").short_name == "AMZ"
+
+
+def test_marketplaces_are_neither_added_nor_deleted(admin_client: Client) -> None:
+    assert admin_client.get(reverse("admin:execution_marketplace_add")).status_code == 403
+    delete = reverse("admin:execution_marketplace_delete", args=["kaway"])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    assert Marketplace.objects.count() == 6
+
+
+def test_who_works_there_stands_beside_a_marketplace(admin_client: Client) -> None:
+    make_agent("lia", "shein")
+    listed = admin_client.get(reverse("admin:execution_marketplace_changelist")).content.decode()
+    assert "Lia" in listed
