@@ -28,6 +28,10 @@ class Facts:
     estimated_minutes: Array
     executed_minutes: Array
 
+    def of(self, agents: slice) -> Self:
+        """The facts of some of the agents."""
+        return type(self)(**{f.name: getattr(self, f.name)[agents] for f in fields(self)})
+
     def whole(self) -> Self:
         """The days taken together, shape (a, 1)."""
         sums = {field.name: row_sums(getattr(self, field.name)) for field in fields(self)}
