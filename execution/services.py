@@ -32,7 +32,7 @@ from execution.models import Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
 from nexo.shared import clock
-from nexo.shared.pipelines import Writer, one_round_trip
+from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
 
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
@@ -178,7 +178,7 @@ def update_task(
     ------
     TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, ValidationError
     """
-    with transaction.atomic():
+    with transaction.atomic(), bare_statements():
         state = _lock_task(task_id, caller)
         # After the lock, so that instants follow the order of the events.
         now = clock.now()

@@ -16,13 +16,26 @@ def this_connection() -> Any:
     return connections[DEFAULT_DB_ALIAS]
 
 
-def driver_cursor(connection: Any) -> Any:
-    """A cursor without Django's layer, which runs a dozen functions for every statement.
+class bare_statements:  # used as a function is
+    """For a transaction's own statements: no layer of Django's, which runs a dozen functions each.
 
-    Errors are the driver's own: use it inside `connection.wrap_database_errors`. While statements
-    are counted, logged or wrapped, it is Django's cursor after all.
+    Begins inside `transaction.atomic`. The driver's errors become Django's where it ends. While
+    statements are counted, logged or wrapped, they go through Django's cursors after all.
     """
-    if connection.queries_logged or connection.execute_wrappers or not connection.in_atomic_block:
+
+    def __enter__(self) -> None:
+        connection = self._connection = this_connection()
+        self._before = getattr(connection, "is_bare", False)
+        connection.is_bare = not (connection.queries_logged or connection.execute_wrappers)
+
+    def __exit__(self, *error: Any) -> None:
+        self._connection.is_bare = self._before
+        self._connection.wrap_database_errors.__exit__(*error)
+
+
+def statement_cursor(connection: Any) -> Any:
+    """A cursor for one statement: the driver's own inside `bare_statements`, else Django's."""
+    if not getattr(connection, "is_bare", False):
         return connection.cursor()
     if connection.vendor == "sqlite":
         return connection.connection.cursor(factory=QmarkCursor)
@@ -52,25 +65,21 @@ class Writer:
 
     def __init__(self) -> None:
         connection = this_connection()
-        self._cursor = driver_cursor(connection)
+        self._cursor = statement_cursor(connection)
         self._adapted: dict[type, Callable[[Any], Any]] = {
             datetime: connection.ops.adapt_datetimefield_value,
             dict: partial(connection.ops.adapt_json_value, encoder=None),
         }
-        self._errors = connection.wrap_database_errors
 
     def execute(self, statement: str, values: Iterable[Any]) -> None:
-        with self._errors:
-            self._cursor.execute(statement, self._kept(values))
+        self._cursor.execute(statement, self._kept(values))
 
     def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
-        with self._errors:
-            self._cursor.executemany(statement, [self._kept(row) for row in rows])
+        self._cursor.executemany(statement, [self._kept(row) for row in rows])
 
     def fetch(self) -> list[tuple[Any, ...]]:
         """The rows that the last statement gave."""
-        with self._errors:
-            rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
         return rows
 
     def _kept(self, values: Iterable[Any]) -> list[Any]:

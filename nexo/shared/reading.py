@@ -12,7 +12,7 @@ from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connection
 from django.db.models import Model, QuerySet
 
-from nexo.shared.pipelines import driver_cursor, this_connection
+from nexo.shared.pipelines import statement_cursor, this_connection
 
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
@@ -49,11 +49,9 @@ class TableReader(Generic[Row]):
 
         Inside `one_round_trip`, after it.
         """
-        connection = this_connection()
-        with connection.wrap_database_errors:
-            cursor = driver_cursor(connection)
-            cursor.execute(self._select + rest, values)
-        return Asked(self, cursor, connection.wrap_database_errors)
+        cursor = statement_cursor(this_connection())
+        cursor.execute(self._select + rest, values)
+        return Asked(self, cursor)
 
     def read(self, rest: str = "", values: Sequence[Any] = ()) -> list[Row]:
         return self.ask(rest, values).rows()
@@ -78,20 +76,17 @@ class TableReader(Generic[Row]):
 class Asked(Generic[Row]):
     """A SELECT that was sent; its rows can be had once."""
 
-    def __init__(self, reader: TableReader[Row], cursor: Any, errors: Any) -> None:
+    def __init__(self, reader: TableReader[Row], cursor: Any) -> None:
         self._reader = reader
         self._cursor = cursor
-        self._errors = errors
 
     def tuples(self) -> list[tuple[Any, ...]]:
         """The rows as the driver gives them, in the order of the columns."""
-        with self._errors:
-            found: list[tuple[Any, ...]] = self._cursor.fetchall()
+        found: list[tuple[Any, ...]] = self._cursor.fetchall()
         self._cursor.close()
         return found
 
     def rows(self) -> list[Row]:
-        with self._errors:
-            found = self._reader.rows_of(self._cursor)
+        found = self._reader.rows_of(self._cursor)
         self._cursor.close()
         return found
