@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from execution.enums import CARD_OF, OPEN_STATUSES, Card, EventKind, MarketplaceSlug, TaskStatus
+from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
 from execution.models import (
     Agent,
     Marketplace,
@@ -21,14 +21,13 @@ from execution.models import (
     TaskTarget,
 )
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
+from execution.totals import CARD_OF_STATUS, NO_CARDS, Totals, with_progress
 from nexo.shared.pipelines import one_round_trip
-from nexo.shared.reading import TableReader
+from nexo.shared.reading import Asked, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
-# Every frame of the feed needs them; `TaskStatus.values` makes its list, labels and all, each time.
+# `TaskStatus.values` makes its list, labels and all, each time.
 NO_TASKS = {status.value: 0 for status in TaskStatus}
-NO_CARDS = {card.value: 0 for card in Card}
-CARD_OF_STATUS = {status.value: card.value for status, card in CARD_OF.items()}
 EVENT_COLUMNS = (
     "sequence",
     "kind",
@@ -62,8 +61,11 @@ FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
     join="JOIN execution_task ON execution_task.id = execution_taskevent.task_id",
     joined={"task__task_id": "execution_task.task_id"},
 )
+# With the event number that the counts are of: one statement sees one state of the database.
 COUNTS: TableReader[Mapping[str, Any]] = TableReader(
-    TaskCount, ("status", "marketplace_id", "count", "progress_sum")
+    TaskCount,
+    ("status", "marketplace_id", "count", "progress_sum"),
+    joined={"sequence": "(SELECT sequence FROM execution_stream WHERE id = 1)"},
 )
 STREAM: TableReader[Mapping[str, Any]] = TableReader(Stream, ("epoch", "sequence"))
 OF_TASK = "WHERE task_id = (SELECT id FROM execution_task WHERE task_id = %s)"
@@ -113,17 +115,16 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     return _by_task(TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]))
 
 
-def states_and_totals(
-    task_pks: Collection[int],
-) -> tuple[list[TaskState], Sequence[tuple[Any, ...]]]:
-    """Tasks with their targets, and the rows of the roll-up, which are read last."""
+def states_and_totals(task_pks: Collection[int]) -> tuple[list[TaskState], Totals]:
+    """Tasks with their targets, and the totals, which are read last."""
     among, values = f"IN ({_among(task_pks)})", [*task_pks]
     with one_round_trip():
         rows = TASKS.ask(f"WHERE id {among}", values)
         targets = TARGETS.ask(f"WHERE task_id {among}", values)
         counts = COUNTS.ask()
     by_task = _by_task(targets.rows())
-    return [TaskState(row, by_task[row["id"]]) for row in rows.rows()], counts.tuples()
+    states = [TaskState(row, by_task[row["id"]]) for row in rows.rows()]
+    return states, feed_totals(counts)
 
 
 def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:
@@ -194,13 +195,7 @@ class Tally:
         cards = dict(NO_CARDS)
         for status, count in self.counts.items():
             cards[CARD_OF_STATUS[status]] += count
-        return _with_progress(cards, self.progress_sum)
-
-
-def _with_progress(cards: dict[str, int], progress_sum: int) -> dict[str, int]:
-    total = sum(cards.values())
-    mean = (2 * progress_sum + total) // (2 * total) if total else 0
-    return {**cards, "totalProgress": mean}
+        return with_progress(cards, self.progress_sum)
 
 
 def tally_of(tasks: QuerySet[Task]) -> Tally:
@@ -222,7 +217,7 @@ def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
 def tallies_by_marketplace() -> dict[str, Tally]:
     """From the rows of the roll-up."""
     tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
-    for status, slug, count, progress_sum in COUNTS.ask().tuples():
+    for status, slug, count, progress_sum, _sequence in COUNTS.ask().tuples():
         tallies[slug].add(status, count, progress_sum)
     return tallies
 
@@ -236,25 +231,15 @@ def combined(tallies: Iterable[Tally]) -> Tally:
     return whole
 
 
-def feed_summary(counts: Iterable[Any] | None = None) -> dict[str, Any]:
-    """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it.
+def feed_totals(rows: Asked[Any] | None = None) -> Totals:
+    """The roll-up, read now unless it was asked for already."""
+    counts = (rows or COUNTS.ask()).tuples()
+    return Totals.of((count[:4] for count in counts), counts[0][4])
 
-    From the rows of the roll-up; read now unless given.
-    """
-    everywhere, progress_everywhere = dict(NO_CARDS), 0
-    cards = {slug: dict(NO_CARDS) for slug in MARKETPLACE_ORDER}
-    progress = dict.fromkeys(MARKETPLACE_ORDER, 0)
-    for status, slug, count, progress_sum in COUNTS.ask().tuples() if counts is None else counts:
-        if count:
-            card = CARD_OF_STATUS[status]
-            cards[slug][card] += count
-            everywhere[card] += count
-            progress[slug] += progress_sum
-            progress_everywhere += progress_sum
-    return {
-        "all": _with_progress(everywhere, progress_everywhere),
-        "byChannel": {slug: _with_progress(cards[slug], progress[slug]) for slug in cards},
-    }
+
+def feed_summary() -> dict[str, Any]:
+    """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`, as every frame carries it."""
+    return feed_totals().summary()
 
 
 # -- Events --------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from execution.lifecycle import AGENT_STEPS, allowed_transitions
 from execution.models import Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
+from execution.totals import Move
 from nexo.shared import clock
 from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
 
@@ -208,25 +209,21 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
         for slug, target in plan.targets.items():
             _update_target(writer, before["id"], slug, target)
         _insert_newest_events(writer, before["id"], plan.events)
-        # The stream is locked until the commit: the totals are those of this very event.
-        totals = queries.COUNTS.ask() if handover.is_wanted() else None
     ((last,),) = taken.fetch()
     targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
     fields.pop("result", None)
     written = TaskState(merged(before, {**fields, "sequence": last}), targets)  # type: ignore[arg-type]
-    _announce(_batch(written, plan.events, now, totals.tuples()) if totals else None)
+    _announce(_batch(before, written, plan.events, now) if handover.is_wanted() else None)
     return written
 
 
 def _batch(
-    written: TaskState,
-    drafts: Sequence[EventDraft],
-    now: datetime,
-    totals: Iterable[tuple[Any, ...]],
+    before: TaskRow, written: TaskState, drafts: Sequence[EventDraft], now: datetime
 ) -> Batch:
     """The change as the live feed sends it."""
-    task = task_json(written.row, written.targets, now=now)
-    last = written.row["sequence"]
+    row = written.row
+    task = task_json(row, written.targets, now=now)
+    last = row["sequence"]
     previous = last - len(drafts)
     events = [
         feed_event_json(
@@ -243,8 +240,9 @@ def _batch(
         )
         for sequence, draft in enumerate(drafts, previous + 1)
     ]
-    tasks = {task["taskId"]: task}
-    return Batch(previous, last, events, tasks, queries.feed_summary(totals))
+    gained = row["progress"] - before["progress"]
+    move = Move(last, row["marketplace_id"], before["status"], row["status"], gained)
+    return Batch(previous, last, events, {task["taskId"]: task}, summary={}, moves=[move])
 
 
 def _update_task(writer: Writer, task_pk: int, fields: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from execution.totals import Move, Totals
 from nexo.shared.renderers import dump_json
 
 MAX_EVENTS_BEHIND = 1_000
@@ -20,7 +21,8 @@ class Batch:
     """Committed changes: all events of previous + 1 … sequence, in order.
 
     `tasks` maps ids to their newest JSON; it and `summary` may be newer than `sequence`, never
-    older.
+    older. A batch that was read has its `totals`; one that was handed over has `moves` instead and
+    gets its summary from who follows the totals.
     """
 
     previous: int
@@ -28,6 +30,8 @@ class Batch:
     events: Sequence[Mapping[str, Any]]
     tasks: Mapping[str, Mapping[str, Any]]
     summary: Mapping[str, Any]
+    moves: Sequence[Move] = ()
+    totals: Totals | None = None
 
 
 def merged(batches: Sequence[Batch], after: int) -> Batch:
@@ -41,7 +45,8 @@ def merged(batches: Sequence[Batch], after: int) -> Batch:
         events = [event for event in events if event["sequence"] > after]
         touched = {event["taskId"] for event in events}
         tasks = {task_id: task for task_id, task in tasks.items() if task_id in touched}
-    return Batch(after, batches[-1].sequence, events, tasks, batches[-1].summary)
+    moves = [move for batch in batches for move in batch.moves]
+    return Batch(after, batches[-1].sequence, events, tasks, batches[-1].summary, moves)
 
 
 class RecentBatches:

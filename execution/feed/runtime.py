@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from execution.feed.handover import Shelf
 from execution.feed.hub import Hub
 from execution.feed.tailer import Restart
 from execution.queries import Position
+from execution.totals import Totals
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Feed:
         self._rung_at: float | None = None
         self._ring_others = asyncio.Event()
         self._position: Position | None = None
+        # As of `_position` or newer; None until something has been read from the log.
+        self._totals: Totals | None = None
         self._look_at_epoch_at = 0.0
         self._is_following = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -141,12 +145,13 @@ class Feed:
 
     def _publish_handed_over(self) -> bool:
         """Publish at once what this process has committed; whether it follows without a gap."""
-        if self._position is None or not self.hub.connections:
+        if self._position is None or self._totals is None or not self.hub.connections:
             return False
         batch = self._shelf.take_after(self._position.sequence)
         if batch is None:
             return False
-        self._publish(batch)
+        self._totals.follow(batch.moves)
+        self._publish(replace(batch, summary=self._totals.summary()))
         metrics.LAG.set(0)
         return True
 
@@ -194,7 +199,7 @@ class Feed:
             news = await self._loop.run_in_executor(self._tail, _query, read, position)
             if isinstance(news, Restart):
                 published = True
-                self._position = news.position
+                self._position, self._totals = news.position, None
                 self._shelf.clear()
                 self.hub.reset_all(news.position.epoch, news.position.sequence)
                 continue
@@ -203,6 +208,7 @@ class Feed:
             if news is None:
                 return published
             published = True
+            self._totals = news.totals
             self._publish(news)
 
     def _publish(self, batch: Batch) -> None:
@@ -222,7 +228,7 @@ class Feed:
         """Begin at the end of the log: each socket reads for itself what came before."""
         position = await self._loop.run_in_executor(self._tail, _query, queries.stream_position)
         if self._position is None:  # nobody was quicker
-            self._position = position
+            self._position, self._totals = position, None
             self.hub.begin(position.epoch, position.sequence)
         return self._position
 

@@ -49,7 +49,7 @@ def read_between(since: int, until: int) -> Batch | None:
 
 def _batch(previous: int, events: list[queries.EventRow]) -> Batch:
     # Tasks and summary are read after the events, so they can only be newer than those.
-    states, counts = queries.states_and_totals({event["task_id"] for event in events})
+    states, totals = queries.states_and_totals({event["task_id"] for event in events})
     now = clock.now()
     return Batch(
         previous=previous,
@@ -58,5 +58,6 @@ def _batch(previous: int, events: list[queries.EventRow]) -> Batch:
         tasks={
             state.row["task_id"]: task_json(state.row, state.targets, now=now) for state in states
         },
-        summary=queries.feed_summary(counts),
+        summary=totals.summary(),
+        totals=totals,
     )

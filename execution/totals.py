@@ -1,0 +1,69 @@
+"""The cards of the whole and of each marketplace, as the live feed sends them: pure."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from execution.enums import CARD_OF, Card, MarketplaceSlug
+
+NO_CARDS = {card.value: 0 for card in Card}
+CARD_OF_STATUS = {status.value: card.value for status, card in CARD_OF.items()}
+
+
+class Move(NamedTuple):
+    """What one committed change of a task did to the totals; `progress` in points, may be < 0."""
+
+    sequence: int  # the newest event of the change
+    marketplace: str
+    from_status: str
+    to_status: str
+    progress: int
+
+
+class Totals:
+    """Tasks per card and the sum of their progress, as of event number `sequence`."""
+
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
+        self._cards = {slug.value: dict(NO_CARDS) for slug in MarketplaceSlug}
+        self._progress = {slug.value: 0 for slug in MarketplaceSlug}
+
+    @classmethod
+    def of(cls, rows: Iterable[Any], sequence: int = 0) -> "Totals":
+        """From the roll-up: (status, marketplace, tasks, sum of their progress)."""
+        totals = cls(sequence)
+        for status, slug, count, progress_sum in rows:
+            totals._cards[slug][CARD_OF_STATUS[status]] += count
+            totals._progress[slug] += progress_sum
+        return totals
+
+    def follow(self, moves: Iterable[Move]) -> None:
+        """Take over what happened since; what these totals hold already is passed over."""
+        for move in moves:
+            if move.sequence <= self.sequence:
+                continue
+            cards = self._cards[move.marketplace]
+            cards[CARD_OF_STATUS[move.from_status]] -= 1
+            cards[CARD_OF_STATUS[move.to_status]] += 1
+            self._progress[move.marketplace] += move.progress
+            self.sequence = move.sequence
+
+    def summary(self) -> dict[str, Any]:
+        """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`."""
+        everywhere = dict(NO_CARDS)
+        for cards in self._cards.values():
+            for card, count in cards.items():
+                everywhere[card] += count
+        return {
+            "all": with_progress(everywhere, sum(self._progress.values())),
+            "byChannel": {
+                slug: with_progress(cards, self._progress[slug])
+                for slug, cards in self._cards.items()
+            },
+        }
+
+
+def with_progress(cards: dict[str, int], progress_sum: int) -> dict[str, int]:
+    """The four counts and `totalProgress`, the rounded mean progress; 0 without tasks."""
+    total = sum(cards.values())
+    mean = (2 * progress_sum + total) // (2 * total) if total else 0
+    return {**cards, "totalProgress": mean}
