@@ -24,7 +24,7 @@ BEGIN_READING: Final = {
 def differences() -> Iterator[str]:
     """A sentence for each difference, all from one instant."""
     with _one_snapshot():
-        for check in CHECKS:
+        for check in _checks:
             yield from check()
 
 
@@ -144,9 +144,11 @@ def _ids(tasks: "QuerySet[Task]") -> Iterator[tuple[str, int]]:
     return tasks.order_by("pk").values_list("task_id", "sequence").iterator()
 
 
-CHECKS: Final[tuple[Callable[[], Iterator[str]], ...]] = (
-    roll_up,
-    event_numbers,
-    newest_events,
-    targets,
-)
+Check = Callable[[], Iterator[str]]
+_checks: list[Check] = [roll_up, event_numbers, newest_events, targets]
+
+
+def register(check: Check) -> None:
+    """For the apps above: what they derive from the log is recounted with the rest."""
+    if check not in _checks:
+        _checks.append(check)

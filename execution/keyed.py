@@ -39,7 +39,8 @@ def keyed(handler: Handler) -> Handler:
             caller=caller_of(request).actor,
             path=f"{request.method} {request.path.rstrip('/')}",
             key=key,
-            body=view.raw_body,
+            # With the query: a DELETE says there what is meant.
+            body=b"?".join([view.raw_body, request.META.get("QUERY_STRING", "").encode()]),
         )
         return run_once(keyed_request, lambda: handler(view, request, *args, **kwargs))
 

@@ -186,6 +186,12 @@ class Task(models.Model):
             models.Index(
                 fields=["due_at"], condition=Q(ended_at__isnull=True), name="task_open_by_due"
             ),
+            # Imported ones, and few: for late tasks, which count from their approval.
+            models.Index(
+                fields=["approved_at"],
+                condition=Q(ended_at__isnull=True, approved_at__lt=F("created_at")),
+                name="task_open_approved_first",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(status__in=TaskStatus.values), name="task_status"),

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
@@ -29,6 +30,12 @@ class PinnedWeightsForm(forms.ModelForm):
         model = PinnedWeights
         fields = ("agent", *TERMS)
         localized_fields = TERMS
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # `clean` has said in words what the database's constraint would say by its name.
+        has_said = NON_FIELD_ERRORS in self.errors
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return excluded | set(TERMS) if has_said else excluded
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -26,7 +26,11 @@ from optimization.representations import (
     summary_json,
     weight_change_json,
 )
-from optimization.serializers import RecommendSerializer, WeightsChangeSerializer
+from optimization.serializers import (
+    RecommendSerializer,
+    WeightsChangeSerializer,
+    WeightsResetSerializer,
+)
 
 
 class MaySee(BasePermission):
@@ -88,8 +92,12 @@ class WeightsViewSet(_OptimizationViewSet):
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayChangeWeights)
 
     def get_serializer_class(self) -> Any:
-        is_write = self.request is not None and self.request.method in ("PATCH", "POST")
-        return WeightsChangeSerializer if is_write else schema.WeightChangeSerializer
+        match self.request.method if self.request else None:
+            case "PATCH" | "POST":
+                return WeightsChangeSerializer
+            case "DELETE":
+                return WeightsResetSerializer
+        return schema.WeightChangeSerializer
 
     @extend_schema(**schema.WEIGHTS_HISTORY)
     def list(self, request: Request) -> Response:
@@ -126,7 +134,10 @@ class WeightsViewSet(_OptimizationViewSet):
     def clear(self, request: Request) -> Response:
         check_parameters(request, {"agentId"})
         agent_id = required_parameter(request, "agentId")
-        return _answer(services.clear_weights(agent_id, caller=caller_of(request)))
+        serializer = WeightsResetSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        reason = serializer.validated_data.get("reason") or ""
+        return _answer(services.clear_weights(agent_id, caller=caller_of(request), reason=reason))
 
     @extend_schema(**schema.PREVIEW_WEIGHTS)
     @keyed

@@ -8,10 +8,12 @@ class OptimizationConfig(AppConfig):
 
     def ready(self) -> None:
         from execution import assignment  # models must be loaded first
-        from optimization import recommending, telling
+        from execution import consistency as checks
+        from optimization import consistency, recommending, telling
 
         assignment.register(
             recommending.assign_recommended,
             rule=recommending.RECOMMENDED,
             explainer=telling.reasoning,
         )
+        checks.register(consistency.facts)

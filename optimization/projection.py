@@ -76,7 +76,9 @@ def _count_on(position: Position) -> Position:
             _forget(cursor)
             cursor.epoch = position.epoch
         last = min(position.sequence, cursor.sequence + BATCH)
-        _add(_events(cursor.sequence, last))
+        tally = Tally()
+        tell(tally, cursor.sequence, last)
+        _add(tally)
         cursor.sequence = max(cursor.sequence, last)
         cursor.save(update_fields=["epoch", "sequence"])
     return Position(cursor.epoch, cursor.sequence)
@@ -96,13 +98,16 @@ def _events(after: int, last: int) -> Sequence[Mapping[str, Any]]:
     return list(events.values(*EVENT_COLUMNS))
 
 
-def _add(events: Sequence[Mapping[str, Any]]) -> None:
-    tally = Tally()
-    for event in events:
+def tell(tally: Tally, after: int, last: int) -> None:
+    """Add to the tally what the events after one number, up to another, say."""
+    for event in _events(after, last):
         if event["kind"] == EventKind.UNDONE:
             tally.add(_undone_failure(event), sign=-1)
         else:
             tally.add(event)
+
+
+def _add(tally: Tally) -> None:
     _upsert(
         DailyFact,
         ("day", "agent_id", "marketplace_id", "task_type"),

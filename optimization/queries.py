@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from execution.enums import TaskStatus
 from execution.models import Agent, Marketplace, Task
@@ -133,14 +133,16 @@ def history(slugs: Sequence[str], window: Window) -> History:
 def _late(place: dict[str, int], window: Window) -> Array:
     """Open tasks by the day on which they became late, shape (a, d)."""
     late = np.zeros((len(place), WINDOW_DAYS))
-    # Nothing is late before it is due: the index of open tasks by due_at narrows the search.
-    waiting = Task.objects.filter(
-        ended_at__isnull=True, due_at__lt=window.now, approved_at__isnull=False
-    )
+    # Nothing is late before it is due, but for an imported task that was approved before it was
+    # created; each of the two has an index.
+    is_open = Task.objects.filter(ended_at__isnull=True)
+    waiting = is_open.filter(due_at__lt=window.now, approved_at__isnull=False)
+    approved_first = is_open.filter(due_at__gte=window.now, approved_at__lt=F("created_at"))
     crossed: Counter[tuple[int, int]] = Counter()
     first = window.first
-    rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(
-        "agent_id", "approved_at", "estimated_minutes"
+    columns = ("agent_id", "approved_at", "estimated_minutes")
+    rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(*columns).union(
+        approved_first.values_list(*columns), all=True
     )
     for slug, approved_at, estimate in rows:
         late_at = approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)

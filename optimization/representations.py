@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext as _
 
 from nexo.shared.instants import to_rfc3339
+from optimization.arrays import round_half_up
 from optimization.models import TERMS, WeightChange
 from optimization.optimizations import Optimization, Shares, Summary
 from optimization.recommendation import Ranked, Reason, Recommendation, confidence_band
@@ -68,7 +70,8 @@ def terms_json(one: Optimization) -> dict[str, Any]:
 
 
 def _two_decimals(value: float | None) -> float | None:
-    return None if value is None else round(value, 2)
+    """Half up, as every number that is shown."""
+    return None if value is None else int(round_half_up(np.array(value * 100))) / 100
 
 
 def summary_json(summary: Summary) -> dict[str, int]:

@@ -16,7 +16,11 @@ from nexo.shared.schema import (
 from optimization.action import Action, Trend
 from optimization.recommendation import ConfidenceBand
 from optimization.score import Band
-from optimization.serializers import RecommendSerializer, WeightsChangeSerializer
+from optimization.serializers import (
+    RecommendSerializer,
+    WeightsChangeSerializer,
+    WeightsResetSerializer,
+)
 
 AGENT = query("agentId", str, "The agent's id.", required=True)
 
@@ -193,7 +197,8 @@ CLEAR_WEIGHTS: dict[str, Any] = {
     "operation_id": "clearWeights",
     "summary": "Return an agent's weights to adaptive",
     "parameters": [IDEMPOTENCY_KEY, AGENT],
-    "responses": {200: OptimizationAnswerSerializer, **errors(403, 404, 409, 422)},
+    "request": WeightsResetSerializer,
+    "responses": {200: OptimizationAnswerSerializer, **errors(403, 404, 409, 413, 415, 422)},
 }
 PREVIEW_WEIGHTS: dict[str, Any] = {
     "operation_id": "previewWeights",

@@ -1,6 +1,7 @@
 """Bodies that clients send, checked and turned into what the services take."""
 
 import numpy as np
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -29,7 +30,10 @@ class WeightsChangeSerializer(StrictSerializer):
         shares = np.array(shares_of(weights))
         if not may_be_set(shares):
             message = _("The weights must sum to 1, give or take %(tolerance)s; this is %(sum)s.")
-            values = {"tolerance": SUM_TOLERANCE, "sum": round(float(shares.sum()), 4)}
+            values = {
+                "tolerance": number_format(SUM_TOLERANCE),
+                "sum": number_format(round(float(shares.sum()), 4)),
+            }
             raise serializers.ValidationError(message % values)
         return weights
 
@@ -40,6 +44,10 @@ class WeightsChangeSerializer(StrictSerializer):
     @property
     def reason_text(self) -> str:
         return self.validated_data.get("reason") or ""
+
+
+class WeightsResetSerializer(StrictSerializer):
+    reason = Text(required=False, allow_blank=True, allow_null=True, max_length=MAX_REASON)
 
 
 class RecommendSerializer(StrictSerializer):

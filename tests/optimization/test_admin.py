@@ -84,3 +84,9 @@ def test_changing_and_deleting_go_through_the_service(client: Client) -> None:
 
 def test_the_history_cannot_be_written(client: Client) -> None:
     assert client.get(reverse("admin:optimization_weightchange_add")).status_code == 403
+
+
+def test_a_wrong_sum_is_said_in_words_alone(client: Client) -> None:
+    page = client.post(reverse(ADD), fields(approval_rate="0,61")).content.decode()
+    assert "Os pesos precisam somar 1" in page
+    assert "foi violada" not in page

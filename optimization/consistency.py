@@ -1,0 +1,67 @@
+"""Do the daily facts agree with the events they were counted from?"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from math import isclose
+from typing import Any
+
+from django.db.models import Min
+from django.utils.translation import gettext as _
+
+from execution.models import Stream, TaskEvent
+from nexo.shared import clock
+from optimization import projection
+from optimization.counting import Tally
+from optimization.models import COUNTED, AgentDay, DailyFact, FactCursor, Facts
+
+Key = tuple[Any, ...]
+Amounts = Mapping[str, float]
+
+
+def facts() -> Iterator[str]:
+    """Both tables of facts, recounted up to the event that they include."""
+    cursor = FactCursor.objects.get(pk=1)
+    if cursor.epoch != Stream.objects.values_list("epoch", flat=True).get():
+        return  # of a log that is no more: counted anew at the next read
+    tally, since = _recounted(cursor.sequence)
+    places = {
+        (place.day, place.agent_id, place.marketplace_id, place.task_type): amounts
+        for place, amounts in tally.by_place()
+    }
+    yield from _compared(
+        DailyFact, ("day", "agent_id", "marketplace_id", "task_type"), places, since
+    )
+    yield from _compared(AgentDay, ("day", "agent_id"), dict(tally.by_agent()), since)
+
+
+def _recounted(last: int) -> tuple[Tally, date]:
+    """What the events say, and the first day of which all of them are kept."""
+    oldest = TaskEvent.objects.aggregate(first=Min("sequence"), at=Min("at"))
+    tally = Tally()
+    for after in range(0, last, projection.BATCH):
+        projection.tell(tally, after, min(after + projection.BATCH, last))
+    if oldest["first"] in (None, 1):
+        return tally, date.min
+    return tally, date.fromordinal(clock.business_day(oldest["at"]).toordinal() + 1)
+
+
+def _compared(
+    model: type[Facts], key: tuple[str, ...], counted: Mapping[Key, Amounts], since: date
+) -> Iterator[str]:
+    rows = model.objects.filter(day__gte=since).values_list(*key, *COUNTED)  # type: ignore[attr-defined]
+    kept = {row[: len(key)]: dict(zip(COUNTED, row[len(key) :], strict=True)) for row in rows}
+    for place in sorted({*kept, *(place for place in counted if place[0] >= since)}):
+        for name in COUNTED:
+            is_kept = kept.get(place, {}).get(name, 0)
+            is_true = counted.get(place, {}).get(name, 0)
+            if not isclose(is_kept, is_true, rel_tol=1e-9, abs_tol=1e-6):
+                values = {
+                    "table": model.__name__,
+                    "place": "/".join(map(str, place)),
+                    "name": name,
+                    "kept": f"{is_kept:g}",
+                    "true": f"{is_true:g}",
+                }
+                yield (
+                    _("%(table)s %(place)s: %(name)s is %(kept)s, the log says %(true)s.") % values
+                )
