@@ -89,7 +89,7 @@ PROFILES: Final = (
         specialties=("size_chart_update", "image_review"),
         tasks_a_day=4,
         then=Form(0.50, 0.56, 0.50),
-        now=Form(0.72, 0.76, 0.66),
+        now=Form(0.70, 0.74, 0.66),
     ),
     Profile(
         slug="viral",
@@ -97,8 +97,8 @@ PROFILES: Final = (
         also=(SHOPEE, SHEIN),
         specialties=("video_listing", "promotion_setup"),
         tasks_a_day=4,
-        then=Form(0.80, 0.83, 0.90),
-        now=Form(0.48, 0.50, 0.62),
+        then=Form(0.90, 0.90, 0.92),
+        now=Form(0.40, 0.44, 0.62),
     ),
     # Critical: the one to retrain.
     Profile(
