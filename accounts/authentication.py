@@ -43,8 +43,12 @@ class SessionAuthentication(authentication.SessionAuthentication):
         caller = access.caller_of_session(key) if key else None
         if caller is None:
             return None
-        # Django's own request: DRF's finds each attribute by failing to have it first.
-        self.enforce_csrf(request._request)  # type: ignore[arg-type]
+        try:
+            # Django's own request: DRF's finds each attribute by failing to have it first.
+            self.enforce_csrf(request._request)  # type: ignore[arg-type]
+        except PermissionDenied as error:
+            sentence = _("The CSRF token is missing or wrong, or another site sent this.")
+            raise PermissionDenied(sentence) from error
         return SimpleLazyObject(partial(_person, caller.user_id)), SignedIn(caller)
 
     def authenticate_header(self, request: Request) -> str:

@@ -33,7 +33,7 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
             errors[name[:100]] = [_("Unknown parameter.")]
         elif len(values) > 1:
             errors[name] = [_("Give this parameter once.")]
-        elif not values[0] and name != "q":
+        elif not values[0].strip() and name != "q":
             errors[name] = [_("This parameter must not be empty.")]
     if errors:
         raise ValidationError(errors)

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
+from rest_framework.fields import Field
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
@@ -65,7 +66,12 @@ def _flatten(detail: Any, path: str = "") -> dict[str, list[str]]:
                 found.update(_flatten(value, f"{path}[{index}]"))
         return found
     messages = detail if isinstance(detail, list) else [detail]
-    return {path or "body": [str(message) for message in messages]}
+    return {path or "body": [_sentence(message) for message in messages]}
+
+
+def _sentence(message: Any) -> str:
+    # DRF says this one in English whatever the language.
+    return str(Field.default_error_messages["null"] if message == "No data provided" else message)
 
 
 def _validation_body(detail: Any) -> dict[str, Any]:

@@ -114,26 +114,22 @@ class FlagMap(serializers.Field):
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, so that a typo is never silently ignored."""
 
+    default_error_messages = {"unknown_field": _("Unknown field.")}
+
     def run_validators(self, value: Any) -> None:
         # DRF gathers read-only defaults for validators even when there are none of either.
         if self.validators:
             super().run_validators(value)
 
-    default_error_messages = {"unknown_field": _("Unknown field.")}
-
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = [str(key) for key in data if key not in self.fields]
-            if unknown:
-                message = self.error_messages["unknown_field"]
-                raise serializers.ValidationError(bounded((key, message) for key in unknown))
-            return self._checked(data)
-        return super().to_internal_value(data)
-
-    def _checked(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """As DRF does it, but a body is JSON: what it does not name need not be looked for."""
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)
         checked: dict[str, Any] = {}
         errors: dict[str, Any] = {}
+        if unknown := [str(key) for key in data if key not in self.fields]:
+            message = self.error_messages["unknown_field"]
+            errors = bounded((key, message) for key in unknown)
         for field in self._writable_fields:
             name = str(field.field_name)
             try:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from nexo.shared.api import FORMAT_PARAMETER
+from nexo.shared.exceptions import validation_error
 
 
 class ContentNegotiation(DefaultContentNegotiation):
@@ -28,3 +30,16 @@ class ContentNegotiation(DefaultContentNegotiation):
             request, renderers, format_suffix
         )
         return chosen
+
+    def filter_renderers(
+        self, renderers: Iterable[BaseRenderer], format: str
+    ) -> list[BaseRenderer]:
+        renderers = tuple(renderers)
+        found = [renderer for renderer in renderers if renderer.format == format]
+        if not found:
+            known = ", ".join(str(renderer.format) for renderer in renderers)
+            message = _("%(value)s is not one of %(choices)s.")
+            raise validation_error(
+                FORMAT_PARAMETER, message % {"value": format[:100], "choices": known}
+            )
+        return found

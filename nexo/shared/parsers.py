@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 
@@ -15,20 +15,20 @@ MAX_DEPTH = 32
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(_("%(name)s is not JSON") % {"name": name})
 
 
 def _finite_float(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text[:40]} is out of range")
+        raise ValueError(_("%(number)s is out of range") % {"number": text[:40]})
     return value
 
 
 def _int64(text: str) -> int:
     """At most 64 bits: no column or reader of our answers takes more."""
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-        raise ValueError("a whole number is out of range")
+        raise ValueError(_("a whole number is out of range"))
     return int(text)
 
 
@@ -36,7 +36,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a repeated key: two readers of one body must not see different values."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a key is given twice")
+        raise ValueError(_("a key is given twice"))
     return found
 
 
@@ -47,7 +47,7 @@ def _check_text(value: Any) -> None:
         item = stack.pop()
         if isinstance(item, str):
             if "\x00" in item:
-                raise ValueError("text holds a NUL character")
+                raise ValueError(_("text holds a NUL character"))
             item.encode("utf-8")
         elif isinstance(item, dict):
             stack.extend(item.keys())
@@ -98,7 +98,7 @@ def parse_json(body: bytes) -> Any:
     text = body.decode("utf-8")
     # Cheap first: most bodies cannot be nested too deeply.
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+        raise ValueError(_("nested deeper than %(depth)d levels") % {"depth": MAX_DEPTH})
     value = _DECODER.decode(text)
     _check_text(value)
     return value
@@ -118,6 +118,15 @@ class StrictJSONParser(BaseParser):
             raise PayloadTooLarge
         try:
             return parse_json(body)
+        except json.JSONDecodeError as error:
+            place = {"line": error.lineno, "column": error.colno}
+            cause = _("look at line %(line)d, column %(column)d") % place
+            raise _not_json(cause) from error
+        except UnicodeDecodeError as error:
+            raise _not_json(_("it is not UTF-8")) from error
         except (ValueError, RecursionError) as error:
-            detail = _("The body is not valid JSON: %(cause)s.") % {"cause": str(error)[:120]}
-            raise ParseError(detail) from error
+            raise _not_json(str(error)[:120]) from error
+
+
+def _not_json(cause: str) -> ParseError:
+    return ParseError(_("The body is not valid JSON: %(cause)s.") % {"cause": cause})

@@ -65,7 +65,7 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
 
     def forms(self, view: Any) -> Iterator[tuple[str, str]]:
         """Each write that this caller may try here, with a body to be filled in."""
-        for method in ("POST", "PATCH", "PUT"):
+        for method in ("POST", "PATCH", "DELETE"):
             with override_method(view, view.request, method) as request:
                 if self.show_form_for_method(view, method, request, None):
                     yield method, example_body(view.get_serializer())
@@ -73,9 +73,15 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
 
 def example_body(serializer: Any) -> str:
     """The fields that the call needs, still without their values."""
-    fields = serializer.fields
-    example = {name: field.initial for name, field in fields.items() if field.required}
-    return orjson.dumps(example, default=_default, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(_example(serializer), default=_default, option=orjson.OPT_INDENT_2).decode()
+
+
+def _example(serializer: Any) -> dict[str, Any]:
+    return {
+        name: _example(field) if hasattr(field, "fields") else field.initial
+        for name, field in serializer.fields.items()
+        if field.required
+    }
 
 
 class IndentedJSONRenderer(JSONRenderer):

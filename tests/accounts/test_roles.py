@@ -72,7 +72,7 @@ def test_groups_that_are_no_role_stay() -> None:
 
 
 def test_set_role_says_what_it_cannot_do() -> None:
-    with pytest.raises(CommandError, match="There is no user 'nobody'"):
+    with pytest.raises(CommandError, match="Não existe o usuário nobody"):
         call_command("set_role", "nobody", "qa")
     with pytest.raises(CommandError, match="invalid choice"):
         call_command("set_role", make_user().username, "owner")

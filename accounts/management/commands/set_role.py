@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
 
 from accounts.roles import Role
 from accounts.services import set_role
@@ -20,6 +21,8 @@ class Command(BaseCommand):
         try:
             user = User.objects.get(username=options["username"])
         except User.DoesNotExist as error:
-            raise CommandError(f"There is no user {options['username']!r}.") from error
+            raise CommandError(
+                _("There is no user %(name)s.") % {"name": options["username"]}
+            ) from error
         set_role(user, Role(options["role"]))
         self.stdout.write(f"{user.username}: {options['role']}")

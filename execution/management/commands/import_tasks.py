@@ -15,6 +15,7 @@ from execution.importing.log import TaskLogFile
 from execution.importing.options import BadOption
 from execution.importing.records import Problem
 from nexo.shared import clock
+from nexo.shared.commands import require_migrated_database
 from nexo.shared.progress import ProgressBar
 
 WALKS = 2
@@ -52,6 +53,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **given: Any) -> None:
+        require_migrated_database()
         path: Path = given["file"]
         if not path.is_file():
             raise CommandError(_("%s is not a file that can be read.") % path)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from execution.demo import seeding
 from nexo.shared import clock
+from nexo.shared.commands import require_migrated_database
 from nexo.shared.progress import ProgressBar
 
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         load: int | None = options["tasks"]
         if load is not None and load < 0:
             raise CommandError(_("--tasks must be 0 or more."))
+        require_migrated_database()
         now = clock.now()
         self.stdout.write(_("Added to this database:"))
         self._people()

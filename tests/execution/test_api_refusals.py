@@ -1,0 +1,78 @@
+"""Refusals that name everything at once, in the reader's language."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from rest_framework.test import APIClient
+
+from accounts.roles import Role
+from execution.models import Task
+from tests.envelope import refused, refused_fields
+from tests.factories import make_task, make_user
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+URL = "/api/marketplace/orchestration/task-execution"
+NEW = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+
+
+@pytest.fixture
+def head() -> APIClient:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_authenticate(make_user(Role.HEAD))
+    return client
+
+
+def test_an_unknown_field_hides_no_other_error(head: APIClient) -> None:
+    wrong = {**NEW, "channel": "ebay", "foo": 1, "estimatedHours": "1"}
+    fields = {"channel", "foo", "estimatedHours"}
+    assert refused_fields(head.post(URL, wrong, format="json")) == fields
+    assert refused_fields(head.post(URL, [NEW, wrong], format="json")) == {
+        f"[1].{name}" for name in fields
+    }
+    assert Task.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["taskId", "agent", "taskType", "createdAfter"])
+def test_a_filter_of_white_space_is_refused(head: APIClient, name: str) -> None:
+    make_task()
+    assert refused_fields(head.get(f"{URL}?{name}=%20")) == {name}
+
+
+def test_a_form_that_is_not_offered_names_its_parameter(head: APIClient) -> None:
+    assert refused_fields(head.get(f"{URL}?format=xml")) == {"format"}
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("null", "nulo"),
+        ("{", "linha"),
+        ('{"a": NaN}', "não é JSON"),
+        ('{"a": 1, "a": 2}', "duas vezes"),
+        ("[" * 100, "aninhados"),
+    ],
+)
+def test_a_broken_body_is_explained_in_portuguese(head: APIClient, body: str, word: str) -> None:
+    answer = head.post(URL, body, content_type="application/json")
+    assert answer.status_code == 400
+    assert word in answer.json()["error"]
+
+
+def test_a_missing_csrf_token_is_explained_in_portuguese() -> None:
+    client = APIClient(enforce_csrf_checks=True)
+    client.force_login(make_user(Role.HEAD))
+    body = refused(client.post(URL, NEW, format="json"), 403, "permission_denied")
+    assert "token CSRF" in body["error"]
+    assert "Failed" not in body["error"]
+
+
+@pytest.mark.parametrize("command", ["seed_demo", "import_tasks"])
+def test_a_database_that_is_behind_is_a_sentence(command: str, tmp_path: Path) -> None:
+    MigrationRecorder(connection).migration_qs.filter(app="execution").delete()
+    arguments = [str(tmp_path / "log.csv")] if command == "import_tasks" else []
+    with pytest.raises(CommandError, match="migrate"):
+        call_command(command, *arguments, stdout=StringIO())
