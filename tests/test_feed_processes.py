@@ -233,6 +233,7 @@ async def test_a_slow_reader_is_closed_and_slows_nobody(
         ]
         for reader in slow:
             reader.socket.transport.pause_reading()
+        began_at = time.monotonic()
         # More than all that lies between a server and a client can hold.
         for _ in range(40):
             await api.create_many(100, title="x" * 200)
@@ -249,10 +250,12 @@ async def test_a_slow_reader_is_closed_and_slows_nobody(
             await asyncio.sleep(0.1)
         assert slowest < POLL_SECONDS + 1.0
 
+        # On a busy machine the close may have waited for its reader as long as it does.
+        waited = time.monotonic() - began_at > STUCK_AFTER_SECONDS + CLOSE_WITHIN_SECONDS
         for server, reader in zip(ringing_pair, slow, strict=True):
             reader.socket.transport.resume_reading()
             # Daphne waits a second for its close to be answered, then cuts the connection off.
-            codes = {4429} if server is ringing_pair[1] else {4429, 1006}
+            codes = {4429, 1006} if waited or server is ringing_pair[0] else {4429}
             assert await closing(reader.socket) in codes
             again = await watch(stack, server, people, f"since={reader.sequence}")
             # Over 1,000 events lie between.
