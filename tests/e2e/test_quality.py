@@ -172,6 +172,27 @@ def test_phone_has_room_for_everything(
     assert serious_faults(page) == []
 
 
+def test_phone_keeps_names_and_signs_of_marketplaces_in_line(
+    open_as: Callable[..., Page], api: Api, sample: list[dict[str, Any]]
+) -> None:
+    (task,) = api.create(taskType=SAMPLE, targets=["mercadolivre", "amazon"])
+    page = open_as("head")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/marketplace/tasks/{task['taskId']}")
+    texts = """(cells) => cells.map((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      const { left, right } = range.getBoundingClientRect();
+      return [left, right];
+    })"""
+    ((title, _),) = page.locator("#targets-title").evaluate_all(texts)
+    names = page.locator(".targets tbody th").evaluate_all(texts)
+    signs = page.locator(".targets .mark-state").evaluate_all(texts)
+    assert [left for left, _ in names] == [title, title]
+    for (_, end), (start, _) in zip(names, signs, strict=True):
+        assert start - end >= 12
+
+
 # -- Still -----------------------------------------------------------------------------------------
 
 
