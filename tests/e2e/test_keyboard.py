@@ -73,6 +73,18 @@ def test_keys_belong_to_the_field_that_is_written_in(listed: Page) -> None:
     expect(listed.get_by_role("dialog")).to_have_count(0)
 
 
+def test_escape_leaves_the_search_as_it_was(listed: Page, tasks: list[dict[str, Any]]) -> None:
+    search = listed.locator("#search")
+    listed.keyboard.press("/")
+    listed.keyboard.type("foto")
+    listed.keyboard.press("Escape")
+    expect(search).not_to_be_focused()
+    expect(search).to_have_value("")
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+    expect(search).to_have_value("")
+
+
 def test_menu_of_a_syncing_task_moves_it_on_first_and_takes_back_last(
     listed: Page, api: Api, tasks: list[dict[str, Any]]
 ) -> None:

@@ -6,7 +6,7 @@ import { ask, asks, doAction, markTarget, settled } from "./actions.js";
 import { listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
-import { shortcuts, walkRows } from "./keyboard.js";
+import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
@@ -304,6 +304,7 @@ addEventListener("pagehide", rememberPlace);
 
 const walk = walkRows(body);
 showTips(body, ".mark");
+leaveOnEscape(byId("search"));
 shortcuts({
   "/": () => {
     byId("search").focus();
