@@ -2,19 +2,21 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
-from django.db.models import QuerySet
+from django.contrib.auth.models import Group, Permission, User
+from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import tokens
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
-from accounts.permissions import MANAGE_ACCOUNTS
-from nexo.shared.admin_access import NeedsPermission
+from accounts.permissions import LABELS, MANAGE_ACCOUNTS
+from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
 
 admin.site.unregister([User, Group])
 
@@ -27,10 +29,9 @@ class ManagedByAdmins(NeedsPermission):
 
 
 @admin.register(User)
-class NexoUserAdmin(ManagedByAdmins, UserAdmin):
+class NexoUserAdmin(ManagedByAdmins, ChoosesByCheckboxes, UserAdmin):
     list_display = ("username", "first_name", "last_name", "roles", "is_active", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
-    filter_horizontal = ("groups",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email")}),
@@ -61,8 +62,25 @@ class NexoUserAdmin(ManagedByAdmins, UserAdmin):
         return not itself and self.has_change_permission(request, obj)
 
 
+class RightsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return gettext(obj.name)
+
+
 @admin.register(Group)
-class NexoGroupAdmin(ManagedByAdmins, GroupAdmin):
+class NexoGroupAdmin(ManagedByAdmins, ChoosesByCheckboxes, GroupAdmin):
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest | None = None, **kwargs: Any
+    ) -> forms.ModelMultipleChoiceField | None:
+        """The rights that the program asks for; Django's own, four to each table, open nothing."""
+        if db_field.name == "permissions":
+            rights = [name for name, _label in LABELS]
+            kwargs["queryset"] = Permission.objects.filter(
+                content_type__app_label="accounts", codename__in=rights
+            ).order_by("pk")
+            kwargs["form_class"] = RightsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody widens the role they hold themselves; a superuser has every right already."""
         own = (
@@ -91,7 +109,6 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
     )
     list_filter = ("scope", "revoked_at")
     search_fields = ("name", "prefix", "agent_id", "user__username")
-    autocomplete_fields = ("user",)
     actions = ("revoke",)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

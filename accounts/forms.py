@@ -14,9 +14,10 @@ class ThemeForm(forms.Form):
 
 
 class TokenForm(forms.ModelForm):
-    expires_at = forms.SplitDateTimeField(
+    expires_at = forms.DateTimeField(
         label=_("expires at"),
         required=False,
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Empty: after 90 days for a person, a year for an agent."),
     )
 

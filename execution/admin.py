@@ -10,7 +10,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from accounts.permissions import ENTER_ADMIN
 from execution.models import Agent, Marketplace, Specialty
-from nexo.shared.admin_access import NeedsPermission
+from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
 
 
 class KeepsItsId(NeedsPermission):
@@ -24,12 +24,11 @@ class KeepsItsId(NeedsPermission):
 
 
 @admin.register(Agent)
-class AgentAdmin(KeepsItsId, SimpleHistoryAdmin):
+class AgentAdmin(KeepsItsId, ChoosesByCheckboxes, SimpleHistoryAdmin):
     id_field = "slug"
     list_display = ("name", "slug", "works_on", "is_active", "is_paused", "capacity")
     list_filter = ("is_active", "is_paused", "marketplaces", "specialties")
     search_fields = ("slug", "name")
-    filter_horizontal = ("marketplaces", "specialties")
     fields = (
         *("slug", "name", "home", "marketplaces", "specialties"),
         *("is_active", "is_paused", "capacity"),

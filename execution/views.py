@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,7 +19,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import caller_for_user
-from accounts.permissions import OPERATE_TASKS
+from accounts.gate import refusal
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution import assignment, page_controls, queries, services, texts
 from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
@@ -192,7 +192,7 @@ def task_page(request: HttpRequest, task_id: str) -> HttpResponseBase:
 
 def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
     if not _actions(request):
-        raise PermissionDenied
+        raise refusal(APPROVE_TASKS)
     wants_json = request.headers.get("Accept") == "application/json"
     try:
         state = _change(request, task_id)
@@ -221,7 +221,7 @@ def _refused(request: HttpRequest, task_id: str, error: APIException) -> HttpRes
         case TaskNotFound():
             raise Http404 from error
         case NotAllowed():
-            raise PermissionDenied from error
+            raise refusal(OPERATE_TASKS) from error
         case VersionConflict():
             sentence = _(
                 "The task changed while you were deciding. Look at it again; nothing was done."

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.gate import refusal
 from accounts.permissions import ENTER_ADMIN
 
 
@@ -23,5 +23,5 @@ class NexoAdminSite(AdminSite):
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """One sign-in page, with its throttles, for everything."""
         if request.user.is_authenticated:
-            raise PermissionDenied
+            raise refusal(ENTER_ADMIN)
         return redirect_to_login(request.GET.get("next", "/admin/"))

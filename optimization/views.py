@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required, permission_required
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller, caller_for_user
+from accounts.gate import needs
 from accounts.permissions import CHANGE_WEIGHTS, VIEW_OPTIMIZATION
 from execution import queries as tasks
 from execution.assignment import Need
@@ -38,7 +39,7 @@ CHANGES_SHOWN = 10
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-@permission_required(VIEW_OPTIMIZATION, raise_exception=True)
+@needs(VIEW_OPTIMIZATION)
 def optimization_page(request: HttpRequest) -> HttpResponseBase:
     state = PageState.read(request.GET.dict())
     if request.method == "POST":
@@ -62,7 +63,7 @@ class Editor:
         return self.form is not None or self.preview is not None
 
 
-@permission_required(CHANGE_WEIGHTS, raise_exception=True)
+@needs(CHANGE_WEIGHTS)
 def _edit(request: HttpRequest, state: PageState) -> HttpResponse:
     """Preview or save the weights of the agent that the address names."""
     agent_id = state.values.get("agent", "")

@@ -39,6 +39,7 @@ from tests.servers import (
 pytestmark = pytest.mark.integration
 POLL_SECONDS = 0.5
 STUCK_AFTER_SECONDS = 10.0
+CLOSE_WITHIN_SECONDS = 5.0
 EXIT_WITHIN_SECONDS = 5.0
 
 

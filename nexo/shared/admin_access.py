@@ -1,7 +1,9 @@
-"""Who may do what in the admin: one named permission for a whole table."""
+"""What the admin's tables share: who may do what, and how several things are chosen."""
 
 from typing import Any
 
+from django import forms
+from django.db import models
 from django.http import HttpRequest
 
 
@@ -24,3 +26,17 @@ class NeedsPermission:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(self.permission)
+
+
+class ChoosesByCheckboxes:
+    """Several of a few things, as plain checkboxes.
+
+    Django's two lists with arrows between them carry labels that nothing may read out, and text
+    too faint to read.
+    """
+
+    def formfield_for_manytomany(
+        self, db_field: models.ManyToManyField, request: HttpRequest | None = None, **kwargs: Any
+    ) -> forms.ModelMultipleChoiceField | None:
+        widgets = {"widget": forms.CheckboxSelectMultiple, **kwargs}
+        return super().formfield_for_manytomany(db_field, request, **widgets)  # type: ignore[misc]

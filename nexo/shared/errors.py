@@ -1,7 +1,7 @@
 """One error shape for everything under /api/, and pages in the product's look elsewhere."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.fields import Field
@@ -19,7 +20,7 @@ from rest_framework.views import set_rollback
 
 from nexo.shared import clock
 from nexo.shared.context import frame
-from nexo.shared.exceptions import PayloadTooLarge, Unavailable
+from nexo.shared.exceptions import NeedsRole, PayloadTooLarge, Unavailable
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.renderers import JSONRenderer, dump_json
 
@@ -149,9 +150,17 @@ def _code(exception: exceptions.APIException) -> str:
 # -- Answers outside DRF: Django's handlers ------------------------------------------------------
 
 
-def _error_page(request: HttpRequest, status: HTTPStatus, sentence: Any) -> HttpResponse:
-    context = {"status_code": int(status), "sentence": sentence}
-    template = f"errors/{int(status)}.html"
+def _error_page(
+    request: HttpRequest,
+    status: HTTPStatus,
+    sentence: Any,
+    *,
+    template: str = "",
+    roles: Sequence[str] = (),
+) -> HttpResponse:
+    context = {"status_code": int(status), "sentence": sentence, "roles": roles}
+    context["role_names"] = get_text_list(list(roles))
+    template = template or f"errors/{int(status)}.html"
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return render(request, template, context, status=status)
     # Without the request's context: who is signed in may be what cannot be read.
@@ -159,12 +168,14 @@ def _error_page(request: HttpRequest, status: HTTPStatus, sentence: Any) -> Http
     return HttpResponse(render_to_string(template, context), status=status)
 
 
-def _answer(request: HttpRequest, status: HTTPStatus, code: str, sentence: Any) -> HttpResponse:
+def _answer(
+    request: HttpRequest, status: HTTPStatus, code: str, sentence: Any, **page: Any
+) -> HttpResponse:
     if is_api(request):
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
-        response = _error_page(request, status, sentence)
+        response = _error_page(request, status, sentence, **page)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -184,14 +195,21 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     sentence = exceptions.PermissionDenied.default_detail
-    return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence)
+    roles = exception.roles if isinstance(exception, NeedsRole) else ()
+    return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence, roles=roles)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     sentence = _(
         "The form was not sent from this site, or its page is too old. Reload and try again."
     )
-    return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence)
+    return _answer(
+        request,
+        HTTPStatus.FORBIDDEN,
+        "permission_denied",
+        sentence,
+        template="errors/csrf.html",
+    )
 
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

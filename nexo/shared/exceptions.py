@@ -1,9 +1,10 @@
 """Errors that the API may answer, each with a stable code; raising one is all that code does."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 
@@ -38,6 +39,14 @@ class Unavailable(ApiError):
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
     default_detail = _("The service is busy or away. Nothing was changed; try again shortly.")
     default_code = "unavailable"
+
+
+class NeedsRole(PermissionDenied):
+    """What somebody may not see or do, with the roles of those who may."""
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        super().__init__()
+        self.roles = roles
 
 
 def validation_error(field: str, message: Any) -> exceptions.ValidationError:

@@ -1,6 +1,7 @@
 """The admin: entered by those who may, for others' accounts and never one's own power."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts.models import ApiToken
 from accounts.roles import Role
 from execution.models import Specialty
+from nexo.shared.clock import BUSINESS_ZONE
 from tests.factories import make_agent, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -200,6 +202,13 @@ def test_a_key_is_shown_once_and_works(client: Client) -> None:
     assert again.status_code == 200
     assert token.prefix in client.get(reverse(TOKENS)).content.decode()
     assert key not in again.content.decode()
+
+
+def test_the_end_of_a_token_is_chosen_in_the_business_zone(client: Client) -> None:
+    fields = {"name": "robô", "agent_id": "alex", "scope": "read", "expires_at": "2030-01-02T10:30"}
+    client.post(reverse(TOKEN_ADD), fields)
+    expected = datetime(2030, 1, 2, 10, 30, tzinfo=BUSINESS_ZONE)
+    assert ApiToken.objects.get().expires_at == expected
 
 
 def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:

@@ -78,6 +78,53 @@ def test_pause_holds_everything_and_resume_leaves_no_gap(
     expect(row_of(page, third)).to_be_visible()
 
 
+def age_in_seconds(page: Page) -> int:
+    return int(page.locator('#live [data-field="age"]').inner_text().split()[-2])
+
+
+def test_paused_page_says_how_old_what_it_shows_is(page: Page, api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.keyboard.press("p")
+    api.update(task, "in_progress")
+    live = page.locator("#live")
+    expect(live).to_contain_text("1 mudança à espera")
+    before = age_in_seconds(page)
+    page.wait_for_timeout(2_000)
+    api.update(task, "marketplace_sync")
+    expect(live).to_contain_text("2 mudanças à espera")
+    # What arrives and waits makes what is shown no younger.
+    assert age_in_seconds(page) >= before + 2
+    page.keyboard.press("p")
+    expect(live).not_to_contain_text("à espera")
+    assert age_in_seconds(page) <= 1
+
+
+def test_paused_page_says_when_it_is_cut_off(
+    page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket connection"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.keyboard.press("p")
+    api.update(task, "approved")
+    live = page.locator("#live")
+    expect(live).to_contain_text("1 mudança à espera")
+    cable.cut()
+    try:
+        expect(live).to_have_attribute("data-state", "offline")
+        expect(live).to_contain_text("sem conexão")
+        expect(live).to_contain_text("dados de há")
+        expect(live).to_contain_text("1 mudança à espera")
+    finally:
+        cable.plug()
+    expect(live).to_have_attribute("data-state", "paused", timeout=20_000)
+    page.keyboard.press("p")
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+
+
 def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task_type: str) -> None:
     api.create(times=2, taskType=task_type)
     page.goto(f"{LIST}?taskType={task_type}")

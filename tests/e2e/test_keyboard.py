@@ -73,6 +73,40 @@ def test_keys_belong_to_the_field_that_is_written_in(listed: Page) -> None:
     expect(listed.get_by_role("dialog")).to_have_count(0)
 
 
+def test_escape_leaves_the_search_as_it_was(listed: Page, tasks: list[dict[str, Any]]) -> None:
+    search = listed.locator("#search")
+    listed.keyboard.press("/")
+    listed.keyboard.type("foto")
+    listed.keyboard.press("Escape")
+    expect(search).not_to_be_focused()
+    expect(search).to_have_value("")
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+    expect(search).to_have_value("")
+
+
+def test_menu_of_a_syncing_task_moves_it_on_first_and_takes_back_last(
+    listed: Page, api: Api, tasks: list[dict[str, Any]]
+) -> None:
+    api.update(tasks[0], "in_progress")
+    api.update(tasks[0], "marketplace_sync", syncStatus={"amazon": True})
+    row = row_of(listed, tasks[0])
+    expect(row.get_by_role("img", name="Amazon: sincronizado")).to_be_visible()
+    listed.keyboard.press("j")
+    listed.keyboard.press("m")
+    assert listed.get_by_role("menuitem").all_inner_texts() == [
+        "Marcar Kaway como sincronizado",
+        "Concluir tarefa",
+        "Devolver à execução",
+        "Abrir tarefa",
+        "Copiar id",
+        "Marcar Amazon como não sincronizado",
+        "Registrar falha",
+        "Cancelar tarefa",
+    ]
+    expect(listed.get_by_role("menuitem").first).to_be_focused()
+
+
 def test_sync_marks_tell_state_on_hover_and_focus(
     listed: Page, tasks: list[dict[str, Any]]
 ) -> None:

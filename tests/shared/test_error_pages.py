@@ -11,6 +11,7 @@ from django.test import RequestFactory
 from django.utils import translation
 
 from nexo.shared import errors
+from nexo.shared.exceptions import NeedsRole
 
 pytestmark = pytest.mark.unit
 
@@ -31,6 +32,7 @@ def unavailable(request: HttpRequest) -> HttpResponse | None:
     [
         (errors.bad_request, 400, "Não conseguimos ler isso"),
         (errors.permission_denied, 403, "Você não tem acesso a esta página"),
+        (errors.csrf_failure, 403, "Não conseguimos aceitar esse formulário"),
         (errors.page_not_found, 404, "Não há nada aqui"),
         (lambda request: errors.bad_request(request, RequestDataTooBig()), 413, "grande demais"),
         (errors.server_error, 500, "Algo quebrou do nosso lado"),
@@ -46,6 +48,34 @@ def test_error_is_a_page_that_says_what_next(
     assert title in html
     assert '<a class="button" href="/">Voltar às tarefas</a>' in html
     assert "database is locked" not in html
+
+
+@pytest.mark.parametrize(
+    ("language", "roles", "sentences"),
+    [
+        (
+            "pt-br",
+            ["Qualidade (qa)", "Gestão (head)", "Administração (admin)"],
+            [
+                "para os papéis Qualidade (qa), Gestão (head) ou Administração (admin).",
+                "peça um desses papéis a quem administra o NEXO",
+            ],
+        ),
+        ("pt-br", ["Gestão (head)"], ["para o papel Gestão (head).", "peça o papel"]),
+        ("pt-br", [], ["um papel que sua conta não tem", "peça o papel"]),
+        (
+            "en",
+            ["Quality (qa)", "Head (head)"],
+            ["the roles Quality (qa) or Head (head).", "ask an administrator for one of these"],
+        ),
+    ],
+)
+def test_what_needs_a_role_names_it(language: str, roles: list[str], sentences: list[str]) -> None:
+    with translation.override(language):
+        request = RequestFactory().get("/marketplace/orchestration/optimization")
+        html = errors.permission_denied(request, NeedsRole(roles)).content.decode()
+    for sentence in sentences:
+        assert sentence in html
 
 
 def test_busy_database_says_when_to_come_back(request_: HttpRequest) -> None:

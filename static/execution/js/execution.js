@@ -6,7 +6,7 @@ import { ask, asks, doAction, markTarget, settled } from "./actions.js";
 import { listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
-import { shortcuts, walkRows } from "./keyboard.js";
+import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
@@ -37,6 +37,8 @@ const indicator = new Indicator();
 const summary = new Summary({ total: data.snapshot.totalTasks, onTotal: showCounts });
 let heldSummary = null;
 let isPaused = false;
+// Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
+let pausedFreshAt = 0;
 let handMovedAt = -HAND_STEADY;
 
 const feed = new Feed({
@@ -71,6 +73,7 @@ function receiveSummary(latest) {
 }
 
 function receiveSnapshot(snapshot) {
+  pausedFreshAt = Date.now();
   rows.paint(store.applySnapshot(snapshot));
   confirmBusy();
   summary.read();
@@ -131,7 +134,8 @@ function showCounts() {
 }
 
 function showFreshness() {
-  const { state, freshAt } = feed;
+  const { state } = feed;
+  const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
   indicator.show({ state, freshAt, paused: isPaused, waiting: held.events });
 }
 
@@ -140,7 +144,7 @@ function changeState(state, before) {
   showHalt(state);
   const isOld = !["live", "connecting"].includes(state);
   document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t("announce.lost"));
+  if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
   if (state === "live" && before !== "connecting") announce(t("announce.live"));
 }
 
@@ -160,6 +164,7 @@ function speakSummary() {
 
 function setPaused(value) {
   isPaused = value;
+  pausedFreshAt = feed.freshAt;
   pauseButton.setAttribute("aria-pressed", String(isPaused));
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
@@ -169,6 +174,7 @@ function setPaused(value) {
 }
 
 function takeHeld() {
+  pausedFreshAt = feed.freshAt;
   const tasks = held.take();
   if (tasks) take(tasks);
   else feed.refresh();
@@ -304,6 +310,7 @@ addEventListener("pagehide", rememberPlace);
 
 const walk = walkRows(body);
 showTips(body, ".mark");
+leaveOnEscape(byId("search"));
 shortcuts({
   "/": () => {
     byId("search").focus();

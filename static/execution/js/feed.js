@@ -30,7 +30,8 @@ export class Feed {
   /**
    * `position` is {sequence, epoch} of the page's snapshot. `read` gives a new snapshot with its
    * own position, or throws {status}. `on` hears `state()`, `frame(frame)`, `summary(summary)`,
-   * `snapshot(snapshot)` and `epoch()`, which means that the database is another one.
+   * `snapshot(snapshot)` and `epoch()`, which means that the database is another one. While
+   * `maySkipReading()` nothing is read, and whether there is a connection is the socket's to tell.
    */
   constructor({ path, position, read, on, maySkipReading = () => false }) {
     this.path = path;
@@ -79,12 +80,14 @@ export class Feed {
     const query = new URLSearchParams({ since: this.sequence, epoch: this.epoch });
     const socket = new WebSocket(`${scheme}//${location.host}${this.path}?${query}`);
     this.#socket = socket;
+    let isAnswered = false;
     let watchdog = 0;
     const heard = () => {
       clearTimeout(watchdog);
       watchdog = setTimeout(() => this.#reconnectNow(), SILENCE);
     };
     heard();
+    socket.addEventListener("open", () => (isAnswered = true));
     socket.addEventListener("message", (event) => {
       if (socket !== this.#socket) return;
       heard();
@@ -92,7 +95,7 @@ export class Feed {
     });
     socket.addEventListener("close", (event) => {
       clearTimeout(watchdog);
-      if (socket === this.#socket) this.#closed(event.code);
+      if (socket === this.#socket) this.#closed(event.code, { isAnswered });
     });
   }
 
@@ -136,14 +139,15 @@ export class Feed {
     this.#reconnectNow();
   }
 
-  #closed(code) {
+  #closed(code, { isAnswered = true } = {}) {
     this.#socket = null;
     if (code in CLOSED_FOR_GOOD) {
       this.#become(CLOSED_FOR_GOOD[code]);
       return;
     }
     if (code === 4404) this.#hasSocketPath = false;
-    if (this.isLive || this.state === "connecting") this.#become("reconnecting");
+    if (!isAnswered && this.maySkipReading()) this.#become("offline");
+    else if (this.isLive || this.state === "connecting") this.#become("reconnecting");
     const delay = backoff(this.#attempt);
     this.#attempt += 1;
     if (this.#hasSocketPath) this.#after(delay, () => this.#connect());

@@ -18,14 +18,15 @@ export class Indicator {
   #element = document.getElementById("live");
   #word;
   #age;
+  #waiting;
 
-  /** Say the feed's `state`; while paused, how many events wait. */
+  /** Say the feed's `state` and the age of what is shown; while paused, how many events wait. */
   show({ state, freshAt, paused = false, waiting = 0 }) {
     const shown = paused && (state === "live" || state === "connecting") ? "paused" : state;
     if (this.#element.dataset.state !== shown) this.#say(shown);
     const age = ago(Date.now() - freshAt);
-    if (paused && waiting) setText(this.#age, plural("live.waiting", waiting));
-    else setText(this.#age, shown === "live" || shown === "paused" ? age : t("live.age", { age }));
+    setText(this.#age, shown === "live" || shown === "paused" ? age : t("live.age", { age }));
+    setText(this.#waiting, paused && waiting ? plural("live.waiting", waiting) : "");
   }
 
   /** Another state is another sentence, not the old one moved. */
@@ -39,7 +40,8 @@ export class Indicator {
     this.#word.className = "word";
     this.#word.textContent = t(`live.${WORDS[shown] ?? shown}`);
     this.#age = this.#part("age");
-    this.#element.replaceChildren(dot, this.#word, this.#age);
+    this.#waiting = this.#part("waiting");
+    this.#element.replaceChildren(dot, this.#word, this.#age, this.#waiting);
   }
 
   #part(name) {

@@ -53,6 +53,16 @@ function firstInSight(rows) {
   return rows.find((row) => row.getBoundingClientRect().top >= covered) ?? rows[0];
 }
 
+/** Escape gives up what was typed: the field says again what the list is filtered by. */
+export function leaveOnEscape(field) {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    event.preventDefault();
+    field.value = field.defaultValue;
+    field.blur();
+  });
+}
+
 /** `keys` maps a key to what it does; fields, menus and dialogs keep their keys. */
 export function shortcuts(keys) {
   document.addEventListener("keydown", (event) => {

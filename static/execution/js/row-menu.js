@@ -1,4 +1,5 @@
-// The menu of a row: one for the page, filled with what is legal for the task when it opens.
+// The menu of a row: one for the page, filled with what is legal for the task when it opens. What
+// moves the task on comes first, what takes back or ends it badly last.
 
 import { t } from "../../shared/js/strings.js";
 import { legalActions, targetMarks } from "./actions.js";
@@ -44,9 +45,11 @@ export class RowMenu {
     const actions = legalActions(task).map((action) => {
       const item = button(action.label, () => this.#onAction(action, task));
       item.classList.toggle("danger", action.isDestructive);
-      return item;
+      return { what: action, item };
     });
-    const marks = targetMarks(task).map((mark) => button(mark.label, () => this.#onMark(mark, task)));
+    const marks = targetMarks(task).map((mark) => {
+      return { what: mark, item: button(mark.label, () => this.#onMark(mark, task)) };
+    });
     const open = document.createElement("a");
     open.setAttribute("role", "menuitem");
     open.tabIndex = -1;
@@ -54,10 +57,16 @@ export class RowMenu {
     open.textContent = t("menu.open");
     const copy = button(t("menu.copy"), () => {});
     copy.dataset.copy = task.taskId;
-    const groups = [marks, actions, [open, copy]].filter((group) => group.length);
-    for (const item of [...marks, ...actions, copy]) {
+    for (const { item } of [...actions, ...marks, { item: copy }]) {
       item.addEventListener("click", () => this.close({ focus: true }), { capture: true });
     }
+    const groups = [
+      only(marks, (mark) => mark.synced),
+      only(actions, (action) => !action.isDestructive),
+      [open, copy],
+      only(marks, (mark) => !mark.synced),
+      only(actions, (action) => action.isDestructive),
+    ].filter((group) => group.length);
     return groups.flatMap((group, place) => (place ? [rule(), ...group] : group));
   }
 
@@ -87,6 +96,10 @@ export class RowMenu {
       this.close({ focus: true });
     }
   }
+}
+
+function only(entries, wanted) {
+  return entries.filter(({ what }) => wanted(what)).map(({ item }) => item);
 }
 
 function button(label, act) {

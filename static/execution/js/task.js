@@ -23,6 +23,8 @@ const logs = document.getElementById("logs");
 const indicator = new Indicator();
 let { task } = data;
 let isPaused = false;
+// Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
+let pausedFreshAt = 0;
 let waiting = 0;
 let timer = 0;
 
@@ -69,7 +71,8 @@ function scrollToLast() {
 }
 
 function showFreshness() {
-  const { state, freshAt } = feed;
+  const { state } = feed;
+  const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
   indicator.show({ state, freshAt, paused: isPaused, waiting });
 }
 
@@ -78,12 +81,13 @@ function changeState(state, before) {
   showHalt(state);
   const isOld = !["live", "connecting"].includes(state);
   document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t("announce.lost"));
+  if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
   if (state === "live" && before !== "connecting") announce(t("announce.live"));
 }
 
 function setPaused(value) {
   isPaused = value;
+  pausedFreshAt = feed.freshAt;
   pauseButton.setAttribute("aria-pressed", String(isPaused));
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
