@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
+from execution.texts import number_text
 from nexo.shared import clock
 from optimization import texts
 from optimization.action import Action
@@ -244,15 +245,16 @@ def editable_weights(one: Optimization) -> Shares:
 
 def weight_bars(weights: Iterable[float]) -> list[WeightBar]:
     return [
-        WeightBar(str(name), texts.percent(weight), round(weight * 100))
+        WeightBar(str(name), texts.percent(weight), texts.whole_percent(weight))
         for name, weight in zip(texts.TERM_NAMES, weights, strict=True)
     ]
 
 
 def sample_text(one: Optimization) -> str:
-    ended = ngettext("%(count)d task ended", "%(count)d tasks ended", one.ended_tasks)
+    ended = ngettext("%(count)s task ended", "%(count)s tasks ended", one.ended_tasks)
     days = ngettext("%(count)d day with data", "%(count)d days with data", one.history_days)
-    return f"{ended % {'count': one.ended_tasks}} · {days % {'count': one.history_days}}"
+    ended_text = ended % {"count": number_text(one.ended_tasks)}
+    return f"{ended_text} · {days % {'count': one.history_days}}"
 
 
 def day_scores(one: Optimization) -> list[DayScore]:
@@ -383,9 +385,9 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
 
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:
-    counts = {name: round(value) for name, value in one.counts.items()}
+    counts = {name: number_text(round(value)) for name, value in one.counts.items()}
     return (
-        str(_("%(approved)d approved, %(rejected)d rejected") % counts),
-        str(_("%(completed)d completed, %(failed)d failed, %(late)d late") % counts),
-        str(_("%(estimated_minutes)d min estimated, %(executed_minutes)d min taken") % counts),
+        str(_("%(approved)s approved, %(rejected)s rejected") % counts),
+        str(_("%(completed)s completed, %(failed)s failed, %(late)s late") % counts),
+        str(_("%(estimated_minutes)s min estimated, %(executed_minutes)s min taken") % counts),
     )

@@ -153,7 +153,19 @@ class TestDrawer:
         assert "13 aprovadas, 3 rejeitadas 81,3% 50% 40,6" in text
         assert "12 concluídas, 1 com falha, 0 atrasadas 92,3% 30% 27,7" in text
         assert "720 min estimados, 960 min usados 75,0% 20% 15,0" in text
-        assert "Reta por 3 dias com pontuação, -2,17 pontos por dia; amanhã, 77." in text
+        assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
+
+    def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
+        agent = make_agent("marina", "amazon")
+        now = clock.now()
+        completed("marina", at=at_noon(1, now), minutes=3900)
+        PinnedWeights.objects.create(
+            agent=agent, approval_rate=0.125, completion_rate=0.375, execution_time=0.5
+        )
+        text = text_of(head, "agent=marina")
+        assert "60 min estimados, 3.900 min usados" in text
+        # Half up: 12.5 and 37.5 are not rounded to the even neighbour.
+        assert "Taxa de aprovação 13% Taxa de conclusão 38% Tempo de execução 50%" in text
 
     def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
         make_agent("marina", "amazon")
