@@ -1,16 +1,39 @@
 """The optimization page: numbers that follow the work, and weights changed with open eyes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Api, Complaints, wait_until_live
 
 PAGE = "/marketplace/orchestration/optimization"
+API_OF_PAGE = f"/api{PAGE}"
+
+
+@pytest.fixture
+def weights(
+    new_context: Callable[..., BrowserContext], signed_in: Callable[[str], Any]
+) -> Iterator[Callable[[dict[str, float] | None], None]]:
+    """Pins Premium's weights from elsewhere; None returns them to adaptive."""
+    context = new_context(storage_state=signed_in("admin"))
+
+    def change(shares: dict[str, float] | None) -> None:
+        (token,) = [c["value"] for c in context.cookies() if c["name"] == "csrftoken"]
+        address, headers = f"{API_OF_PAGE}/weights", {"X-CSRFToken": token}
+        if shares is None:
+            answer = context.request.delete(f"{address}?agentId=premium", headers=headers)
+        else:
+            body = {"agentId": "premium", "weights": shares}
+            answer = context.request.patch(address, data=body, headers=headers)
+        assert answer.ok, answer.text()
+
+    yield change
+    change(None)
 
 
 def figures(page: Page, agent: str) -> Any:
@@ -28,6 +51,56 @@ def test_a_card_follows_a_completed_task(page: Page, api: Api) -> None:
     api.update(task, "completed")
     # Nothing is reloaded; at most one read every two seconds.
     expect(sample).to_contain_text(f"{int(match[0]) + 1} tarefas encerradas", timeout=5_000)
+
+
+def test_reads_begin_two_seconds_apart_and_never_overlap(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    page.evaluate(
+        """() => {
+          const fetched = window.fetch;
+          window.reads = [];
+          window.fetch = async (...request) => {
+            const read = { from: Date.now(), to: Infinity };
+            window.reads.push(read);
+            const answer = await fetched(...request);
+            // A slow server: events come while the page is being read.
+            await new Promise((resolve) => setTimeout(resolve, 1500));
+            read.to = Date.now();
+            return answer;
+          };
+        }"""
+    )
+    for _number in range(12):
+        (task,) = api.create(agentId="marina", channel="mercadolivre")
+        api.update(task, "failed", error="sem estoque")
+        page.wait_for_timeout(400)
+    reads = page.evaluate("window.reads")
+    assert len(reads) >= 2
+    for one, following in pairwise(reads):
+        assert following["from"] - one["from"] >= 1_990
+        assert following["from"] >= one["to"]
+
+
+def test_weights_changed_elsewhere_arrive_without_an_event(
+    page: Page, weights: Callable[[dict[str, float] | None], None]
+) -> None:
+    page.clock.install()
+    page.goto(PAGE)
+    wait_until_live(page)
+    card = page.locator('[data-part="agent-body-premium"]')
+    expect(card).to_contain_text("Pesos adaptativos")
+    weights({"approvalRate": 0.2, "completionRate": 0.7, "executionTime": 0.1})
+    page.clock.fast_forward(30_000)
+    expect(card).to_contain_text("Pesos adaptativos")
+    page.clock.fast_forward(31_000)
+    expect(card).to_contain_text("Pesos manuais")
+    weights(None)
+    page.clock.fast_forward(3_000)
+    expect(card).to_contain_text("Pesos manuais")
+    # Somebody comes back to the page.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(card).to_contain_text("Pesos adaptativos")
 
 
 def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:

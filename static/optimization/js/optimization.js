@@ -1,5 +1,6 @@
 // The optimization page, kept true by the feed: what ended or was decided makes it read itself
-// again, at most every two seconds.
+// again, at most every two seconds. A feed of tasks does not tell of weights and agents: those
+// are looked for when somebody comes back to the page, and once a minute while they look at it.
 
 import { readPage, pageDataOf, replaceParts } from "../../execution/js/parts.js";
 import { Feed } from "../../execution/js/feed.js";
@@ -13,18 +14,21 @@ import { watchWeights } from "./weights.js";
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 const READ_AT_MOST_EVERY = 2_000;
+const READ_AT_LEAST_EVERY = 60_000;
 // Reports of progress change no score.
 const FACTS = ["created", "approved", "started", "completed", "failed", "undone", "retried"];
 
 const refreshButton = document.getElementById("refresh");
 const indicator = new Indicator();
-let lastRead = Date.now();
+// When the last read began; the first one was the page itself.
+let lastRead = performance.timeOrigin;
 let timer = 0;
 
 const feed = new Feed({
   path: SOCKET_PATH,
   position: data,
   read: async () => {
+    await ownTurn();
     const page = await readPage();
     return { ...pageDataOf(page), page };
   },
@@ -37,16 +41,30 @@ const feed = new Feed({
   },
 });
 
+function untilTurn() {
+  return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
+}
+
+/** Whoever asks for a read, feed or person, reads begin two seconds apart. */
+async function ownTurn() {
+  const wait = untilTurn();
+  if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
+  lastRead = Date.now();
+}
+
+/** Read when the turn comes; what is asked for until then is one read. */
 function readSoon() {
-  const wait = Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
   timer ||= setTimeout(() => {
     timer = 0;
     feed.refresh();
-  }, wait);
+  }, untilTurn());
+}
+
+function readAgain() {
+  if (!document.hidden && !feed.hasEnded) readSoon();
 }
 
 function show(snapshot) {
-  lastRead = Date.now();
   replaceParts(snapshot.page);
   drawCharts(snapshot.charts);
 }
@@ -72,7 +90,11 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.removeAttribute("aria-busy");
   if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
 });
-setInterval(showFreshness, TICK);
+document.addEventListener("visibilitychange", readAgain);
+setInterval(() => {
+  showFreshness();
+  if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
+}, TICK);
 
 drawCharts(data.charts);
 watchWeights();
