@@ -122,6 +122,47 @@ def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:
     assert page.evaluate("window.shifts") < 0.01
 
 
+def drawn_on(page: Page, scores: list[int | None]) -> dict[str, int]:
+    """The box of saturated pixels, in CSS pixels, of a chart with these last days' scores."""
+    found = page.evaluate(
+        """async (scores) => {
+          const { drawCharts } = await import("/static/optimization/js/charts.js");
+          const days = Array.from({ length: 31 }, (_none, day) => (20000 + day) * 86400);
+          const before = Array(30 - scores.length).fill(null);
+          const chart = { days, scores: [...before, ...scores, null] };
+          drawCharts({ marina: { ...chart, prediction: null, interval: null } });
+          // uPlot draws in a microtask.
+          await new Promise(requestAnimationFrame);
+          const canvas = document.querySelector('[data-chart="marina"] canvas');
+          const { width, height } = canvas;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+          const xs = [], ys = [];
+          for (let at = 0; at < data.length; at += 4) {
+            const colour = data.slice(at, at + 3);
+            if (data[at + 3] < 128 || Math.max(...colour) - Math.min(...colour) < 60) continue;
+            xs.push((at / 4) % width);
+            ys.push(Math.floor(at / 4 / width));
+          }
+          const size = (all) => (all.length ? Math.max(...all) - Math.min(...all) + 1 : 0);
+          return { width: size(xs), height: size(ys) };
+        }""",
+        scores,
+    )
+    return dict(found)
+
+
+def test_the_chart_shows_days_between_gaps_and_whole_lines_at_the_top(page: Page) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    assert drawn_on(page, [None]) == {"width": 0, "height": 0}
+    point = drawn_on(page, [50, None, None])
+    assert 4 <= point["height"] <= 8
+    # Neither the point nor the line at 100 loses its upper half.
+    assert drawn_on(page, [100, None, None]) == point
+    level = drawn_on(page, [50, 50, 50])["height"]
+    assert drawn_on(page, [100, 100, 100])["height"] == level
+
+
 def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     page.goto(PAGE)
     page.get_by_role("link", name="Sunny").click()
