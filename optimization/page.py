@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -197,6 +197,7 @@ class AgentCard:
     sample: str
     low_data: bool
     days: Sequence[DayScore]
+    at: datetime
     query: str
 
 
@@ -223,6 +224,7 @@ def agent_card(one: Optimization, state: PageState) -> AgentCard:
         sample=sample_text(one),
         low_data=one.low_data,
         days=day_scores(one),
+        at=one.at,
         query=state.query(agent=one.agent.slug),
     )
 

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.roles import Role
 from execution.enums import FailureReason, TaskStatus
+from execution.texts import exact_text
 from nexo.shared import clock
 from optimization.models import PinnedWeights, WeightChange
 from tests.factories import change, make_agent, make_task, make_user
@@ -74,6 +75,13 @@ def test_a_card_says_score_forecast_action_and_why(head: Client) -> None:
     assert "Taxa de aprovação 50%" in text
     assert "A pontuação 83 é de 80 ou mais, mas a previsão de 77 não está acima dela." in text
     assert "16 tarefas encerradas · 3 dias com dados" in text
+
+
+def test_a_card_says_when_it_was_calculated(head: Client) -> None:
+    make_agent("marina", "amazon")
+    answer = head.get(PAGE)
+    exact = exact_text(answer.context["agents"][0].at)
+    assert f'title="{exact}">{exact[11:16]}</time>' in answer.content.decode()
 
 
 def test_an_agent_without_work_shows_no_number(head: Client) -> None:
