@@ -102,6 +102,26 @@ def action_links(state: PageState, found: Sequence[Optimization]) -> list[Choice
     return links
 
 
+@dataclass(frozen=True, slots=True)
+class MoreLink:
+    """Where the list goes on: a longer list, opened at the first card that is new in it."""
+
+    query: str
+    anchor: str
+
+
+def more_link(state: PageState, rest: Sequence[Optimization]) -> MoreLink | None:
+    if not rest:
+        return None
+    query = state.query(show=str(state.show + SHOWN_AT_FIRST))
+    return MoreLink(query, anchor(rest[0].agent.slug))
+
+
+def anchor(slug: str) -> str:
+    """Where the page has the agent's card."""
+    return f"card-{slug}"
+
+
 # -- Summary cards -------------------------------------------------------------------------------
 
 
@@ -199,6 +219,10 @@ class AgentCard:
     days: Sequence[DayScore]
     at: datetime
     query: str
+
+    @property
+    def anchor(self) -> str:
+        return anchor(self.slug)
 
 
 def agent_card(one: Optimization, state: PageState) -> AgentCard:

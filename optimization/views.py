@@ -109,7 +109,8 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
     known = optimizations(queries.active_agents(), now)
     found = known.agents
     matching = [one for one in found if state.values.get("action") in (None, one.action)]
-    shown = page.sorted_agents(matching, state.sort)[: state.show]
+    in_order = page.sorted_agents(matching, state.sort)
+    shown, rest = in_order[: state.show], in_order[state.show :]
     may_change = request.user.has_perm(CHANGE_WEIGHTS)
     return {
         "state": state,
@@ -118,8 +119,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         "actions": page.action_links(state, found),
         "agents": [page.agent_card(one, state) for one in shown],
         "has_agents": bool(found),
-        "more_query": _more_query(state, len(matching)),
-        "matching": len(matching),
+        "more": page.more_link(state, rest),
         "drawer": _drawer(state, found, editor, may_change=may_change),
         "who": _who(state),
         "now": now,
@@ -132,12 +132,6 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         },
         "strings": {**frame_strings(), **shared_strings(), "weights.sum": _("Sum: {sum}")},
     }
-
-
-def _more_query(state: PageState, matching: int) -> str | None:
-    if matching <= state.show:
-        return None
-    return state.query(show=str(state.show + page.SHOWN_AT_FIRST))
 
 
 def _drawer(

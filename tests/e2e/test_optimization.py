@@ -197,6 +197,49 @@ def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     expect(card).to_contain_text("Pesos adaptativos")
 
 
+def test_the_drawer_takes_the_focus_and_gives_it_back(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PAGE)
+    wait_until_live(page)
+    card = page.get_by_role("link", name="Marina")
+    card.press("Enter")
+    drawer = page.locator("#agent")
+    expect(drawer).to_be_focused()
+    expect(drawer.get_by_role("heading", name="Marina")).to_be_in_viewport()
+    wait_until_live(page)
+    # The key belongs to an open menu first, and to a field in which somebody writes.
+    page.locator("details[data-menu] > summary").first.click()
+    page.keyboard.press("Escape")
+    drawer.locator("[name=reason]").press("Escape")
+    expect(drawer).to_be_visible()
+    drawer.focus()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(card).to_be_focused()
+    expect(card).to_be_in_viewport()
+
+
+def test_a_finger_can_press_everything(open_as: Callable[..., Page]) -> None:
+    page = open_as("head")
+    for width in (390, 360):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(f"{PAGE}?agent=marina&taskType=photo&channel=amazon")
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("main :is(a, button, summary, input, select)")]
+              .filter((control) => control.checkVisibility() && control.type !== "hidden")
+              .filter((control) => control.getBoundingClientRect().height < 40)
+              .map((control) => control.outerHTML.slice(0, 120))"""
+        )
+        assert small == []
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll(".figure-card *, .agent *")].filter((part) => {
+                const card = part.closest(".figure-card, .agent").getBoundingClientRect();
+                return part.checkVisibility() && part.getBoundingClientRect().right > card.right;
+              }).map((part) => part.outerHTML.slice(0, 120))"""
+        )
+        assert outside == []
+
+
 def test_who_should_do_it(page: Page) -> None:
     page.goto(PAGE)
     who = page.locator("#who")

@@ -133,8 +133,12 @@ def test_more_agents_than_a_page_holds(head: Client) -> None:
     for number in range(30):
         make_agent(f"agent{number:02}", "amazon")
     assert len(names(head)) == 24
-    (query,) = re.findall(r'class="more"><a class="button" href="\?([^"]+)"', page_of(head))
+    page = page_of(head)
+    ((query, place),) = re.findall(r'class="more"><a class="button" href="\?([^"]+)#([^"]+)"', page)
     assert len(names(head, query)) == 30
+    # It opens at the first card that is new.
+    assert f'id="{place}"' not in page
+    assert place == "card-agent24"
 
 
 def page_of(client: Client, query: str = "") -> str:

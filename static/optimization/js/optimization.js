@@ -9,6 +9,7 @@ import { data } from "../../execution/js/page-data.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 import { drawCharts } from "./charts.js";
+import { watchDrawer } from "./drawer.js";
 import { watchWeights } from "./weights.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
@@ -97,6 +98,7 @@ setInterval(() => {
 }, TICK);
 
 drawCharts(data.charts);
+watchDrawer();
 watchWeights();
 showFreshness();
 feed.start();
