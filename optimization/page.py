@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from django.utils.formats import date_format
@@ -312,10 +312,23 @@ def chart_data(one: Optimization) -> dict[str, Any]:
 # -- Who should do it ----------------------------------------------------------------------------
 
 
+TermKind = Literal["base", "bonus", "penalty"]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     text: str
     points: str
+    kind: TermKind
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A term's stretch of the bar, in points of 100."""
+
+    kind: TermKind
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +338,7 @@ class RankedAgent:
     score: int
     tone: str
     terms: Sequence[Term]
+    segments: Sequence[Segment]
     open_tasks: int
     sample: int
     low_data: bool
@@ -357,9 +371,9 @@ def answer(found: Recommendation, *, task_type: str, marketplace_id: str) -> Ans
 
 def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
     candidate = ranked.candidate
-    base = Term(str(_("Base score")), str(candidate.base_score))
+    base = Term(str(_("Base score")), str(candidate.base_score), "base")
     adjustments = [
-        Term(adjustment_text(one.reason, task_type), texts.points(one.points))
+        Term(adjustment_text(one.reason, task_type), texts.points(one.points), _kind(one.points))
         for one in ranked.adjustments
     ]
     return RankedAgent(
@@ -368,10 +382,30 @@ def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
         score=ranked.score,
         tone="green" if place == 1 else "neutral",
         terms=[base, *adjustments],
+        segments=bar_segments(candidate.base_score, [one.points for one in ranked.adjustments]),
         open_tasks=candidate.open_tasks,
         sample=candidate.ended_tasks,
         low_data=candidate.low_data,
     )
+
+
+def _kind(points: int) -> TermKind:
+    return "bonus" if points > 0 else "penalty"
+
+
+def bar_segments(base: int, adjustments: Sequence[int]) -> list[Segment]:
+    """Base and bonuses one after another; penalties go back from their end, over them.
+
+    Base 80, +10, −15: base 0–80, bonus 80–90, penalty 75–90. What lies outside 0–100 is cut off,
+    as the score is.
+    """
+    stretches: list[tuple[TermKind, int, int]] = [("base", 0, base)]
+    end = base
+    for points in sorted(adjustments, reverse=True):
+        stretches.append((_kind(points), min(end, end + points), max(end, end + points)))
+        end += points
+    clipped = [(kind, max(0, low), min(100, high)) for kind, low, high in stretches]
+    return [Segment(kind, low, high - low) for kind, low, high in clipped if low < high]
 
 
 # -- An agent's drawer ---------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from execution.enums import FailureReason, TaskStatus
 from execution.texts import exact_text
 from nexo.shared import clock
 from optimization.models import PinnedWeights, WeightChange
+from optimization.page import bar_segments
 from tests.factories import change, make_agent, make_task, make_user
 from tests.optimization.work import at_noon, completed, failed, week_of
 
@@ -253,6 +254,16 @@ class TestWho:
         assert "Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "Confiança de 65% (moderada), sucesso esperado de 62%." in text
 
+    def test_the_bar_is_made_of_the_terms(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        completed("marina", at=at_noon(1, clock.now()))
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        page = page_of(head, "taskType=photo&channel=amazon")
+        assert re.findall(r'<rect data-term="(\w+)" x="(\d+)%" width="(\d+)%"', page) == [
+            ("base", "0", "85"),
+            ("penalty", "65", "20"),
+        ]
+
     def test_nobody_can(self, head: Client) -> None:
         text = text_of(head, "taskType=photo&channel=kaway")
         assert "Ninguém: nenhum agente ativo com capacidade livre trabalha em Kaway." in text
@@ -260,6 +271,28 @@ class TestWho:
     @pytest.mark.parametrize("query", ["taskType=a+b&channel=amazon", "taskType=a&channel=ebay"])
     def test_what_cannot_be_asked(self, head: Client, query: str) -> None:
         assert "Não foi possível ler" in text_of(head, query)
+
+
+@pytest.mark.parametrize(
+    ("base", "adjustments", "segments"),
+    [
+        (80, [], [("base", 0, 80)]),
+        (80, [10, -15], [("base", 0, 80), ("bonus", 80, 10), ("penalty", 75, 15)]),
+        (
+            80,
+            [10, -15, -20],
+            [("base", 0, 80), ("bonus", 80, 10), ("penalty", 75, 15), ("penalty", 55, 20)],
+        ),
+        (95, [10], [("base", 0, 95), ("bonus", 95, 5)]),
+        (100, [10], [("base", 0, 100)]),
+        (10, [-15, -20], [("base", 0, 10), ("penalty", 0, 10)]),
+        (0, [-15], []),
+    ],
+)
+def test_segments_add_up_and_stay_within_the_bar(
+    base: int, adjustments: list[int], segments: list[tuple[str, int, int]]
+) -> None:
+    assert [(s.kind, s.start, s.length) for s in bar_segments(base, adjustments)] == segments
 
 
 class TestTaskPage:
