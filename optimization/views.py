@@ -143,6 +143,7 @@ def _drawer(
         return None
     weights = dict(zip(TERMS, page.editable_weights(one), strict=True))
     form = editor.form or WeightsForm(initial=weights)
+    preview = editor.preview
     changes = services.changes_of(one.agent.slug, before_id=None, limit=CHANGES_SHOWN)
     return {
         "one": one,
@@ -150,6 +151,7 @@ def _drawer(
         "terms": page.score_terms(one),
         "form": form if may_change else None,
         "editor": editor,
+        "rescored": page.rescored_days(preview.before, preview.after) if preview else None,
         "changes": changes,
         "outcomes": queries.decision_outcomes(one.agent.slug, queries.Window(one.at)),
         "close_query": state.query(agent=None),

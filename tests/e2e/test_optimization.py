@@ -219,6 +219,16 @@ def test_the_drawer_takes_the_focus_and_gives_it_back(page: Page) -> None:
     expect(card).to_be_in_viewport()
 
 
+def test_the_preview_comes_into_sight_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{PAGE}?agent=sunny")
+    page.get_by_role("button", name="Prévia").click()
+    preview = page.locator("#preview")
+    expect(preview).to_be_focused()
+    expect(preview.get_by_role("columnheader", name="Depois").first).to_be_in_viewport()
+    expect(preview.locator("svg")).to_have_count(2)
+
+
 def test_a_finger_can_press_everything(open_as: Callable[..., Page]) -> None:
     page = open_as("head")
     for width in (390, 360):

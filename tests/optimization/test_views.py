@@ -215,6 +215,21 @@ class TestDrawer:
         assert not PinnedWeights.objects.exists()
         assert WeightChange.objects.count() == 2
 
+    def test_the_preview_shows_each_day_before_and_after(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        now = clock.now()
+        for days_ago in (1, 2, 4):
+            failed("marina", at=at_noon(days_ago, now), reason=FailureReason.ERROR)
+        answer = head.post(f"{PAGE}?agent=marina", {**SENT, "step": "preview"})
+        page = answer.content.decode()
+        # Approval 100, completion 0: 0.6 of 0.6, 0.4 (low completion) before, 0.2 ÷ 0.9 after.
+        assert page.count('<td class="number">60</td><td class="number">22</td>') == 3
+        # Days 28 and 27 of the line, day 25 between gaps: 3 + 4 × day, 3 + (100 − score) ÷ 2.
+        assert '<polyline points="111,23 115,23">' in page
+        assert '<circle cx="103" cy="42"' in page
+        assert 'formaction="?agent=marina#preview"' in page
+        assert page.count('id="preview"') == 1
+
     @pytest.mark.parametrize(
         "values",
         [
