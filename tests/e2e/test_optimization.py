@@ -53,6 +53,28 @@ def test_a_card_follows_a_completed_task(page: Page, api: Api) -> None:
     expect(sample).to_contain_text(f"{int(match[0]) + 1} tarefas encerradas", timeout=5_000)
 
 
+def test_a_table_that_is_open_follows_and_stays_open(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    body = page.locator('[data-part="agent-body-tren"]')
+    sample = body.locator(".sample")
+    match = re.match(r"\d+", sample.inner_text())
+    assert match
+    days = body.locator("details")
+    days.locator("summary").press("Enter")
+    today = days.locator("tbody td.number").first
+    before = today.inner_text()
+    days.locator(".days-scroll").evaluate("(list) => list.scrollTo(0, 40)")
+    for _number in range(3):
+        (task,) = api.create(agentId="tren", channel="shein")
+        api.update(task, "failed", failureReason="rejected")
+    expect(sample).to_contain_text(f"{int(match[0]) + 3} tarefas encerradas")
+    expect(today).not_to_have_text(before)
+    expect(days).to_have_attribute("open", "")
+    expect(days.locator("summary")).to_be_focused()
+    assert days.locator(".days-scroll").evaluate("(list) => list.scrollTop") == 40
+
+
 def test_reads_begin_two_seconds_apart_and_never_overlap(page: Page, api: Api) -> None:
     page.goto(PAGE)
     wait_until_live(page)
