@@ -219,13 +219,14 @@ class AgentCard:
     days: Sequence[DayScore]
     at: datetime
     query: str
+    has_left: bool  # no longer in the list, but still on a page that shows it
 
     @property
     def anchor(self) -> str:
         return anchor(self.slug)
 
 
-def agent_card(one: Optimization, state: PageState) -> AgentCard:
+def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -> AgentCard:
     return AgentCard(
         slug=one.agent.slug,
         name=one.agent.name,
@@ -250,6 +251,7 @@ def agent_card(one: Optimization, state: PageState) -> AgentCard:
         days=day_scores(one),
         at=one.at,
         query=state.query(agent=one.agent.slug),
+        has_left=has_left,
     )
 
 

@@ -15,25 +15,38 @@ PAGE = "/marketplace/orchestration/optimization"
 API_OF_PAGE = f"/api{PAGE}"
 
 
+Shares = tuple[float, float, float]
+ChangeWeights = Callable[[str, Shares | None], None]
+
+
 @pytest.fixture
 def weights(
     new_context: Callable[..., BrowserContext], signed_in: Callable[[str], Any]
-) -> Iterator[Callable[[dict[str, float] | None], None]]:
-    """Pins Premium's weights from elsewhere; None returns them to adaptive."""
+) -> Iterator[ChangeWeights]:
+    """Pins an agent's weights from elsewhere; None returns them to adaptive, as does the end."""
     context = new_context(storage_state=signed_in("admin"))
+    pinned = set()
 
-    def change(shares: dict[str, float] | None) -> None:
+    def change(agent: str, shares: Shares | None) -> None:
         (token,) = [c["value"] for c in context.cookies() if c["name"] == "csrftoken"]
         address, headers = f"{API_OF_PAGE}/weights", {"X-CSRFToken": token}
         if shares is None:
-            answer = context.request.delete(f"{address}?agentId=premium", headers=headers)
+            answer = context.request.delete(f"{address}?agentId={agent}", headers=headers)
         else:
-            body = {"agentId": "premium", "weights": shares}
+            keys = ("approvalRate", "completionRate", "executionTime")
+            body = {"agentId": agent, "weights": dict(zip(keys, shares, strict=True))}
             answer = context.request.patch(address, data=body, headers=headers)
+            pinned.add(agent)
         assert answer.ok, answer.text()
 
     yield change
-    change(None)
+    for agent in pinned:
+        change(agent, None)
+
+
+def come_back(page: Page) -> None:
+    """What a browser says when its window is looked at again."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def figures(page: Page, agent: str) -> Any:
@@ -51,6 +64,55 @@ def test_a_card_follows_a_completed_task(page: Page, api: Api) -> None:
     api.update(task, "completed")
     # Nothing is reloaded; at most one read every two seconds.
     expect(sample).to_contain_text(f"{int(match[0]) + 1} tarefas encerradas", timeout=5_000)
+
+
+def test_a_card_that_leaves_the_filter_says_so_and_goes_when_asked(
+    page: Page, weights: ChangeWeights
+) -> None:
+    page.goto(f"{PAGE}?action=reduce_workload")
+    wait_until_live(page)
+    card = page.locator('[data-agent="viral"]')
+    card.get_by_role("link").focus()
+    # Only the time it takes counts: over 70, steady work.
+    weights("viral", (0, 0, 1))
+    come_back(page)
+    expect(card).to_contain_text("Não está mais nesta lista")
+    # What it shows is true.
+    expect(card).to_contain_text("Pesos manuais")
+    expect(card).not_to_contain_text("Reduzir workload")
+    pill = page.locator("#pill")
+    expect(pill).to_contain_text("1 saiu da lista")
+    page.wait_for_timeout(1_500)
+    expect(card.get_by_role("link")).to_be_focused()
+    pill.click()
+    expect(card).to_have_count(0)
+    expect(pill).to_be_hidden()
+    # Nobody reads: what newly belongs comes in by itself, chart and all.
+    page.evaluate("document.activeElement.blur()")
+    weights("viral", None)
+    come_back(page)
+    expect(card).to_contain_text("Reduzir workload")
+    expect(card.locator("canvas")).to_have_count(1)
+    expect(page.locator(".empty")).to_have_count(0)
+
+
+def test_a_card_that_newly_belongs_waits_while_somebody_reads(
+    page: Page, weights: ChangeWeights
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 500})
+    weights("viral", (0, 0, 1))
+    page.goto(f"{PAGE}?action=reduce_workload")
+    wait_until_live(page)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("() => scrollY > 8")
+    weights("viral", None)
+    come_back(page)
+    pill, card = page.locator("#pill"), page.locator('[data-agent="viral"]')
+    expect(pill).to_contain_text("1 agente entrou")
+    expect(card).to_have_count(0)
+    pill.click()
+    expect(card.locator("canvas")).to_have_count(1)
+    expect(card).to_contain_text("Pesos adaptativos")
 
 
 def test_a_table_that_is_open_follows_and_stays_open(page: Page, api: Api) -> None:
@@ -105,23 +167,22 @@ def test_reads_begin_two_seconds_apart_and_never_overlap(page: Page, api: Api) -
 
 
 def test_weights_changed_elsewhere_arrive_without_an_event(
-    page: Page, weights: Callable[[dict[str, float] | None], None]
+    page: Page, weights: ChangeWeights
 ) -> None:
     page.clock.install()
     page.goto(PAGE)
     wait_until_live(page)
     card = page.locator('[data-part="agent-body-premium"]')
     expect(card).to_contain_text("Pesos adaptativos")
-    weights({"approvalRate": 0.2, "completionRate": 0.7, "executionTime": 0.1})
+    weights("premium", (0.2, 0.7, 0.1))
     page.clock.fast_forward(30_000)
     expect(card).to_contain_text("Pesos adaptativos")
     page.clock.fast_forward(31_000)
     expect(card).to_contain_text("Pesos manuais")
-    weights(None)
+    weights("premium", None)
     page.clock.fast_forward(3_000)
     expect(card).to_contain_text("Pesos manuais")
-    # Somebody comes back to the page.
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    come_back(page)
     expect(card).to_contain_text("Pesos adaptativos")
 
 
@@ -138,7 +199,7 @@ def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:
     )
     for agent in ("alex", "tren"):
         (task,) = api.create(agentId=agent, channel="amazon" if agent == "alex" else "shein")
-        with page.expect_response(lambda response: response.url.endswith(PAGE)):
+        with page.expect_response(lambda response: PAGE in response.url):
             api.update(task, "failed", error="sem estoque")
     page.wait_for_function("() => document.querySelectorAll('.chart canvas').length === 6")
     assert page.evaluate("window.shifts") < 0.01

@@ -125,6 +125,17 @@ class TestOrder:
         assert "sort=forecast&amp;action=retrain" in page
         assert "Nenhum agente com esta ação" in text_of(head, "action=increase_workload")
 
+    def test_a_page_that_shows_more_gets_the_rest_beside_its_list(self, head: Client) -> None:
+        query = "action=retrain&also=bia,alex,nobody,"
+        assert names(head, query) == ["bia"]
+        answer = head.get(f"{PAGE}?{query}")
+        assert [card.slug for card in answer.context["left"]] == ["alex"]
+        assert set(answer.context["page_data"]["charts"]) == {"bia", "alex"}
+        page = answer.content.decode()
+        assert page.count("has-left") == 1
+        # No link carries the question on.
+        assert "also=" not in re.sub(r'(id="refresh"|name="next").*', "", page)
+
     @pytest.mark.parametrize("query", ["sort=x", "action=x", "show=x", "show=-1", "agent=%00"])
     def test_what_cannot_be_read_is_left_out(self, head: Client, query: str) -> None:
         assert len(names(head, query)) == 4

@@ -4,8 +4,8 @@
 import { ApiError } from "./api.js";
 
 /** The page as it is now; an expired session answers with the sign-in page instead. */
-export async function readPage() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+export async function readPage(address = location.href) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } });
   if (response.redirected) throw new ApiError(401, null, null);
   if (!response.ok) throw new ApiError(response.status, null, null);
   return new DOMParser().parseFromString(await response.text(), "text/html");

@@ -12,6 +12,7 @@ const shown = new Map();
 
 /** Draw each agent's chart; one whose numbers did not change is left alone. */
 export function drawCharts(charts) {
+  forgetRemoved();
   for (const [agent, chart] of Object.entries(charts)) {
     const place = document.querySelector(`[data-chart="${agent}"]`);
     const text = JSON.stringify(chart);
@@ -19,6 +20,16 @@ export function drawCharts(charts) {
     shown.set(agent, text);
     plots.get(agent)?.destroy();
     plots.set(agent, draw(place, chart));
+  }
+}
+
+/** A card that left the page took its chart with it. */
+function forgetRemoved() {
+  for (const [agent, plot] of plots) {
+    if (plot.root.isConnected) continue;
+    plot.destroy();
+    plots.delete(agent);
+    shown.delete(agent);
   }
 }
 

@@ -8,6 +8,7 @@ import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
 import { data } from "../../execution/js/page-data.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
+import { Cards } from "./cards.js";
 import { drawCharts } from "./charts.js";
 import { watchDrawer } from "./drawer.js";
 import { watchWeights } from "./weights.js";
@@ -21,6 +22,8 @@ const FACTS = ["created", "approved", "started", "completed", "failed", "undone"
 
 const refreshButton = document.getElementById("refresh");
 const indicator = new Indicator();
+const cards = new Cards({ onSettled: () => drawCharts(charts) });
+let { charts } = data;
 // When the last read began; the first one was the page itself.
 let lastRead = performance.timeOrigin;
 let timer = 0;
@@ -30,7 +33,7 @@ const feed = new Feed({
   position: data,
   read: async () => {
     await ownTurn();
-    const page = await readPage();
+    const page = await readPage(cards.address);
     return { ...pageDataOf(page), page };
   },
   on: {
@@ -66,8 +69,10 @@ function readAgain() {
 }
 
 function show(snapshot) {
+  ({ charts } = snapshot);
   replaceParts(snapshot.page);
-  drawCharts(snapshot.charts);
+  cards.receive(snapshot.page);
+  drawCharts(charts);
 }
 
 function showFreshness() {
@@ -94,10 +99,11 @@ refreshButton.addEventListener("click", async (event) => {
 document.addEventListener("visibilitychange", readAgain);
 setInterval(() => {
   showFreshness();
+  cards.settleUnread();
   if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
 }, TICK);
 
-drawCharts(data.charts);
+drawCharts(charts);
 watchDrawer();
 watchWeights();
 showFreshness();
