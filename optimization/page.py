@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, Final
+from datetime import date, datetime, timedelta
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 from django.utils.formats import date_format
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
+from execution.texts import number_text
 from nexo.shared import clock
 from optimization import texts
 from optimization.action import Action
@@ -99,6 +100,26 @@ def action_links(state: PageState, found: Sequence[Optimization]) -> list[Choice
         query = state.query(action=None if chosen == action else action.value)
         links.append(Choice(action.value, str(label), query, chosen == action, count))
     return links
+
+
+@dataclass(frozen=True, slots=True)
+class MoreLink:
+    """Where the list goes on: a longer list, opened at the first card that is new in it."""
+
+    query: str
+    anchor: str
+
+
+def more_link(state: PageState, rest: Sequence[Optimization]) -> MoreLink | None:
+    if not rest:
+        return None
+    query = state.query(show=str(state.show + SHOWN_AT_FIRST))
+    return MoreLink(query, anchor(rest[0].agent.slug))
+
+
+def anchor(slug: str) -> str:
+    """Where the page has the agent's card."""
+    return f"card-{slug}"
 
 
 # -- Summary cards -------------------------------------------------------------------------------
@@ -196,10 +217,16 @@ class AgentCard:
     sample: str
     low_data: bool
     days: Sequence[DayScore]
+    at: datetime
     query: str
+    has_left: bool  # no longer in the list, but still on a page that shows it
+
+    @property
+    def anchor(self) -> str:
+        return anchor(self.slug)
 
 
-def agent_card(one: Optimization, state: PageState) -> AgentCard:
+def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -> AgentCard:
     return AgentCard(
         slug=one.agent.slug,
         name=one.agent.name,
@@ -222,7 +249,9 @@ def agent_card(one: Optimization, state: PageState) -> AgentCard:
         sample=sample_text(one),
         low_data=one.low_data,
         days=day_scores(one),
+        at=one.at,
         query=state.query(agent=one.agent.slug),
+        has_left=has_left,
     )
 
 
@@ -244,15 +273,16 @@ def editable_weights(one: Optimization) -> Shares:
 
 def weight_bars(weights: Iterable[float]) -> list[WeightBar]:
     return [
-        WeightBar(str(name), texts.percent(weight), round(weight * 100))
+        WeightBar(str(name), texts.percent(weight), texts.whole_percent(weight))
         for name, weight in zip(texts.TERM_NAMES, weights, strict=True)
     ]
 
 
 def sample_text(one: Optimization) -> str:
-    ended = ngettext("%(count)d task ended", "%(count)d tasks ended", one.ended_tasks)
+    ended = ngettext("%(count)s task ended", "%(count)s tasks ended", one.ended_tasks)
     days = ngettext("%(count)d day with data", "%(count)d days with data", one.history_days)
-    return f"{ended % {'count': one.ended_tasks}} · {days % {'count': one.history_days}}"
+    ended_text = ended % {"count": number_text(one.ended_tasks)}
+    return f"{ended_text} · {days % {'count': one.history_days}}"
 
 
 def day_scores(one: Optimization) -> list[DayScore]:
@@ -284,10 +314,23 @@ def chart_data(one: Optimization) -> dict[str, Any]:
 # -- Who should do it ----------------------------------------------------------------------------
 
 
+TermKind = Literal["base", "bonus", "penalty"]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     text: str
     points: str
+    kind: TermKind
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A term's stretch of the bar, in points of 100."""
+
+    kind: TermKind
+    start: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +340,7 @@ class RankedAgent:
     score: int
     tone: str
     terms: Sequence[Term]
+    segments: Sequence[Segment]
     open_tasks: int
     sample: int
     low_data: bool
@@ -329,9 +373,9 @@ def answer(found: Recommendation, *, task_type: str, marketplace_id: str) -> Ans
 
 def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
     candidate = ranked.candidate
-    base = Term(str(_("Base score")), str(candidate.base_score))
+    base = Term(str(_("Base score")), str(candidate.base_score), "base")
     adjustments = [
-        Term(adjustment_text(one.reason, task_type), texts.points(one.points))
+        Term(adjustment_text(one.reason, task_type), texts.points(one.points), _kind(one.points))
         for one in ranked.adjustments
     ]
     return RankedAgent(
@@ -340,10 +384,30 @@ def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
         score=ranked.score,
         tone="green" if place == 1 else "neutral",
         terms=[base, *adjustments],
+        segments=bar_segments(candidate.base_score, [one.points for one in ranked.adjustments]),
         open_tasks=candidate.open_tasks,
         sample=candidate.ended_tasks,
         low_data=candidate.low_data,
     )
+
+
+def _kind(points: int) -> TermKind:
+    return "bonus" if points > 0 else "penalty"
+
+
+def bar_segments(base: int, adjustments: Sequence[int]) -> list[Segment]:
+    """Base and bonuses one after another; penalties go back from their end, over them.
+
+    Base 80, +10, −15: base 0–80, bonus 80–90, penalty 75–90. What lies outside 0–100 is cut off,
+    as the score is.
+    """
+    stretches: list[tuple[TermKind, int, int]] = [("base", 0, base)]
+    end = base
+    for points in sorted(adjustments, reverse=True):
+        stretches.append((_kind(points), min(end, end + points), max(end, end + points)))
+        end += points
+    clipped = [(kind, max(0, low), min(100, high)) for kind, low, high in stretches]
+    return [Segment(kind, low, high - low) for kind, low, high in clipped if low < high]
 
 
 # -- An agent's drawer ---------------------------------------------------------------------------
@@ -383,9 +447,77 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
 
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:
-    counts = {name: round(value) for name, value in one.counts.items()}
+    counts = {name: number_text(round(value)) for name, value in one.counts.items()}
     return (
-        str(_("%(approved)d approved, %(rejected)d rejected") % counts),
-        str(_("%(completed)d completed, %(failed)d failed, %(late)d late") % counts),
-        str(_("%(estimated_minutes)d min estimated, %(executed_minutes)d min taken") % counts),
+        str(_("%(approved)s approved, %(rejected)s rejected") % counts),
+        str(_("%(completed)s completed, %(failed)s failed, %(late)s late") % counts),
+        str(_("%(estimated_minutes)s min estimated, %(executed_minutes)s min taken") % counts),
+    )
+
+
+# -- A preview of weights ------------------------------------------------------------------------
+
+DAY_WIDTH: Final = 4
+CHART_HEIGHT: Final = 50
+CHART_MARGIN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SmallChart:
+    """Scores as a drawing that needs no script: lines, and dots for days between two gaps."""
+
+    label: str
+    view_box: str
+    lines: Sequence[str]
+    dots: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class RescoredDay:
+    day: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RescoredDays:
+    """The thirty days under the present and under the proposed weights."""
+
+    charts: Sequence[SmallChart]
+    days: Sequence[RescoredDay]
+
+
+def rescored_days(before: Optimization, after: Optimization) -> RescoredDays:
+    days = [
+        RescoredDay(date_format(day, "SHORT_DATE_FORMAT"), _points_text(old), _points_text(new))
+        for day, old, new in zip(history_days(before), before.history, after.history, strict=True)
+        if (old, new) != (None, None)
+    ]
+    charts = [
+        small_chart(str(_("Before")), before.history),
+        small_chart(str(_("After")), after.history),
+    ]
+    return RescoredDays(charts, days[::-1])
+
+
+def _points_text(score: int | None) -> str:
+    return "—" if score is None else str(score)
+
+
+def small_chart(label: str, scores: Sequence[int | None]) -> SmallChart:
+    width = DAY_WIDTH * (len(scores) - 1) + 2 * CHART_MARGIN
+    height = CHART_HEIGHT + 2 * CHART_MARGIN
+    runs: list[list[tuple[str, str]]] = [[]]
+    for day, score in enumerate(scores):
+        if score is not None:
+            # Half a unit a point, from the top; text, because attributes have no local format.
+            y = CHART_MARGIN + (100 - score) * CHART_HEIGHT / 100
+            runs[-1].append((str(CHART_MARGIN + DAY_WIDTH * day), f"{y:g}"))
+        elif runs[-1]:
+            runs.append([])
+    return SmallChart(
+        label=label,
+        view_box=f"0 0 {width} {height}",
+        lines=[" ".join(f"{x},{y}" for x, y in run) for run in runs if len(run) > 1],
+        dots=[run[0] for run in runs if len(run) == 1],
     )

@@ -94,8 +94,12 @@ def points(value: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A share of 1 in whole percent."""
-    return f"{share * 100:.0f}%"
+    """A share of 1 in whole percent, half up: 0.125 is 13%."""
+    return f"{whole_percent(share)}%"
+
+
+def whole_percent(share: float) -> int:
+    return int(round_half_up(np.array(share * 100)))
 
 
 def rate(value: float | None) -> str:
@@ -103,7 +107,8 @@ def rate(value: float | None) -> str:
     return "—" if value is None else f"{decimal(value)}%"
 
 
-def decimal(value: float) -> str:
-    """One decimal, half up as everything that is shown."""
-    tenths = int(round_half_up(np.array(value * 10)))
-    return number_format(tenths / 10, 1)
+def decimal(value: float, places: int = 1) -> str:
+    """So many decimals, half up as everything that is shown, with a minus for a minus."""
+    scale = 10**places
+    rounded = int(round_half_up(np.array(value * scale))) / scale
+    return number_format(rounded, places).replace("-", "−")

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller, caller_for_user
@@ -35,6 +36,8 @@ from optimization.recommending import recommend_agent
 
 SUGGESTIONS = 100
 CHANGES_SHOWN = 10
+# Cards of an open page that may have left its list; it asks for them beside the list.
+LONGEST_ALSO = 100
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -110,7 +113,11 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
     known = optimizations(queries.active_agents(), now)
     found = known.agents
     matching = [one for one in found if state.values.get("action") in (None, one.action)]
-    shown = page.sorted_agents(matching, state.sort)[: state.show]
+    in_order = page.sorted_agents(matching, state.sort)
+    shown, rest = in_order[: state.show], in_order[state.show :]
+    also = request.GET.get("also", "").split(",")[:LONGEST_ALSO]
+    in_list = {one.agent.slug for one in shown}
+    left = [one for one in found if one.agent.slug in also and one.agent.slug not in in_list]
     may_change = request.user.has_perm(CHANGE_WEIGHTS)
     return {
         "state": state,
@@ -118,9 +125,9 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         "sorts": page.sort_links(state),
         "actions": page.action_links(state, found),
         "agents": [page.agent_card(one, state) for one in shown],
+        "left": [page.agent_card(one, state, has_left=True) for one in left],
         "has_agents": bool(found),
-        "more_query": _more_query(state, len(matching)),
-        "matching": len(matching),
+        "more": page.more_link(state, rest),
         "drawer": _drawer(state, found, editor, may_change=may_change),
         "who": _who(state),
         "now": now,
@@ -129,16 +136,22 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
             "sequence": known.position.sequence,
             "timestamp": to_rfc3339(now),
             "loginUrl": settings.LOGIN_URL,
-            "charts": {one.agent.slug: page.chart_data(one) for one in shown},
+            "charts": {one.agent.slug: page.chart_data(one) for one in [*shown, *left]},
         },
-        "strings": {**frame_strings(), **shared_strings(), "weights.sum": _("Sum: {sum}")},
+        "strings": {**frame_strings(), **shared_strings(), **_strings()},
     }
 
 
-def _more_query(state: PageState, matching: int) -> str | None:
-    if matching <= state.show:
-        return None
-    return state.query(show=str(state.show + page.SHOWN_AT_FIRST))
+def _strings() -> dict[str, str]:
+    return {
+        "weights.sum": _("Sum: {sum}"),
+        "cards.left": _("No longer in this list"),
+        "cards.entered.one": _("{count} agent came in"),
+        "cards.entered.other": _("{count} agents came in"),
+        "cards.leaving.one": _("{count} left the list"),
+        "cards.leaving.other": pgettext("several agents", "{count} left the list"),
+        "cards.order": _("The order changed"),
+    }
 
 
 def _drawer(
@@ -150,6 +163,7 @@ def _drawer(
         return None
     weights = dict(zip(TERMS, page.editable_weights(one), strict=True))
     form = editor.form or WeightsForm(initial=weights)
+    preview = editor.preview
     changes = services.changes_of(one.agent.slug, before_id=None, limit=CHANGES_SHOWN)
     return {
         "one": one,
@@ -157,6 +171,7 @@ def _drawer(
         "terms": page.score_terms(one),
         "form": form if may_change else None,
         "editor": editor,
+        "rescored": page.rescored_days(preview.before, preview.after) if preview else None,
         "changes": changes,
         "outcomes": queries.decision_outcomes(one.agent.slug, queries.Window(one.at)),
         "close_query": state.query(agent=None),

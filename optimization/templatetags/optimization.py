@@ -9,6 +9,7 @@ from optimization.models import WeightChange
 from optimization.representations import shares_of
 
 register = template.Library()
+register.filter("decimal", texts.decimal)
 
 
 @register.filter

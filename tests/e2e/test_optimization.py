@@ -1,16 +1,52 @@
 """The optimization page: numbers that follow the work, and weights changed with open eyes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Api, Complaints, wait_until_live
 
 PAGE = "/marketplace/orchestration/optimization"
+API_OF_PAGE = f"/api{PAGE}"
+
+
+Shares = tuple[float, float, float]
+ChangeWeights = Callable[[str, Shares | None], None]
+
+
+@pytest.fixture
+def weights(
+    new_context: Callable[..., BrowserContext], signed_in: Callable[[str], Any]
+) -> Iterator[ChangeWeights]:
+    """Pins an agent's weights from elsewhere; None returns them to adaptive, as does the end."""
+    context = new_context(storage_state=signed_in("admin"))
+    pinned = set()
+
+    def change(agent: str, shares: Shares | None) -> None:
+        (token,) = [c["value"] for c in context.cookies() if c["name"] == "csrftoken"]
+        address, headers = f"{API_OF_PAGE}/weights", {"X-CSRFToken": token}
+        if shares is None:
+            answer = context.request.delete(f"{address}?agentId={agent}", headers=headers)
+        else:
+            keys = ("approvalRate", "completionRate", "executionTime")
+            body = {"agentId": agent, "weights": dict(zip(keys, shares, strict=True))}
+            answer = context.request.patch(address, data=body, headers=headers)
+            pinned.add(agent)
+        assert answer.ok, answer.text()
+
+    yield change
+    for agent in pinned:
+        change(agent, None)
+
+
+def come_back(page: Page) -> None:
+    """What a browser says when its window is looked at again."""
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def figures(page: Page, agent: str) -> Any:
@@ -30,6 +66,126 @@ def test_a_card_follows_a_completed_task(page: Page, api: Api) -> None:
     expect(sample).to_contain_text(f"{int(match[0]) + 1} tarefas encerradas", timeout=5_000)
 
 
+def test_a_card_that_leaves_the_filter_says_so_and_goes_when_asked(
+    page: Page, weights: ChangeWeights
+) -> None:
+    page.goto(f"{PAGE}?action=reduce_workload")
+    wait_until_live(page)
+    card = page.locator('[data-agent="viral"]')
+    card.get_by_role("link").focus()
+    # Only the time it takes counts: over 70, steady work.
+    weights("viral", (0, 0, 1))
+    come_back(page)
+    expect(card).to_contain_text("Não está mais nesta lista")
+    # What it shows is true.
+    expect(card).to_contain_text("Pesos manuais")
+    expect(card).not_to_contain_text("Reduzir workload")
+    pill = page.locator("#pill")
+    expect(pill).to_contain_text("1 saiu da lista")
+    page.wait_for_timeout(1_500)
+    expect(card.get_by_role("link")).to_be_focused()
+    pill.click()
+    expect(card).to_have_count(0)
+    expect(pill).to_be_hidden()
+    # Nobody reads: what newly belongs comes in by itself, chart and all.
+    page.evaluate("document.activeElement.blur()")
+    weights("viral", None)
+    come_back(page)
+    expect(card).to_contain_text("Reduzir workload")
+    expect(card.locator("canvas")).to_have_count(1)
+    expect(page.locator(".empty")).to_have_count(0)
+
+
+def test_a_card_that_newly_belongs_waits_while_somebody_reads(
+    page: Page, weights: ChangeWeights
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 500})
+    weights("viral", (0, 0, 1))
+    page.goto(f"{PAGE}?action=reduce_workload")
+    wait_until_live(page)
+    page.mouse.wheel(0, 200)
+    page.wait_for_function("() => scrollY > 8")
+    weights("viral", None)
+    come_back(page)
+    pill, card = page.locator("#pill"), page.locator('[data-agent="viral"]')
+    expect(pill).to_contain_text("1 agente entrou")
+    expect(card).to_have_count(0)
+    pill.click()
+    expect(card.locator("canvas")).to_have_count(1)
+    expect(card).to_contain_text("Pesos adaptativos")
+
+
+def test_a_table_that_is_open_follows_and_stays_open(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    body = page.locator('[data-part="agent-body-tren"]')
+    sample = body.locator(".sample")
+    match = re.match(r"\d+", sample.inner_text())
+    assert match
+    days = body.locator("details")
+    days.locator("summary").press("Enter")
+    today = days.locator("tbody td.number").first
+    before = today.inner_text()
+    days.locator(".days-scroll").evaluate("(list) => list.scrollTo(0, 40)")
+    for _number in range(3):
+        (task,) = api.create(agentId="tren", channel="shein")
+        api.update(task, "failed", failureReason="rejected")
+    expect(sample).to_contain_text(f"{int(match[0]) + 3} tarefas encerradas")
+    expect(today).not_to_have_text(before)
+    expect(days).to_have_attribute("open", "")
+    expect(days.locator("summary")).to_be_focused()
+    assert days.locator(".days-scroll").evaluate("(list) => list.scrollTop") == 40
+
+
+def test_reads_begin_two_seconds_apart_and_never_overlap(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    page.evaluate(
+        """() => {
+          const fetched = window.fetch;
+          window.reads = [];
+          window.fetch = async (...request) => {
+            const read = { from: Date.now(), to: Infinity };
+            window.reads.push(read);
+            const answer = await fetched(...request);
+            // A slow server: events come while the page is being read.
+            await new Promise((resolve) => setTimeout(resolve, 1500));
+            read.to = Date.now();
+            return answer;
+          };
+        }"""
+    )
+    for _number in range(12):
+        (task,) = api.create(agentId="marina", channel="mercadolivre")
+        api.update(task, "failed", error="sem estoque")
+        page.wait_for_timeout(400)
+    reads = page.evaluate("window.reads")
+    assert len(reads) >= 2
+    for one, following in pairwise(reads):
+        assert following["from"] - one["from"] >= 1_990
+        assert following["from"] >= one["to"]
+
+
+def test_weights_changed_elsewhere_arrive_without_an_event(
+    page: Page, weights: ChangeWeights
+) -> None:
+    page.clock.install()
+    page.goto(PAGE)
+    wait_until_live(page)
+    card = page.locator('[data-part="agent-body-premium"]')
+    expect(card).to_contain_text("Pesos adaptativos")
+    weights("premium", (0.2, 0.7, 0.1))
+    page.clock.fast_forward(30_000)
+    expect(card).to_contain_text("Pesos adaptativos")
+    page.clock.fast_forward(31_000)
+    expect(card).to_contain_text("Pesos manuais")
+    weights("premium", None)
+    page.clock.fast_forward(3_000)
+    expect(card).to_contain_text("Pesos manuais")
+    come_back(page)
+    expect(card).to_contain_text("Pesos adaptativos")
+
+
 def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:
     page.goto(PAGE)
     wait_until_live(page)
@@ -43,10 +199,51 @@ def test_nothing_jumps_when_numbers_change(page: Page, api: Api) -> None:
     )
     for agent in ("alex", "tren"):
         (task,) = api.create(agentId=agent, channel="amazon" if agent == "alex" else "shein")
-        with page.expect_response(lambda response: response.url.endswith(PAGE)):
+        with page.expect_response(lambda response: PAGE in response.url):
             api.update(task, "failed", error="sem estoque")
     page.wait_for_function("() => document.querySelectorAll('.chart canvas').length === 6")
     assert page.evaluate("window.shifts") < 0.01
+
+
+def drawn_on(page: Page, scores: list[int | None]) -> dict[str, int]:
+    """The box of saturated pixels, in CSS pixels, of a chart with these last days' scores."""
+    found = page.evaluate(
+        """async (scores) => {
+          const { drawCharts } = await import("/static/optimization/js/charts.js");
+          const days = Array.from({ length: 31 }, (_none, day) => (20000 + day) * 86400);
+          const before = Array(30 - scores.length).fill(null);
+          const chart = { days, scores: [...before, ...scores, null] };
+          drawCharts({ marina: { ...chart, prediction: null, interval: null } });
+          // uPlot draws in a microtask.
+          await new Promise(requestAnimationFrame);
+          const canvas = document.querySelector('[data-chart="marina"] canvas');
+          const { width, height } = canvas;
+          const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+          const xs = [], ys = [];
+          for (let at = 0; at < data.length; at += 4) {
+            const colour = data.slice(at, at + 3);
+            if (data[at + 3] < 128 || Math.max(...colour) - Math.min(...colour) < 60) continue;
+            xs.push((at / 4) % width);
+            ys.push(Math.floor(at / 4 / width));
+          }
+          const size = (all) => (all.length ? Math.max(...all) - Math.min(...all) + 1 : 0);
+          return { width: size(xs), height: size(ys) };
+        }""",
+        scores,
+    )
+    return dict(found)
+
+
+def test_the_chart_shows_days_between_gaps_and_whole_lines_at_the_top(page: Page) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    assert drawn_on(page, [None]) == {"width": 0, "height": 0}
+    point = drawn_on(page, [50, None, None])
+    assert 4 <= point["height"] <= 8
+    # Neither the point nor the line at 100 loses its upper half.
+    assert drawn_on(page, [100, None, None]) == point
+    level = drawn_on(page, [50, 50, 50])["height"]
+    assert drawn_on(page, [100, 100, 100])["height"] == level
 
 
 def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
@@ -81,6 +278,59 @@ def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     expect(drawer.locator("#preview")).to_be_visible()
     drawer.get_by_role("button", name="Voltar ao adaptativo").click()
     expect(card).to_contain_text("Pesos adaptativos")
+
+
+def test_the_drawer_takes_the_focus_and_gives_it_back(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PAGE)
+    wait_until_live(page)
+    card = page.get_by_role("link", name="Marina")
+    card.press("Enter")
+    drawer = page.locator("#agent")
+    expect(drawer).to_be_focused()
+    expect(drawer.get_by_role("heading", name="Marina")).to_be_in_viewport()
+    wait_until_live(page)
+    # The key belongs to an open menu first, and to a field in which somebody writes.
+    page.locator("details[data-menu] > summary").first.click()
+    page.keyboard.press("Escape")
+    drawer.locator("[name=reason]").press("Escape")
+    expect(drawer).to_be_visible()
+    drawer.focus()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(card).to_be_focused()
+    expect(card).to_be_in_viewport()
+
+
+def test_the_preview_comes_into_sight_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{PAGE}?agent=sunny")
+    page.get_by_role("button", name="Prévia").click()
+    preview = page.locator("#preview")
+    expect(preview).to_be_focused()
+    expect(preview.get_by_role("columnheader", name="Depois").first).to_be_in_viewport()
+    expect(preview.locator("svg")).to_have_count(2)
+
+
+def test_a_finger_can_press_everything(open_as: Callable[..., Page]) -> None:
+    page = open_as("head")
+    for width in (390, 360):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.goto(f"{PAGE}?agent=marina&taskType=photo&channel=amazon")
+        small = page.evaluate(
+            """() => [...document.querySelectorAll("main :is(a, button, summary, input, select)")]
+              .filter((control) => control.checkVisibility() && control.type !== "hidden")
+              .filter((control) => control.getBoundingClientRect().height < 40)
+              .map((control) => control.outerHTML.slice(0, 120))"""
+        )
+        assert small == []
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll(".figure-card *, .agent *")].filter((part) => {
+                const card = part.closest(".figure-card, .agent").getBoundingClientRect();
+                return part.checkVisibility() && part.getBoundingClientRect().right > card.right;
+              }).map((part) => part.outerHTML.slice(0, 120))"""
+        )
+        assert outside == []
 
 
 def test_who_should_do_it(page: Page) -> None:

@@ -9,8 +9,10 @@ from django.test import Client
 
 from accounts.roles import Role
 from execution.enums import FailureReason, TaskStatus
+from execution.texts import exact_text
 from nexo.shared import clock
 from optimization.models import PinnedWeights, WeightChange
+from optimization.page import bar_segments
 from tests.factories import change, make_agent, make_task, make_user
 from tests.optimization.work import at_noon, completed, failed, week_of
 
@@ -76,6 +78,13 @@ def test_a_card_says_score_forecast_action_and_why(head: Client) -> None:
     assert "16 tarefas encerradas · 3 dias com dados" in text
 
 
+def test_a_card_says_when_it_was_calculated(head: Client) -> None:
+    make_agent("marina", "amazon")
+    answer = head.get(PAGE)
+    exact = exact_text(answer.context["agents"][0].at)
+    assert f'title="{exact}">{exact[11:16]}</time>' in answer.content.decode()
+
+
 def test_an_agent_without_work_shows_no_number(head: Client) -> None:
     make_agent("marina", "amazon")
     text = text_of(head)
@@ -116,6 +125,17 @@ class TestOrder:
         assert "sort=forecast&amp;action=retrain" in page
         assert "Nenhum agente com esta ação" in text_of(head, "action=increase_workload")
 
+    def test_a_page_that_shows_more_gets_the_rest_beside_its_list(self, head: Client) -> None:
+        query = "action=retrain&also=bia,alex,nobody,"
+        assert names(head, query) == ["bia"]
+        answer = head.get(f"{PAGE}?{query}")
+        assert [card.slug for card in answer.context["left"]] == ["alex"]
+        assert set(answer.context["page_data"]["charts"]) == {"bia", "alex"}
+        page = answer.content.decode()
+        assert page.count("has-left") == 1
+        # No link carries the question on.
+        assert "also=" not in re.sub(r'(id="refresh"|name="next").*', "", page)
+
     @pytest.mark.parametrize("query", ["sort=x", "action=x", "show=x", "show=-1", "agent=%00"])
     def test_what_cannot_be_read_is_left_out(self, head: Client, query: str) -> None:
         assert len(names(head, query)) == 4
@@ -125,8 +145,12 @@ def test_more_agents_than_a_page_holds(head: Client) -> None:
     for number in range(30):
         make_agent(f"agent{number:02}", "amazon")
     assert len(names(head)) == 24
-    (query,) = re.findall(r'class="more"><a class="button" href="\?([^"]+)"', page_of(head))
+    page = page_of(head)
+    ((query, place),) = re.findall(r'class="more"><a class="button" href="\?([^"]+)#([^"]+)"', page)
     assert len(names(head, query)) == 30
+    # It opens at the first card that is new.
+    assert f'id="{place}"' not in page
+    assert place == "card-agent24"
 
 
 def page_of(client: Client, query: str = "") -> str:
@@ -153,7 +177,19 @@ class TestDrawer:
         assert "13 aprovadas, 3 rejeitadas 81,3% 50% 40,6" in text
         assert "12 concluídas, 1 com falha, 0 atrasadas 92,3% 30% 27,7" in text
         assert "720 min estimados, 960 min usados 75,0% 20% 15,0" in text
-        assert "Reta por 3 dias com pontuação, -2,17 pontos por dia; amanhã, 77." in text
+        assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
+
+    def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
+        agent = make_agent("marina", "amazon")
+        now = clock.now()
+        completed("marina", at=at_noon(1, now), minutes=3900)
+        PinnedWeights.objects.create(
+            agent=agent, approval_rate=0.125, completion_rate=0.375, execution_time=0.5
+        )
+        text = text_of(head, "agent=marina")
+        assert "60 min estimados, 3.900 min usados" in text
+        # Half up: 12.5 and 37.5 are not rounded to the even neighbour.
+        assert "Taxa de aprovação 13% Taxa de conclusão 38% Tempo de execução 50%" in text
 
     def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
         make_agent("marina", "amazon")
@@ -189,6 +225,21 @@ class TestDrawer:
         head.post(url, {"step": "reset"})
         assert not PinnedWeights.objects.exists()
         assert WeightChange.objects.count() == 2
+
+    def test_the_preview_shows_each_day_before_and_after(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        now = clock.now()
+        for days_ago in (1, 2, 4):
+            failed("marina", at=at_noon(days_ago, now), reason=FailureReason.ERROR)
+        answer = head.post(f"{PAGE}?agent=marina", {**SENT, "step": "preview"})
+        page = answer.content.decode()
+        # Approval 100, completion 0: 0.6 of 0.6, 0.4 (low completion) before, 0.2 ÷ 0.9 after.
+        assert page.count('<td class="number">60</td><td class="number">22</td>') == 3
+        # Days 28 and 27 of the line, day 25 between gaps: 3 + 4 × day, 3 + (100 − score) ÷ 2.
+        assert '<polyline points="111,23 115,23">' in page
+        assert '<circle cx="103" cy="42"' in page
+        assert 'formaction="?agent=marina#preview"' in page
+        assert page.count('id="preview"') == 1
 
     @pytest.mark.parametrize(
         "values",
@@ -229,6 +280,16 @@ class TestWho:
         assert "Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "Confiança de 65% (moderada), sucesso esperado de 62%." in text
 
+    def test_the_bar_is_made_of_the_terms(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        completed("marina", at=at_noon(1, clock.now()))
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        page = page_of(head, "taskType=photo&channel=amazon")
+        assert re.findall(r'<rect data-term="(\w+)" x="(\d+)%" width="(\d+)%"', page) == [
+            ("base", "0", "85"),
+            ("penalty", "65", "20"),
+        ]
+
     def test_nobody_can(self, head: Client) -> None:
         text = text_of(head, "taskType=photo&channel=kaway")
         assert "Ninguém: nenhum agente ativo com capacidade livre trabalha em Kaway." in text
@@ -236,6 +297,28 @@ class TestWho:
     @pytest.mark.parametrize("query", ["taskType=a+b&channel=amazon", "taskType=a&channel=ebay"])
     def test_what_cannot_be_asked(self, head: Client, query: str) -> None:
         assert "Não foi possível ler" in text_of(head, query)
+
+
+@pytest.mark.parametrize(
+    ("base", "adjustments", "segments"),
+    [
+        (80, [], [("base", 0, 80)]),
+        (80, [10, -15], [("base", 0, 80), ("bonus", 80, 10), ("penalty", 75, 15)]),
+        (
+            80,
+            [10, -15, -20],
+            [("base", 0, 80), ("bonus", 80, 10), ("penalty", 75, 15), ("penalty", 55, 20)],
+        ),
+        (95, [10], [("base", 0, 95), ("bonus", 95, 5)]),
+        (100, [10], [("base", 0, 100)]),
+        (10, [-15, -20], [("base", 0, 10), ("penalty", 0, 10)]),
+        (0, [-15], []),
+    ],
+)
+def test_segments_add_up_and_stay_within_the_bar(
+    base: int, adjustments: list[int], segments: list[tuple[str, int, int]]
+) -> None:
+    assert [(s.kind, s.start, s.length) for s in bar_segments(base, adjustments)] == segments
 
 
 class TestTaskPage:

@@ -4,8 +4,8 @@
 import { ApiError } from "./api.js";
 
 /** The page as it is now; an expired session answers with the sign-in page instead. */
-export async function readPage() {
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+export async function readPage(address = location.href) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } });
   if (response.redirected) throw new ApiError(401, null, null);
   if (!response.ok) throw new ApiError(response.status, null, null);
   return new DOMParser().parseFromString(await response.text(), "text/html");
@@ -15,15 +15,16 @@ export function pageDataOf(page) {
   return JSON.parse(page.getElementById("page-data").textContent);
 }
 
-/** Put in what differs; a part in which somebody is writing or choosing waits for the next read. */
+/**
+ * Put in what differs. A part in which somebody is writing or choosing waits for the next read;
+ * what they opened, focused or scrolled stays so.
+ */
 export function replaceParts(page) {
   for (const part of document.querySelectorAll("[data-part]")) {
     const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (!fresh || sameContent(part, fresh) || part.querySelector("details[open]")) continue;
-    const focused = placeOfFocus(part);
+    if (!fresh || sameContent(part, fresh) || part.querySelector("details[open] form")) continue;
     part.hidden = fresh.hidden;
-    part.replaceChildren(...fresh.childNodes);
-    focused?.();
+    follow(part, fresh);
   }
 }
 
@@ -31,17 +32,42 @@ function sameContent(part, fresh) {
   return withoutTokens(part) === withoutTokens(fresh) && part.hidden === fresh.hidden;
 }
 
-/** Every answer masks the CSRF token anew; that alone is no difference. */
+/** Every answer masks the CSRF token anew, and readers open details; that is no difference. */
 function withoutTokens(part) {
   const copy = part.cloneNode(true);
   for (const token of copy.querySelectorAll("[name=csrfmiddlewaretoken]")) token.remove();
   for (const busy of copy.querySelectorAll("[aria-busy]")) busy.removeAttribute("aria-busy");
+  for (const opened of copy.querySelectorAll("details[open]")) opened.removeAttribute("open");
   return copy.innerHTML;
 }
 
-/** A function that gives the focus back to the element at the same place; null without focus. */
-function placeOfFocus(part) {
-  const controls = () => [...part.querySelectorAll("a, button, summary, input, [tabindex]")];
-  const place = controls().indexOf(document.activeElement);
-  return place < 0 ? null : () => controls()[place]?.focus({ preventScroll: true });
+/**
+ * Make `node` hold what `fresh` holds, keeping the elements that stand at the same place. Another
+ * id is another element: what was written in one field is not taken over into the next.
+ */
+function follow(node, fresh) {
+  const old = [...node.childNodes];
+  const now = [...fresh.childNodes];
+  for (const [place, child] of now.entries()) {
+    const known = old[place];
+    if (known?.nodeName !== child.nodeName || known.id !== child.id) {
+      if (known) known.replaceWith(child);
+      else node.append(child);
+    } else if (child.nodeType !== Node.ELEMENT_NODE) {
+      if (known.data !== child.data) known.data = child.data;
+    } else if (!known.isEqualNode(child)) {
+      followAttributes(known, child);
+      follow(known, child);
+    }
+  }
+  for (const surplus of old.slice(now.length)) surplus.remove();
+}
+
+function followAttributes(element, fresh) {
+  for (const { name } of [...element.attributes]) {
+    if (!fresh.hasAttribute(name) && name !== "open") element.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (element.getAttribute(name) !== value) element.setAttribute(name, value);
+  }
 }

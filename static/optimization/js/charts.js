@@ -5,11 +5,14 @@
 import { language } from "../../shared/js/strings.js";
 
 const HEIGHT = 130;
+// Room for the half of a line or point at 0 or 100 that lies beyond it.
+const RANGE = [-6, 106];
 const plots = new Map();
 const shown = new Map();
 
 /** Draw each agent's chart; one whose numbers did not change is left alone. */
 export function drawCharts(charts) {
+  forgetRemoved();
   for (const [agent, chart] of Object.entries(charts)) {
     const place = document.querySelector(`[data-chart="${agent}"]`);
     const text = JSON.stringify(chart);
@@ -17,6 +20,16 @@ export function drawCharts(charts) {
     shown.set(agent, text);
     plots.get(agent)?.destroy();
     plots.set(agent, draw(place, chart));
+  }
+}
+
+/** A card that left the page took its chart with it. */
+function forgetRemoved() {
+  for (const [agent, plot] of plots) {
+    if (plot.root.isConnected) continue;
+    plot.destroy();
+    plots.delete(agent);
+    shown.delete(agent);
   }
 }
 
@@ -56,7 +69,7 @@ function options(place) {
     padding: [8, 20, 0, 0],
     cursor: { show: false },
     legend: { show: false },
-    scales: { x: { time: false }, y: { range: [0, 100] } },
+    scales: { x: { time: false }, y: { range: RANGE } },
     axes: [
       {
         ...axis,
@@ -70,13 +83,25 @@ function options(place) {
     ],
     series: [
       {},
-      { stroke: accent, width: 2, points: { size: 4, fill: accent } },
+      {
+        stroke: accent,
+        width: 2,
+        points: { show: true, size: 5, fill: accent, filter: (plot) => alone(plot.data[1]) },
+      },
       { stroke: violet, points: { show: true, size: 8, fill: violet } },
       bound,
       bound,
     ],
     bands: [{ series: [4, 3], fill: withAlpha(violet) }],
   };
+}
+
+/** The days between two gaps: no line leads to them, so that they need a point to be seen. */
+function alone(scores) {
+  const isKnown = (day) => (scores[day] ?? null) !== null;
+  return [...scores.keys()].filter(
+    (day) => isKnown(day) && !isKnown(day - 1) && !isKnown(day + 1),
+  );
 }
 
 /** An OKLCH colour of the tokens, see-through. */

@@ -1,5 +1,6 @@
 // The optimization page, kept true by the feed: what ended or was decided makes it read itself
-// again, at most every two seconds.
+// again, at most every two seconds. A feed of tasks does not tell of weights and agents: those
+// are looked for when somebody comes back to the page, and once a minute while they look at it.
 
 import { readPage, pageDataOf, replaceParts } from "../../execution/js/parts.js";
 import { Feed } from "../../execution/js/feed.js";
@@ -7,25 +8,32 @@ import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
 import { data } from "../../execution/js/page-data.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
+import { Cards } from "./cards.js";
 import { drawCharts } from "./charts.js";
+import { watchDrawer } from "./drawer.js";
 import { watchWeights } from "./weights.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 const READ_AT_MOST_EVERY = 2_000;
+const READ_AT_LEAST_EVERY = 60_000;
 // Reports of progress change no score.
 const FACTS = ["created", "approved", "started", "completed", "failed", "undone", "retried"];
 
 const refreshButton = document.getElementById("refresh");
 const indicator = new Indicator();
-let lastRead = Date.now();
+const cards = new Cards({ onSettled: () => drawCharts(charts) });
+let { charts } = data;
+// When the last read began; the first one was the page itself.
+let lastRead = performance.timeOrigin;
 let timer = 0;
 
 const feed = new Feed({
   path: SOCKET_PATH,
   position: data,
   read: async () => {
-    const page = await readPage();
+    await ownTurn();
+    const page = await readPage(cards.address);
     return { ...pageDataOf(page), page };
   },
   on: {
@@ -37,18 +45,34 @@ const feed = new Feed({
   },
 });
 
+function untilTurn() {
+  return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
+}
+
+/** Whoever asks for a read, feed or person, reads begin two seconds apart. */
+async function ownTurn() {
+  const wait = untilTurn();
+  if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
+  lastRead = Date.now();
+}
+
+/** Read when the turn comes; what is asked for until then is one read. */
 function readSoon() {
-  const wait = Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
   timer ||= setTimeout(() => {
     timer = 0;
     feed.refresh();
-  }, wait);
+  }, untilTurn());
+}
+
+function readAgain() {
+  if (!document.hidden && !feed.hasEnded) readSoon();
 }
 
 function show(snapshot) {
-  lastRead = Date.now();
+  ({ charts } = snapshot);
   replaceParts(snapshot.page);
-  drawCharts(snapshot.charts);
+  cards.receive(snapshot.page);
+  drawCharts(charts);
 }
 
 function showFreshness() {
@@ -72,9 +96,15 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.removeAttribute("aria-busy");
   if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
 });
-setInterval(showFreshness, TICK);
+document.addEventListener("visibilitychange", readAgain);
+setInterval(() => {
+  showFreshness();
+  cards.settleUnread();
+  if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
+}, TICK);
 
-drawCharts(data.charts);
+drawCharts(charts);
+watchDrawer();
 watchWeights();
 showFreshness();
 feed.start();

@@ -22,7 +22,7 @@ export function watchWeights() {
     // Other numbers than those that were previewed are not to be saved.
     const isPreviewed = inputs.every((input) => input.value === input.defaultValue);
     if (save) save.disabled = !isPreviewed;
-    document.getElementById("preview")?.classList.toggle("is-stale", !isPreviewed);
+    form.querySelector("[data-preview]")?.classList.toggle("is-stale", !isPreviewed);
   };
   form.addEventListener("input", check);
   check();
