@@ -97,8 +97,8 @@ PROFILES: Final = (
         also=(SHOPEE, SHEIN),
         specialties=("video_listing", "promotion_setup"),
         tasks_a_day=4,
-        then=Form(0.90, 0.90, 0.92),
-        now=Form(0.40, 0.44, 0.62),
+        then=Form(0.90, 0.88, 0.96),
+        now=Form(0.38, 0.42, 0.80),
     ),
     # Critical: the one to retrain.
     Profile(

@@ -36,6 +36,8 @@ class Batch:
 
 def merged(batches: Sequence[Batch], after: int) -> Batch:
     """One batch with the events after `after`; the batches follow one another without a gap."""
+    if len(batches) == 1 and batches[0].previous == after:
+        return batches[0]
     tasks: dict[str, Mapping[str, Any]] = {}
     events: list[Mapping[str, Any]] = []
     for batch in batches:

@@ -10,7 +10,6 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -151,7 +150,8 @@ class Feed:
         if batch is None:
             return False
         self._totals.follow(batch.moves)
-        self._publish(replace(batch, summary=self._totals.summary()))
+        summary = self._totals.summary()
+        self._publish(Batch(batch.previous, batch.sequence, batch.events, batch.tasks, summary))
         metrics.LAG.set(0)
         return True
 

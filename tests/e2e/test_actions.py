@@ -35,11 +35,11 @@ def test_head_takes_a_task_through_its_life(
     assert open_menu(page, task) == [
         "Aprovar",
         "Iniciar execução",
+        "Abrir tarefa",
+        "Copiar id",
         "Rejeitar tarefa",
         "Registrar falha",
         "Cancelar tarefa",
-        "Abrir tarefa",
-        "Copiar id",
     ]
     choose(page, "Aprovar")
     expect(status_of(page, task)).to_have_text("Aprovada")
@@ -114,7 +114,7 @@ def test_qa_approves_and_rejects_and_nothing_else(
     api.update(third, "in_progress")
     page = open_as("qa")
     open_list(page, task_type)
-    expected = ["Aprovar", "Rejeitar tarefa", "Abrir tarefa", "Copiar id"]
+    expected = ["Aprovar", "Abrir tarefa", "Copiar id", "Rejeitar tarefa"]
     assert open_menu(page, first) == expected
     choose(page, "Aprovar")
     expect(status_of(page, first)).to_have_text("Aprovada")
