@@ -45,7 +45,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
             return None
         try:
             # Django's own request: DRF's finds each attribute by failing to have it first.
-            self.enforce_csrf(request._request)  # type: ignore[arg-type]
+            self.enforce_csrf(request._request)  # type: ignore[arg-type]  # has all it asks
         except PermissionDenied as error:
             sentence = _("The CSRF token is missing or wrong, or another site sent this.")
             raise PermissionDenied(sentence) from error

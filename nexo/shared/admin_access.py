@@ -39,4 +39,4 @@ class ChoosesByCheckboxes:
         self, db_field: models.ManyToManyField, request: HttpRequest | None = None, **kwargs: Any
     ) -> forms.ModelMultipleChoiceField | None:
         widgets = {"widget": forms.CheckboxSelectMultiple, **kwargs}
-        return super().formfield_for_manytomany(db_field, request, **widgets)  # type: ignore[misc]
+        return super().formfield_for_manytomany(db_field, request, **widgets)  # type: ignore[misc]  # mixed in
