@@ -64,3 +64,32 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEntry(models.Model):
+    """Who did what to an agent, a weight, a role, a token and whatever else is no task.
+
+    Append-only. What happens to tasks is in the event log, which the audit reads beside this.
+    """
+
+    at = models.DateTimeField(_("at"))
+    actor = models.CharField(_("who"), max_length=200)
+    origin = models.CharField(_("from where"), max_length=64, null=True)
+    action = models.CharField(_("what"), max_length=40)
+    object_kind = models.CharField(_("kind"), max_length=40)
+    object_id = models.CharField(_("id"), max_length=200)
+    reason = models.TextField(_("reason"), blank=True)
+    details = models.JSONField(_("details"), null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        indexes: ClassVar = [
+            models.Index(fields=["object_kind", "object_id", "-id"], name="audit_by_object"),
+            models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+            models.Index(fields=["-at", "-id"], name="audit_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.object_kind} {self.object_id}"

@@ -67,6 +67,7 @@ class EventKind(models.TextChoices):
     SYNC = "sync", _("sync")
     ERROR = "error", _("error note")
     RESULT = "result", _("result")
+    EDITED = "edited", _("edited")
 
 
 class LogLevel(models.TextChoices):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -119,6 +119,16 @@ STARTED_STATUSES = (TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC, TaskSta
 APPROVED_STATUSES = (TaskStatus.APPROVED, *STARTED_STATUSES)
 
 
+# The most urgent first; the same expression stands in the statement that claims.
+CLAIM_RANK = Case(
+    When(priority=Priority.URGENT.value, then=0),
+    When(priority=Priority.HIGH.value, then=1),
+    When(priority=Priority.NORMAL.value, then=2),
+    default=3,
+    output_field=models.SmallIntegerField(),
+)
+
+
 class Task(models.Model):
     task_id = models.CharField(_("task id"), max_length=64, unique=True)
     external_id = models.CharField(
@@ -186,6 +196,14 @@ class Task(models.Model):
             models.Index(
                 fields=["due_at"], condition=Q(ended_at__isnull=True), name="task_open_by_due"
             ),
+            # What an agent may claim, in the order in which it is given out.
+            models.Index(
+                F("agent"),
+                CLAIM_RANK,
+                F("id"),
+                condition=Q(status="approved"),
+                name="task_to_claim",
+            ),
             # Imported ones, and few: for late tasks, which count from their approval.
             models.Index(
                 fields=["approved_at"],
@@ -250,6 +268,25 @@ class TaskTarget(models.Model):
         return f"{self.task_id}:{self.marketplace_id}"
 
 
+class Lease(models.Model):
+    """An agent's hold on a task while it works: one per task, gone when the work ends."""
+
+    task = models.OneToOneField(Task, models.CASCADE, primary_key=True, related_name="lease")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="leases", db_index=False)
+    lease_id = models.CharField(max_length=64, unique=True)
+    claimed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["agent", "expires_at"], name="lease_by_agent"),
+            models.Index(fields=["expires_at"], name="lease_by_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id}: {self.lease_id}"
+
+
 class Stream(models.Model):
     """The event counter: one row, locked by every write, so that numbers have no gap
     and are given in commit order; and the random id of this database."""
@@ -288,6 +325,9 @@ class TaskEvent(models.Model):
     estimated_minutes = models.FloatField()
     execution_minutes = models.FloatField(null=True)
     details = models.JSONField(null=True)
+    origin = models.CharField(
+        max_length=64, null=True, help_text="The address that asked for it, or what ran by itself."
+    )
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["task", "sequence"], name="event_by_task")]

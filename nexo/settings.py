@@ -119,6 +119,7 @@ INSTALLED_APPS = [
     "accounts",
     "execution",
     "optimization",
+    "orchestration",
     "nexo.admin.NexoAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -132,6 +133,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "axes",
     "simple_history",
+    "django_tasks",
+    "django_tasks_db",
     "heroicons",
     "csp",
 ]
@@ -228,6 +231,11 @@ if REDIS_URL:
     }
 else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+# -- Background work -----------------------------------------------------------------------------
+
+# A job's row in the same transaction as what it is for; `run_worker` carries it out.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 # -- Language and time ---------------------------------------------------------------------------
 
