@@ -17,7 +17,7 @@ def record(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """One line of the audit: `actor` as in the event log; `details` are JSON, old and new values."""
+    """One line: `actor` as in the event log; `details` are JSON, old and new values."""
     AuditEntry.objects.create(
         at=clock.now(),
         actor=actor,

@@ -3,17 +3,31 @@
 Pure: the caller has locked the rows and writes what is planned here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 from execution import lifecycle
-from execution.enums import EventKind, FailureReason, SyncState, TaskStatus
+from execution.enums import (
+    EventKind,
+    FailureReason,
+    MarketplaceSlug,
+    Priority,
+    SyncState,
+    TaskStatus,
+)
 from execution.exceptions import InvalidTransition
-from execution.rows import TargetRow, TaskRow, TaskState, execution_minutes, merged
+from execution.rows import (
+    TargetRow,
+    TaskRow,
+    TaskState,
+    execution_minutes,
+    merged,
+    search_text,
+)
 from nexo.shared.exceptions import validation_error
 
 
@@ -23,9 +37,27 @@ class _Unset:
 
 UNSET: Final = _Unset()
 SYNC_ACTOR: Final = "system:sync"
+LEASE_ACTOR: Final = "system:leases"
+# A task that came back from its agents this often in one attempt fails.
+MAX_RETURNS: Final = 3
 WITHDRAWABLE: Final = frozenset({SyncState.PLANNED, SyncState.QUEUED})
 # States that a step back or a retry leaves as they are.
 SETTLED: Final = frozenset({SyncState.SYNCED, SyncState.NOT_REQUIRED})
+# What can be sent again: neither synced nor on its way.
+RESENDABLE: Final = frozenset(
+    {SyncState.PLANNED, SyncState.PARTIAL, SyncState.FAILED, SyncState.DRIFTED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What a task is to be, where that was given; `targets` are marketplaces, each once."""
+
+    title: str | _Unset = UNSET
+    estimated_minutes: float | _Unset = UNSET
+    agent_id: str | _Unset | None = UNSET
+    priority: Priority | _Unset = UNSET
+    targets: Sequence[str] | _Unset = UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +72,12 @@ class TaskChange:
     reason: str | None = None
     version: int | None = None
     result: Mapping[str, Any] | None = None
+    edits: Edits | None = None
 
     @property
     def is_decision(self) -> bool:
-        """Approves or rejects, and does nothing else."""
-        approved = TaskChange(TaskStatus.APPROVED)
+        """Approves, with edits or without, or rejects, and does nothing else."""
+        approved = TaskChange(TaskStatus.APPROVED, edits=self.edits)
         rejected = TaskChange(TaskStatus.FAILED, failure_reason=FailureReason.REJECTED)
         return replace(self, reason=None, version=None) in (approved, rejected)
 
@@ -69,11 +102,15 @@ class EventDraft(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to write. No event means that nothing changes."""
+    """What to write. No event means that nothing changes.
+
+    `targets` are new or changed ones by marketplace, `removed` are no longer targets.
+    """
 
     fields: Mapping[str, Any]
-    targets: Mapping[str, Mapping[str, Any]]
+    targets: Mapping[str, TargetRow]
     events: Sequence[EventDraft]
+    removed: Sequence[str] = ()
 
 
 def plan_change(state: TaskState, change: TaskChange, *, actor: str, now: datetime) -> Plan:
@@ -88,11 +125,49 @@ def plan_change(state: TaskState, change: TaskChange, *, actor: str, now: dateti
     return _Planner(state, change, actor, now).plan()
 
 
+def plan_return(state: TaskState, *, returns: int, error: str, now: datetime) -> Plan:
+    """What the end of a lease does to its task: it waits for an agent again.
+
+    A task that was being published comes back by way of execution. After `MAX_RETURNS` it fails
+    with `error`; `returns` are those before this one, in this attempt.
+    """
+    change = TaskChange(TaskStatus.APPROVED)
+    return _Planner(state, change, LEASE_ACTOR, now).plan_return(returns, error)
+
+
+def plan_undo(
+    state: TaskState, *, back_to: TaskStatus, actor: str, reason: str | None, now: datetime
+) -> Plan:
+    """Take a failure back: the task is where it was before, as far as it had come."""
+    change = TaskChange(back_to, reason=reason)
+    return _Planner(state, change, actor, now).plan_undo()
+
+
+def plan_resync(
+    state: TaskState,
+    marketplaces: Collection[str] | None,
+    *,
+    actor: str,
+    reason: str | None,
+    now: datetime,
+) -> Plan:
+    """Queue targets that are not synced again: those named, or all that are still required.
+
+    Raises
+    ------
+    InvalidTransition: the task is neither being published nor completed
+    ValidationError: a marketplace that is no target
+    """
+    change = TaskChange(TaskStatus(state.row["status"]), reason=reason)
+    return _Planner(state, change, actor, now).plan_resync(marketplaces)
+
+
 class _Planner:
     """One plan in the making: `row` and `targets` are the task as it will be."""
 
     def __init__(self, state: TaskState, change: TaskChange, actor: str, now: datetime) -> None:
         self.before = state.row
+        self.lease = state.lease
         self.row: TaskRow = merged(state.row, {})
         self.targets = {target["marketplace_id"]: target for target in state.targets}
         self.targets_before = dict(self.targets)
@@ -103,6 +178,7 @@ class _Planner:
         self.new = change.status
         self.fields: dict[str, Any] = {}
         self.events: list[EventDraft] = []
+        self.edited: dict[str, list[Any]] = {}
 
     def plan(self) -> Plan:
         kind = self._check()
@@ -111,10 +187,61 @@ class _Planner:
         self._mark_targets()
         self._set_progress(entered=kind is not None)
         self._set_notes()
+        if self.change.edits is not None:
+            self._edit(self.change.edits)
         self._record(kind or self._update_kind())
         if self.row["status"] == TaskStatus.MARKETPLACE_SYNC and self._all_synced():
             self._complete_by_itself()
-        return Plan(self.fields, self._changed_targets(), self.events)
+        return self._planned()
+
+    def plan_return(self, returns: int, error: str) -> Plan:
+        if self.old == TaskStatus.MARKETPLACE_SYNC:
+            self._step(TaskStatus.IN_PROGRESS, EventKind.RETURNED)
+        self._step(TaskStatus.APPROVED, EventKind.LEASE_EXPIRED)
+        if returns + 1 >= MAX_RETURNS:
+            self.change = replace(self.change, failure_reason=FailureReason.TIMEOUT)
+            self._set(error=error)
+            self._step(TaskStatus.FAILED, EventKind.FAILED)
+        return self._planned()
+
+    def plan_undo(self) -> Plan:
+        progress = self.before["progress_at_failure"]
+        self._set(
+            status=self.new.value,
+            progress=lifecycle.ENTRY_PROGRESS[self.new] if progress is None else progress,
+            ended_at=None,
+            failure_reason=None,
+            progress_at_failure=None,
+        )
+        self._record(EventKind.UNDONE)
+        return self._planned()
+
+    def plan_resync(self, marketplaces: Collection[str] | None) -> Plan:
+        if self.old not in (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED):
+            raise self._invalid(_("Targets can be sent only once the task is being published."))
+        for slug in marketplaces or ():
+            if slug not in self.targets:
+                raise validation_error("channels", _("This is not a target of the task."))
+        for slug, target in self.targets.items():
+            # What is not required is sent only when it is named.
+            wanted = slug in marketplaces if marketplaces else target["state"] in RESENDABLE
+            if wanted and target["state"] in RESENDABLE | {SyncState.NOT_REQUIRED}:
+                self._set_target(slug, SyncState.QUEUED)
+        if self._changed_targets():
+            self._set_progress(entered=False)
+            self._record(EventKind.SYNC)
+        return self._planned()
+
+    def _planned(self) -> Plan:
+        removed = [slug for slug in self.targets_before if slug not in self.targets]
+        return Plan(self.fields, self._changed_targets(), self.events, removed)
+
+    def _step(self, status: TaskStatus, kind: EventKind) -> None:
+        """One of several steps of the system's own."""
+        self.new = status
+        self._enter(status)
+        self._record(kind)
+        self.old = status
 
     # -- checks ------------------------------------------------------------------------------------
 
@@ -168,11 +295,14 @@ class _Planner:
     def _enter(self, status: TaskStatus) -> None:
         """Set what the contract says of entering a status, its entry progress included."""
         now, old = self.now, self.old
-        progress_before = self.before["progress"]
+        progress_before = self.row["progress"]
         self._set(status=status.value, progress=lifecycle.ENTRY_PROGRESS[status])
         match status:
-            case TaskStatus.APPROVED:
+            case TaskStatus.APPROVED if old == TaskStatus.PENDING:
                 self._set(approved_at=now)
+            case TaskStatus.APPROVED:
+                # Back from the agent that had it.
+                self._set(started_at=None)
             case TaskStatus.IN_PROGRESS if old == TaskStatus.MARKETPLACE_SYNC:
                 self._replan_targets()
             case TaskStatus.IN_PROGRESS:
@@ -241,6 +371,58 @@ class _Planner:
         if change.result is not None:
             self.fields["result"] = change.result
 
+    def _edit(self, edits: Edits) -> None:
+        """Set what was given; the event tells the old and the new values."""
+        if self.old not in (TaskStatus.PENDING, TaskStatus.APPROVED):
+            raise self._invalid(_("A task can be edited only before the work on it begins."))
+        before = self.row
+        given = {
+            name: value
+            for name, value in (
+                ("title", edits.title),
+                ("estimated_minutes", edits.estimated_minutes),
+                ("agent_id", edits.agent_id),
+                ("priority", edits.priority),
+            )
+            if not isinstance(value, _Unset) and value != before[name]  # type: ignore[literal-required]
+        }
+        self.edited = {name: [before[name], value] for name, value in given.items()}  # type: ignore[literal-required]
+        self._set(**given)
+        if "title" in given:
+            self.fields["search_text"] = search_text(
+                self.row["title"], self.row["task_id"], self.row["external_id"]
+            )
+        if "estimated_minutes" in given:
+            estimate = timedelta(minutes=self.row["estimated_minutes"])
+            self._set(due_at=self.row["created_at"] + estimate)
+        if not isinstance(edits.targets, _Unset):
+            self._edit_targets(edits.targets)
+
+    def _edit_targets(self, wanted: Sequence[str]) -> None:
+        old = [slug for slug, t in self.targets.items() if t["state"] != SyncState.NOT_REQUIRED]
+        if set(old) == set(wanted):
+            return
+        for slug in set(self.targets) - set(wanted):
+            if self.targets[slug]["state"] == SyncState.SYNCED:
+                raise validation_error("targets", _("What is synced already stays a target."))
+            del self.targets[slug]
+        for slug in wanted:
+            if slug not in self.targets:
+                self.targets[slug] = {
+                    "task_id": self.before["id"],
+                    "marketplace_id": slug,
+                    "state": SyncState.PLANNED.value,
+                    "attempts": 0,
+                    "error": None,
+                    "retryable": None,
+                    "synced_at": None,
+                    "updated_at": self.now,
+                }
+            elif self.targets[slug]["state"] == SyncState.NOT_REQUIRED:
+                self._set_target(slug, SyncState.PLANNED)
+        order = [slug.value for slug in MarketplaceSlug]
+        self.edited["targets"] = [old, sorted(wanted, key=order.index)]
+
     def _complete_by_itself(self) -> None:
         self.old, self.new = TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED
         self._enter(TaskStatus.COMPLETED)
@@ -263,12 +445,12 @@ class _Planner:
         return {
             slug: target
             for slug, target in self.targets.items()
-            if target["state"] != before[slug]["state"]
+            if slug not in before or target["state"] != before[slug]["state"]
         }
 
     def _update_kind(self) -> EventKind | None:
         """The kind of an update within the status; None when nothing changes."""
-        if self._changed_targets():
+        if self._changed_targets() and not self.edited:
             return EventKind.SYNC
         for name, kind in (
             ("progress", EventKind.PROGRESS),
@@ -277,7 +459,7 @@ class _Planner:
         ):
             if name in self.fields:
                 return kind
-        return None
+        return EventKind.EDITED if self.edited else None
 
     def _record(self, kind: EventKind | None) -> None:
         if kind is None:
@@ -292,6 +474,13 @@ class _Planner:
             if slug in self.change.sync_status
         }:
             details["sync"] = marked
+        if kind == EventKind.SYNC and (queued := self._queued_again()):
+            details["queued"] = queued
+        if self.edited:
+            details["edits"] = self.edited
+        if kind == EventKind.FAILED and self.lease is not None:
+            # Whoever takes the failure back gives the agent its hold again.
+            details["lease"] = self.lease["lease_id"]
         if "error" in self.fields and row["error"]:
             details["error"] = row["error"]
         ended = kind in (EventKind.COMPLETED, EventKind.FAILED)
@@ -314,6 +503,15 @@ class _Planner:
                 details=details or None,
             )
         )
+
+    def _queued_again(self) -> list[str]:
+        """Sent again without having been marked."""
+        marked = self.change.sync_status
+        return [
+            slug
+            for slug, target in self._changed_targets().items()
+            if slug not in marked and target["state"] == SyncState.QUEUED
+        ]
 
     def _withdraw_open_targets(self) -> list[str]:
         """Completed by hand with targets open: those not yet under way are no longer required."""

@@ -56,3 +56,20 @@ class NotAllowed(ApiError):
     status_code = HTTPStatus.FORBIDDEN
     default_detail = _("You do not have permission to do this.")
     default_code = "permission_denied"
+
+
+class OwnTask(ApiError):
+    status_code = HTTPStatus.FORBIDDEN
+    default_detail = _("You created or edited this task: somebody else has to approve it.")
+    default_code = "own_task"
+
+
+class AgentNotFound(ApiError):
+    status_code = HTTPStatus.NOT_FOUND
+    default_detail = _("There is no such agent.")
+    default_code = "not_found"
+
+
+class MovedOn(Conflict):
+    default_detail = _("The task has moved on since.")
+    default_code = "moved_on"

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
 from execution.models import (
     Agent,
+    Lease,
     Marketplace,
     Stream,
     Task,
@@ -20,7 +21,15 @@ from execution.models import (
     TaskLog,
     TaskTarget,
 )
-from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TargetRow, TaskRow, TaskState
+from execution.rows import (
+    LEASE_COLUMNS,
+    TARGET_COLUMNS,
+    TASK_COLUMNS,
+    LeaseRow,
+    TargetRow,
+    TaskRow,
+    TaskState,
+)
 from execution.totals import CARD_OF_STATUS, NO_CARDS, Totals, with_progress
 from nexo.shared.pipelines import one_round_trip
 from nexo.shared.reading import Asked, TableReader
@@ -55,6 +64,8 @@ FEED_COLUMNS = (
 
 TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
+AGENTS: TableReader[Any] = TableReader(Agent, ("is_active", "is_paused", "capacity"))
+LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
 FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
     TaskEvent,
     FEED_COLUMNS,
@@ -142,7 +153,9 @@ def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
     return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
 
 
-def locked_task(task_id: str, *, agent_id: str | None) -> TaskState | None:
+def locked_task(
+    task_id: str, *, agent_id: str | None = None, with_lease: bool = False
+) -> TaskState | None:
     """One task, an agent's only where it is given, locked until the transaction ends."""
     where, values = "WHERE task_id = %s", [task_id]
     if agent_id is not None:
@@ -151,8 +164,10 @@ def locked_task(task_id: str, *, agent_id: str | None) -> TaskState | None:
     with one_round_trip():
         task = TASKS.ask(f"{where} {lock}", values)
         targets = TARGETS.ask(OF_TASK, [task_id])
+        leases = LEASES.ask(OF_TASK, [task_id]) if with_lease else None
     for row in task.rows():
-        return TaskState(row, _by_task(targets.rows())[row["id"]])
+        lease = next(iter(leases.rows()), None) if leases else None
+        return TaskState(row, _by_task(targets.rows())[row["id"]], lease)
     return None
 
 
@@ -162,6 +177,27 @@ def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | No
     assignment, result = Task.objects.values_list("assignment", "result").get(pk=task_pk)
     first = TaskEvent.objects.filter(task_id=task_pk).order_by("sequence")
     return assignment, result, first.values_list("actor", flat=True)[0]
+
+
+def is_touched_by(task_pk: int, actor: str) -> bool:
+    """Whether `actor` created the task, or changed what it is to be."""
+    own = TaskEvent.objects.filter(task_id=task_pk, actor=actor)
+    return own.filter(
+        Q(kind__in=(EventKind.CREATED, EventKind.EDITED))
+        | Q(kind=EventKind.APPROVED, details__has_key="edits")
+    ).exists()
+
+
+def returns_of(task_pk: int, *, attempt: int) -> int:
+    """How often the task has come back from its agents in this attempt."""
+    events = TaskEvent.objects.filter(task_id=task_pk, attempt=attempt)
+    return events.filter(kind=EventKind.LEASE_EXPIRED).count()
+
+
+def failure_of(task_pk: int, *, sequence: int) -> Mapping[str, Any] | None:
+    """The failure with this event number: where the task came from, and the lease it ended."""
+    events = TaskEvent.objects.filter(pk=sequence, task_id=task_pk, kind=EventKind.FAILED)
+    return events.values("from_status", "details", "agent_id").first()
 
 
 def overdue(at: datetime) -> Q:
@@ -317,6 +353,61 @@ def task_types(*, limit: int) -> list[str]:
 
 
 # -- Agents --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgentAtWork:
+    is_active: bool
+    is_paused: bool
+    capacity: int | None
+
+
+def agent_at_work(agent_id: str) -> AgentAtWork | None:
+    rows = AGENTS.read("WHERE slug = %s", [agent_id])
+    return AgentAtWork(**rows[0]) if rows else None
+
+
+# Written like the index task_to_claim, whose condition and order these are.
+TO_CLAIM = """
+WHERE execution_task.agent_id = %s AND execution_task.status = 'approved'{types}
+AND NOT EXISTS (SELECT 1 FROM execution_lease l WHERE l.task_id = execution_task.id)
+"""
+CLAIM_ORDER = """
+ORDER BY CASE WHEN execution_task.priority = 'urgent' THEN 0
+WHEN execution_task.priority = 'high' THEN 1
+WHEN execution_task.priority = 'normal' THEN 2 ELSE 3 END, execution_task.id
+LIMIT %s {lock}
+"""
+
+
+def claimable_tasks(
+    agent_id: str, *, task_types: Collection[str] = (), limit: int
+) -> list[TaskState]:
+    """Approved tasks of an agent that nobody holds, in the order in which they are given out.
+
+    Locked, but for those that another transaction has locked: they are passed over.
+    """
+    types = f" AND execution_task.task_type IN ({_among(task_types)})" if task_types else ""
+    locks = connection.features.has_select_for_update_skip_locked
+    lock = "FOR UPDATE OF execution_task SKIP LOCKED" if locks else ""
+    rest = TO_CLAIM.format(types=types) + CLAIM_ORDER.format(lock=lock)
+    rows = TASKS.read(rest, [agent_id, *task_types, limit])
+    targets = targets_of([row["id"] for row in rows])
+    return [TaskState(row, targets[row["id"]]) for row in rows]
+
+
+def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:
+    """How many tasks each of these agents could claim now; none while paused or inactive."""
+    tasks = Task.objects.filter(
+        agent__in=agent_ids,
+        agent__is_active=True,
+        agent__is_paused=False,
+        status=TaskStatus.APPROVED,
+        ended_at__isnull=True,
+        lease__isnull=True,
+    )
+    counts = tasks.order_by().values_list("agent_id").annotate(Count("id"))
+    return dict.fromkeys(agent_ids, 0) | dict(counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,16 +43,27 @@ class TargetRow(TypedDict):
     updated_at: datetime
 
 
+class LeaseRow(TypedDict):
+    lease_id: str
+    agent_id: str
+    expires_at: datetime
+
+
 TASK_COLUMNS = tuple(TaskRow.__annotations__)
 TARGET_COLUMNS = tuple(TargetRow.__annotations__)
+LEASE_COLUMNS = tuple(LeaseRow.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task with its targets, in the order of the marketplaces."""
+    """A task with its targets, in the order of the marketplaces.
+
+    `lease` is an agent's hold on it, where that was asked for.
+    """
 
     row: TaskRow
     targets: Sequence[TargetRow]
+    lease: LeaseRow | None = None
 
 
 def execution_minutes(started_at: datetime | None, ended_at: datetime | None) -> float | None:
@@ -64,3 +75,8 @@ def execution_minutes(started_at: datetime | None, ended_at: datetime | None) ->
 
 def merged(row: Mapping[str, Any], fields: Mapping[str, Any]) -> TaskRow:
     return {**row, **fields}  # type: ignore[typeddict-item]
+
+
+def search_text(title: str, task_id: str, external_id: str | None) -> str:
+    """What the search looks in: LIKE ignores the case of ASCII only on SQLite."""
+    return " ".join((title, task_id, external_id or "")).casefold()

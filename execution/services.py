@@ -6,31 +6,62 @@ number last of the shared rows because every write wants it, task, targets, even
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import translation
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
-from execution import assignment, queries
-from execution.changes import EventDraft, Plan, TaskChange, plan_change
-from execution.enums import EventKind, FailureReason, LogLevel, Priority, TaskStatus
+from execution import assignment, leases, queries
+from execution.changes import (
+    Edits,
+    EventDraft,
+    Plan,
+    TaskChange,
+    plan_change,
+    plan_resync,
+    plan_return,
+    plan_undo,
+)
+from execution.enums import (
+    ENDED_STATUSES,
+    OPEN_STATUSES,
+    EventKind,
+    FailureReason,
+    LogLevel,
+    Priority,
+    TaskStatus,
+)
 from execution.exceptions import (
     Duplicate,
-    LeaseLost,
+    InvalidTransition,
+    MovedOn,
     NotAllowed,
+    OwnTask,
     TaskNotFound,
     VersionConflict,
 )
 from execution.feed import doorbell, handover
 from execution.feed.frames import Batch
 from execution.lifecycle import AGENT_STEPS, allowed_transitions
-from execution.models import Task, TaskLog, TaskTarget
+from execution.models import Lease, Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
-from execution.rows import TARGET_COLUMNS, TASK_COLUMNS, TaskRow, TaskState, merged
+from execution.rows import (
+    TARGET_COLUMNS,
+    TASK_COLUMNS,
+    TargetRow,
+    TaskRow,
+    TaskState,
+    merged,
+    search_text,
+)
 from execution.totals import Move
 from nexo.shared import clock
 from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
@@ -54,6 +85,13 @@ INSERT_EVENT = _INSERT_EVENT.format(sequence="%s")
 # For a transaction that has just taken its numbers and does not know them yet.
 NEWEST = "(SELECT sequence FROM execution_stream WHERE id = 1)"
 INSERT_NEWEST_EVENT = _INSERT_EVENT.format(sequence=f"{NEWEST} - %s")
+INSERT_TARGET = (
+    f"INSERT INTO execution_tasktarget ({', '.join(TARGET_COLUMNS)}) "  # noqa: S608  # own names
+    f"VALUES ({', '.join(['%s'] * len(TARGET_COLUMNS))})"
+)
+DELETE_TARGET = "DELETE FROM execution_tasktarget WHERE task_id = %s AND marketplace_id = %s"
+# Columns that are written and that no reader of a `TaskRow` asks for.
+NOT_OF_A_ROW = frozenset({"result", "search_text", "assignment"})
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -134,7 +172,8 @@ def _announce(batch: Batch | None = None) -> None:
 
 
 def _lock_task(task_id: str, caller: Caller) -> TaskState:
-    state = queries.locked_task(task_id, agent_id=caller.agent_id)
+    agent_id = caller.agent_id
+    state = queries.locked_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
     if state is None:
         raise TaskNotFound
     return state
@@ -184,15 +223,21 @@ def update_task(
         # After the lock, so that instants follow the order of the events.
         now = clock.now()
         _check_permission(caller, state, change)
-        if lease_id is not None:
-            # No call grants a lease yet, so none that is shown can still be held.
-            raise LeaseLost
-        if change.version is not None and change.version != state.row["version"]:
-            raise VersionConflict(task_json(state.row, state.targets, now=now))
-        plan = plan_change(state, change, actor=caller.actor, now=now)
-        if not plan.events:
-            return state
+        if caller.agent_id is not None:
+            leases.check_held(state.lease, lease_id, now=now)
+        return _carry_out(state, change, caller, now)
+
+
+def _carry_out(state: TaskState, change: TaskChange, caller: Caller, now: datetime) -> TaskState:
+    """Plan and write a change that may be made, to a locked task."""
+    if change.version is not None and change.version != state.row["version"]:
+        raise VersionConflict(task_json(state.row, state.targets, now=now))
+    plan = plan_change(state, change, actor=caller.actor, now=now)
+    if plan.events:
         return _write(state, plan, now)
+    if state.lease is not None and caller.agent_id is not None:
+        leases.renew(Writer(), state.row["id"], now=now)
+    return state
 
 
 def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
@@ -206,13 +251,13 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
         counts.write(writer)
         taken.execute(TAKE_NUMBERS, (len(plan.events),))
         _update_task(writer, before["id"], fields)
-        for slug, target in plan.targets.items():
-            _update_target(writer, before["id"], slug, target)
+        _write_targets(writer, state, plan)
+        _write_lease(writer, state, plan, now)
         _insert_newest_events(writer, before["id"], plan.events)
     ((last,),) = taken.fetch()
-    targets = [plan.targets.get(old["marketplace_id"], old) for old in state.targets]
-    fields.pop("result", None)
-    written = TaskState(merged(before, {**fields, "sequence": last}), targets)  # type: ignore[arg-type]
+    for column in NOT_OF_A_ROW & fields.keys():
+        del fields[column]
+    written = TaskState(merged(before, {**fields, "sequence": last}), _targets_after(state, plan))
     _announce(_batch(before, written, plan.events, now) if handover.is_wanted() else None)
     return written
 
@@ -254,6 +299,38 @@ def _update_task(writer: Writer, task_pk: int, fields: Mapping[str, Any]) -> Non
     )
 
 
+def _write_targets(writer: Writer, state: TaskState, plan: Plan) -> None:
+    known = {target["marketplace_id"] for target in state.targets}
+    for slug, target in plan.targets.items():
+        if slug in known:
+            _update_target(writer, state.row["id"], slug, target)
+        else:
+            writer.execute(INSERT_TARGET, [target[name] for name in TARGET_COLUMNS])  # type: ignore[literal-required]
+    for slug in plan.removed:
+        writer.execute(DELETE_TARGET, (state.row["id"], slug))
+
+
+def _targets_after(state: TaskState, plan: Plan) -> list[TargetRow]:
+    """In the order of the marketplaces."""
+    if not plan.targets and not plan.removed:
+        return list(state.targets)
+    after = {target["marketplace_id"]: target for target in state.targets}
+    after.update(plan.targets)
+    for slug in plan.removed:
+        del after[slug]
+    return sorted(after.values(), key=lambda t: queries.MARKETPLACE_ORDER[t["marketplace_id"]])
+
+
+def _write_lease(writer: Writer, state: TaskState, plan: Plan, now: datetime) -> None:
+    """The hold on a task ends with the work or its agent; a report of its agent renews it."""
+    last = plan.events[-1]
+    is_over = plan.fields.get("status") in ENDED_STATUSES or "agent_id" in plan.fields
+    if is_over or last.kind == EventKind.LEASE_EXPIRED:
+        leases.end(writer, state.row["id"])
+    elif state.lease is not None and last.actor.startswith("agent:"):
+        leases.renew(writer, state.row["id"], now=now)
+
+
 _TARGET_ASSIGNMENTS = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
 
 
@@ -263,6 +340,159 @@ def _update_target(writer: Writer, task_pk: int, slug: str, target: Mapping[str,
         "WHERE task_id = %s AND marketplace_id = %s",
         (*(target[name] for name in TARGET_COLUMNS), task_pk, slug),
     )
+
+
+# -- Commands ------------------------------------------------------------------------------------
+
+
+class Command(StrEnum):
+    """What a person does to a task as a whole, to one or to many."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    ASSIGN = "assign"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """From which statuses a command leads where (None: nowhere), and who may give it."""
+
+    sources: tuple[TaskStatus, ...]
+    status: TaskStatus | None
+    permission: str
+    failure_reason: FailureReason | None = None
+
+
+RULES: Mapping[Command, _Rule] = {
+    Command.APPROVE: _Rule((TaskStatus.PENDING,), TaskStatus.APPROVED, APPROVE_TASKS),
+    Command.REJECT: _Rule(
+        (TaskStatus.PENDING,), TaskStatus.FAILED, APPROVE_TASKS, FailureReason.REJECTED
+    ),
+    Command.RETRY: _Rule((TaskStatus.FAILED,), TaskStatus.PENDING, OPERATE_TASKS),
+    Command.CANCEL: _Rule(OPEN_STATUSES, TaskStatus.FAILED, OPERATE_TASKS, FailureReason.CANCELLED),
+    Command.ASSIGN: _Rule((TaskStatus.PENDING, TaskStatus.APPROVED), None, OPERATE_TASKS),
+}
+
+
+def may_command(command: Command, caller: Caller) -> bool:
+    return caller.agent_id is None and caller.may(RULES[command].permission)
+
+
+def command_task(
+    task_id: str,
+    command: Command,
+    *,
+    caller: Caller,
+    reason: str | None = None,
+    edits: Edits | None = None,
+    version: int | None = None,
+) -> TaskState:
+    """Give one command; `edits` with an approval, or the agent that a task is assigned to.
+
+    Assigning to the agent that has the task already changes nothing. Joins the transaction that is
+    open, so that whoever gives many commands can note the outcome of each in the same one.
+
+    Raises
+    ------
+    TaskNotFound, NotAllowed, OwnTask, VersionConflict, InvalidTransition, ValidationError
+    """
+    if not may_command(command, caller):
+        raise NotAllowed
+    rule = RULES[command]
+    with transaction.atomic(), bare_statements():
+        state = queries.locked_task(task_id, with_lease=True)
+        if state is None:
+            raise TaskNotFound
+        now = clock.now()
+        old = TaskStatus(state.row["status"])
+        if old not in rule.sources:
+            allowed = [status.value for status in allowed_transitions(old)]
+            new = rule.status or old
+            raise InvalidTransition(old=old.value, new=new.value, allowed=allowed)
+        if command == Command.APPROVE and queries.is_touched_by(state.row["id"], caller.actor):
+            raise OwnTask
+        change = TaskChange(
+            rule.status or old,
+            failure_reason=rule.failure_reason,
+            reason=reason,
+            version=version,
+            edits=edits,
+        )
+        return _carry_out(state, change, caller, now)
+
+
+def resync_task(
+    task_id: str,
+    marketplaces: Collection[str] | None = None,
+    *,
+    caller: Caller,
+    reason: str | None = None,
+) -> TaskState:
+    """Queue the targets that are not synced again: those named, or all that are required.
+
+    Raises
+    ------
+    TaskNotFound, NotAllowed, InvalidTransition, ValidationError
+    """
+    if caller.agent_id is not None or not caller.may(OPERATE_TASKS):
+        raise NotAllowed
+    with transaction.atomic(), bare_statements():
+        state = queries.locked_task(task_id)
+        if state is None:
+            raise TaskNotFound
+        now = clock.now()
+        plan = plan_resync(state, marketplaces, actor=caller.actor, reason=reason, now=now)
+        return _write(state, plan, now) if plan.events else state
+
+
+def undo_failure(
+    task_id: str, *, sequence: int, caller: Caller, reason: str | None = None
+) -> TaskState:
+    """Take back the failure with this event number, if it is the last that happened to the task.
+
+    Raises
+    ------
+    TaskNotFound, NotAllowed; MovedOn: something has happened to the task since
+    """
+    if caller.agent_id is not None or not caller.may(OPERATE_TASKS):
+        raise NotAllowed
+    with transaction.atomic(), bare_statements():
+        state = queries.locked_task(task_id)
+        if state is None:
+            raise TaskNotFound
+        failure = queries.failure_of(state.row["id"], sequence=sequence)
+        if failure is None or state.row["sequence"] != sequence:
+            raise MovedOn
+        now = clock.now()
+        back_to = TaskStatus(failure["from_status"])
+        plan = plan_undo(state, back_to=back_to, actor=caller.actor, reason=reason, now=now)
+        lease_id = (failure["details"] or {}).get("lease")
+        if lease_id and failure["agent_id"]:
+            # Whoever is still there goes on; else the task soon comes back.
+            leases.begin(Writer(), {state.row["id"]: lease_id}, failure["agent_id"], now=now)
+        return _write(state, plan, now)
+
+
+# -- Leases --------------------------------------------------------------------------------------
+
+
+def end_lease(task_id: str, lease_id: str) -> bool:
+    """Return a task whose lease has run out; whether it still had."""
+    with transaction.atomic(), bare_statements():
+        state = queries.locked_task(task_id, with_lease=True)
+        now = clock.now()
+        lease = state.lease if state else None
+        if state is None or lease is None or lease["lease_id"] != lease_id:
+            return False
+        if lease["expires_at"] > now:
+            return False
+        returns = queries.returns_of(state.row["id"], attempt=state.row["attempt"])
+        with translation.override(settings.LANGUAGE_CODE):
+            error = gettext("The agent fell silent three times while it had this task.")
+        _write(state, plan_return(state, returns=returns, error=error, now=now), now)
+        return True
 
 
 # -- New tasks -----------------------------------------------------------------------------------
@@ -385,11 +615,6 @@ class TaskHistory:
     events: list[EventDraft]
 
 
-def search_text(task: Task) -> str:
-    words = (task.title, task.task_id, task.external_id or "")
-    return " ".join(words).casefold()
-
-
 def record_histories(histories: Sequence[TaskHistory]) -> None:
     """Insert tasks with their past: rows, targets, counters and numbered events, all or none.
 
@@ -401,7 +626,7 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
         for history in histories:
             task = history.task
             task.due_at = task.created_at + timedelta(minutes=task.estimated_minutes)
-            task.search_text = search_text(task)
+            task.search_text = search_text(task.title, task.task_id, task.external_id)
             counts.add(task.__dict__, +1)  # type: ignore[arg-type]
         counts.write(Writer())
         sequence = _next_sequence(sum(len(history.events) for history in histories))
@@ -454,4 +679,9 @@ def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> li
         TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
         for line in lines
     ]
-    return TaskLog.objects.bulk_create(rows)
+    with transaction.atomic():
+        kept = TaskLog.objects.bulk_create(rows)
+        if caller.agent_id is not None:
+            held = Lease.objects.filter(task_id=task_pk, expires_at__gt=now)
+            held.update(expires_at=now + leases.LIFETIME)
+    return kept

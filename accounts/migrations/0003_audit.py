@@ -4,30 +4,40 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_roles'),
+        ("accounts", "0002_roles"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='at')),
-                ('actor', models.CharField(max_length=200, verbose_name='who')),
-                ('origin', models.CharField(max_length=64, null=True, verbose_name='from where')),
-                ('action', models.CharField(max_length=40, verbose_name='what')),
-                ('object_kind', models.CharField(max_length=40, verbose_name='kind')),
-                ('object_id', models.CharField(max_length=200, verbose_name='id')),
-                ('reason', models.TextField(blank=True, verbose_name='reason')),
-                ('details', models.JSONField(null=True, verbose_name='details')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="at")),
+                ("actor", models.CharField(max_length=200, verbose_name="who")),
+                ("origin", models.CharField(max_length=64, null=True, verbose_name="from where")),
+                ("action", models.CharField(max_length=40, verbose_name="what")),
+                ("object_kind", models.CharField(max_length=40, verbose_name="kind")),
+                ("object_id", models.CharField(max_length=200, verbose_name="id")),
+                ("reason", models.TextField(blank=True, verbose_name="reason")),
+                ("details", models.JSONField(null=True, verbose_name="details")),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit entries',
-                'ordering': ['-id'],
-                'indexes': [models.Index(fields=['object_kind', 'object_id', '-id'], name='audit_by_object'), models.Index(fields=['actor', '-id'], name='audit_by_actor'), models.Index(fields=['-at', '-id'], name='audit_newest')],
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit entries",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        fields=["object_kind", "object_id", "-id"], name="audit_by_object"
+                    ),
+                    models.Index(fields=["actor", "-id"], name="audit_by_actor"),
+                    models.Index(fields=["-at", "-id"], name="audit_newest"),
+                ],
             },
         ),
     ]

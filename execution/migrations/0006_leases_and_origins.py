@@ -5,54 +5,126 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('execution', '0005_tasks_approved_before_created'),
+        ("execution", "0005_tasks_approved_before_created"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Lease',
+            name="Lease",
             fields=[
-                ('task', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='lease', serialize=False, to='execution.task')),
-                ('lease_id', models.CharField(max_length=64, unique=True)),
-                ('claimed_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
+                (
+                    "task",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="lease",
+                        serialize=False,
+                        to="execution.task",
+                    ),
+                ),
+                ("lease_id", models.CharField(max_length=64, unique=True)),
+                ("claimed_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
             ],
         ),
         migrations.RemoveConstraint(
-            model_name='taskevent',
-            name='event_kind',
+            model_name="taskevent",
+            name="event_kind",
         ),
         migrations.AddField(
-            model_name='taskevent',
-            name='origin',
-            field=models.CharField(help_text='The address that asked for it, or what ran by itself.', max_length=64, null=True),
+            model_name="taskevent",
+            name="origin",
+            field=models.CharField(
+                help_text="The address that asked for it, or what ran by itself.",
+                max_length=64,
+                null=True,
+            ),
         ),
         migrations.AlterField(
-            model_name='taskevent',
-            name='kind',
-            field=models.CharField(choices=[('created', 'created'), ('approved', 'approved'), ('started', 'started'), ('syncing', 'sent to the marketplaces'), ('completed', 'completed'), ('failed', 'failed'), ('returned', 'returned to execution'), ('retried', 'retried'), ('lease_expired', 'lease expired'), ('undone', 'failure undone'), ('progress', 'progress'), ('sync', 'sync'), ('error', 'error note'), ('result', 'result'), ('edited', 'edited')], max_length=20),
+            model_name="taskevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("created", "created"),
+                    ("approved", "approved"),
+                    ("started", "started"),
+                    ("syncing", "sent to the marketplaces"),
+                    ("completed", "completed"),
+                    ("failed", "failed"),
+                    ("returned", "returned to execution"),
+                    ("retried", "retried"),
+                    ("lease_expired", "lease expired"),
+                    ("undone", "failure undone"),
+                    ("progress", "progress"),
+                    ("sync", "sync"),
+                    ("error", "error note"),
+                    ("result", "result"),
+                    ("edited", "edited"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(models.F('agent'), models.Case(models.When(priority='urgent', then=0), models.When(priority='high', then=1), models.When(priority='normal', then=2), default=3, output_field=models.SmallIntegerField()), models.F('id'), condition=models.Q(('status', 'approved')), name='task_to_claim'),
+            model_name="task",
+            index=models.Index(
+                models.F("agent"),
+                models.Case(
+                    models.When(priority="urgent", then=0),
+                    models.When(priority="high", then=1),
+                    models.When(priority="normal", then=2),
+                    default=3,
+                    output_field=models.SmallIntegerField(),
+                ),
+                models.F("id"),
+                condition=models.Q(("status", "approved")),
+                name="task_to_claim",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='taskevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['created', 'approved', 'started', 'syncing', 'completed', 'failed', 'returned', 'retried', 'lease_expired', 'undone', 'progress', 'sync', 'error', 'result', 'edited'])), name='event_kind'),
+            model_name="taskevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            "created",
+                            "approved",
+                            "started",
+                            "syncing",
+                            "completed",
+                            "failed",
+                            "returned",
+                            "retried",
+                            "lease_expired",
+                            "undone",
+                            "progress",
+                            "sync",
+                            "error",
+                            "result",
+                            "edited",
+                        ],
+                    )
+                ),
+                name="event_kind",
+            ),
         ),
         migrations.AddField(
-            model_name='lease',
-            name='agent',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='leases', to='execution.agent'),
+            model_name="lease",
+            name="agent",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="leases",
+                to="execution.agent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lease',
-            index=models.Index(fields=['agent', 'expires_at'], name='lease_by_agent'),
+            model_name="lease",
+            index=models.Index(fields=["agent", "expires_at"], name="lease_by_agent"),
         ),
         migrations.AddIndex(
-            model_name='lease',
-            index=models.Index(fields=['expires_at'], name='lease_by_expiry'),
+            model_name="lease",
+            index=models.Index(fields=["expires_at"], name="lease_by_expiry"),
         ),
     ]

@@ -1,0 +1,50 @@
+"""Pause and resume agents."""
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.callers import Caller
+from accounts.permissions import RUN_ORCHESTRATION
+from execution.exceptions import AgentNotFound, NotAllowed
+from execution.models import Agent
+
+
+def pause_agent(agent_id: str, *, caller: Caller, reason: str = "") -> Agent:
+    """Give the agent no new task from now on; it finishes what it holds.
+
+    Raises
+    ------
+    NotAllowed, AgentNotFound
+    """
+    return _set_paused(agent_id, True, caller=caller, reason=reason)
+
+
+def resume_agent(agent_id: str, *, caller: Caller, reason: str = "") -> Agent:
+    """Let the agent be given tasks again.
+
+    Raises
+    ------
+    NotAllowed, AgentNotFound
+    """
+    return _set_paused(agent_id, False, caller=caller, reason=reason)
+
+
+def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) -> Agent:
+    if not caller.may(RUN_ORCHESTRATION):
+        raise NotAllowed
+    with transaction.atomic():
+        agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
+        if agent is None:
+            raise AgentNotFound
+        if agent.is_paused != is_paused:
+            agent.is_paused = is_paused
+            agent._change_reason = reason  # type: ignore[attr-defined]  # for its history
+            agent.save(update_fields=["is_paused"])
+            audit.record(
+                "paused" if is_paused else "resumed",
+                actor=caller.actor,
+                object_kind="agent",
+                object_id=agent.slug,
+                reason=reason,
+            )
+        return agent

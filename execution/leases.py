@@ -1,0 +1,52 @@
+"""The rows that say which agent holds which task, written in the transactions of services.py."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from execution.exceptions import LeaseLost
+from execution.rows import LeaseRow
+from nexo.shared.pipelines import Writer
+
+LIFETIME: Final = timedelta(seconds=60)
+_RENEW: Final = "UPDATE execution_lease SET expires_at = %s WHERE task_id = %s"
+_END: Final = "DELETE FROM execution_lease WHERE task_id = %s"
+_BEGIN: Final = "INSERT INTO execution_lease (task_id, agent_id, lease_id, claimed_at, expires_at)"
+_UNLESS_TAKEN: Final = "ON CONFLICT DO NOTHING RETURNING task_id"
+
+
+def new_lease_id() -> str:
+    return f"lease-{secrets.token_urlsafe(18)}"
+
+
+def check_held(lease: LeaseRow | None, lease_id: str | None, *, now: datetime) -> None:
+    """An agent reports under its lease; without one only while nobody holds the task.
+
+    Raises
+    ------
+    LeaseLost
+    """
+    held = lease["lease_id"] if lease is not None and lease["expires_at"] > now else None
+    if held != lease_id:
+        raise LeaseLost
+
+
+def begin(writer: Writer, lease_ids: Mapping[int, str], agent_id: str, *, now: datetime) -> None:
+    """Take the tasks with these keys; the statement gives the keys of those that nobody had.
+
+    The table has one row per task: whoever inserts it has the task.
+    """
+    rows = ", ".join(["(%s, %s, %s, %s, %s)"] * len(lease_ids))
+    values: list[Any] = []
+    for task_pk, lease_id in lease_ids.items():
+        values += (task_pk, agent_id, lease_id, now, now + LIFETIME)
+    writer.execute(f"{_BEGIN} VALUES {rows} {_UNLESS_TAKEN}", values)
+
+
+def renew(writer: Writer, task_pk: int, *, now: datetime) -> None:
+    writer.execute(_RENEW, (now + LIFETIME, task_pk))
+
+
+def end(writer: Writer, task_pk: int) -> None:
+    writer.execute(_END, (task_pk,))
