@@ -6,7 +6,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from django.db import transaction
 
 from execution import services
 from execution.changes import TaskChange
@@ -88,13 +87,8 @@ def test_an_undone_failure_counts_nowhere_and_a_second_one_counts_again() -> Non
 
 
 def undo(task_id: str) -> None:
-    """As the undoing of a bulk action will write it: the system's step back."""
-    failure = TaskEvent.objects.filter(task__task_id=task_id, kind=EventKind.FAILED).latest("pk")
-    with transaction.atomic():
-        failure.pk = services._next_sequence(1)
-        failure.kind = EventKind.UNDONE
-        failure.from_status, failure.to_status = TaskStatus.FAILED, TaskStatus.PENDING
-        failure.save(force_insert=True)
+    sequence = Task.objects.get(task_id=task_id).sequence
+    services.undo_failure(task_id, sequence=sequence, caller=OPERATOR)
 
 
 def test_a_playbooks_approval_is_no_decision() -> None:

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from rest_framework.exceptions import APIException
 from rest_framework.test import APIClient
 
+from accounts.callers import Caller, caller_for_agent
 from accounts.tokens import issue_token
-from execution import queries, services
+from execution import claiming, queries, services
+from execution.changes import Edits, TaskChange
 from execution.enums import TaskStatus
 from execution.feed.runtime import current_feed
-from execution.models import Stream, Task, TaskEvent
+from execution.models import Lease, Stream, Task, TaskEvent
 from tests.execution.feed.clients import without_clock
 from tests.execution.feed.sockets import Socket, opened
 from tests.factories import OPERATOR, change, make_agent, make_task, make_user
@@ -36,7 +38,10 @@ MARKETPLACES = ("amazon", "shopee")
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ("create", "create_many", "move", "move", "move", "undo", "drop", "drop", "restore")
+            (
+                *("create", "create_many", "move", "move", "move", "command", "command"),
+                *("work", "undo", "drop", "drop", "restore"),
+            )
         ),
         st.integers(0, 2**16),
     ),
@@ -49,7 +54,8 @@ STEPS = st.lists(
 
 
 def create(chance: random.Random) -> None:
-    make_task(marketplace_id=chance.choice(MARKETPLACES), targets=MARKETPLACES)
+    marketplace = chance.choice(MARKETPLACES)
+    make_task(marketplace_id=marketplace, targets=MARKETPLACES, agent_id="alex")
 
 
 def create_many(chance: random.Random) -> None:
@@ -74,6 +80,47 @@ def move(chance: random.Random) -> None:
         change(state, status=status, **fields)
 
 
+def command(chance: random.Random) -> None:
+    """Any command to any task; most of them are refused."""
+    tasks = list(Task.objects.order_by("-id").values_list("task_id", "sequence")[:8])
+    if not tasks:
+        return
+    task_id, sequence = chance.choice(tasks)
+    edits = Edits(
+        title=chance.choice(("T", "Outro")),
+        estimated_minutes=chance.choice((1.0, 30.0)),
+        targets=chance.choice((["amazon"], ["shopee"], ["amazon", "shopee", "shein"])),
+    )
+    with suppress(APIException):
+        if chance.random() < 0.2:
+            services.undo_failure(task_id, sequence=sequence, caller=OPERATOR)
+        elif chance.random() < 0.2:
+            services.resync_task(task_id, caller=OPERATOR)
+        else:
+            given = chance.choice(list(services.Command))
+            somebody = Caller(f"user:{chance.randint(1, 5)}", is_superuser=True)
+            services.command_task(task_id, given, caller=somebody, edits=edits)
+
+
+def work(chance: random.Random) -> None:
+    """The agent takes a task, reports on it under its lease, and may fall silent."""
+    alex = caller_for_agent("alex")
+    for held in claiming.claim_tasks("alex", caller=alex, limit=2):
+        for status in chance.choice((["in_progress"], ["in_progress", "marketplace_sync"])):
+            with suppress(APIException):
+                services.update_task(
+                    held.state.row["task_id"],
+                    TaskChange(TaskStatus(status)),
+                    caller=alex,
+                    lease_id=held.lease_id,
+                )
+        if chance.random() < 0.5:
+            Lease.objects.filter(lease_id=held.lease_id).update(
+                expires_at=held.state.row["created_at"]
+            )
+    claiming.end_lapsed_leases()
+
+
 def undo(chance: random.Random) -> None:
     """A transaction that takes a number and gives it back."""
     with transaction.atomic():
@@ -90,6 +137,8 @@ WRITES: dict[str, Callable[[random.Random], None]] = {
     "create": create,
     "create_many": create_many,
     "move": move,
+    "command": command,
+    "work": work,
     "undo": undo,
     "restore": restore,
 }
