@@ -12,8 +12,9 @@ from django.db.models import Count, Exists, F, Max, Min, OuterRef, QuerySet, Sub
 from django.utils.translation import gettext as _
 
 from execution.enums import MarketplaceSlug, TaskStatus
-from execution.models import Stream, Task, TaskCount, TaskEvent, TaskTarget
+from execution.models import Lease, Stream, Task, TaskCount, TaskEvent, TaskTarget
 
+HELD_STATUSES: Final = (TaskStatus.APPROVED, TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC)
 # Django's own transactions would take SQLite's write lock, and see each commit on PostgreSQL.
 BEGIN_READING: Final = {
     "sqlite": "BEGIN DEFERRED",
@@ -140,12 +141,20 @@ def targets() -> Iterator[str]:
         yield _("%s: it has no target.") % task_id
 
 
+def leases() -> Iterator[str]:
+    """Only work that can go on is held, and by the agent that has it."""
+    wrong = Lease.objects.exclude(task__status__in=HELD_STATUSES, agent_id=F("task__agent_id"))
+    for task_id, agent in wrong.order_by("pk").values_list("task__task_id", "agent_id").iterator():
+        values = {"task": task_id, "agent": agent}
+        yield _("%(task)s: %(agent)s holds it, which has no work on it.") % values
+
+
 def _ids(tasks: "QuerySet[Task]") -> Iterator[tuple[str, int]]:
     return tasks.order_by("pk").values_list("task_id", "sequence").iterator()
 
 
 Check = Callable[[], Iterator[str]]
-_checks: list[Check] = [roll_up, event_numbers, newest_events, targets]
+_checks: list[Check] = [roll_up, event_numbers, newest_events, targets, leases]
 
 
 def register(check: Check) -> None:

@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import translation
 
 from execution.enums import TaskStatus
-from execution.models import Task, TaskEvent
+from execution.models import Lease, Task, TaskEvent
+from nexo.shared import clock
 from tests.factories import change, make_agent, make_task, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -177,3 +178,13 @@ def test_it_reads_one_instant_and_leaves_no_transaction_open(tasks: dict[str, st
     assert not connection.in_atomic_block
     make_task()
     assert check() == []
+
+
+def test_a_hold_on_a_task_that_has_ended(tasks: dict[str, str]) -> None:
+    now = clock.now()
+    for status in ("approved", "completed"):
+        pk = pk_of(tasks[status])
+        Lease.objects.create(
+            task_id=pk, agent_id="alex", lease_id=status, claimed_at=now, expires_at=now
+        )
+    assert check() == [f"{tasks['completed']}: alex holds it, which has no work on it."]
