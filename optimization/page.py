@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.utils.formats import date_format
@@ -16,8 +16,6 @@ from nexo.shared import clock
 from optimization import texts
 from optimization.action import Action
 from optimization.optimizations import Optimization, Shares, Summary
-from optimization.recommendation import Ranked, Recommendation, confidence_band
-from optimization.representations import adjustment_text
 
 SHOWN_AT_FIRST: Final = 24
 SORTS: Final = {
@@ -311,105 +309,6 @@ def chart_data(one: Optimization) -> dict[str, Any]:
     }
 
 
-# -- Who should do it ----------------------------------------------------------------------------
-
-
-TermKind = Literal["base", "bonus", "penalty"]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    text: str
-    points: str
-    kind: TermKind
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A term's stretch of the bar, in points of 100."""
-
-    kind: TermKind
-    start: int
-    length: int
-
-
-@dataclass(frozen=True, slots=True)
-class RankedAgent:
-    place: int
-    agent_id: str
-    score: int
-    tone: str
-    terms: Sequence[Term]
-    segments: Sequence[Segment]
-    open_tasks: int
-    sample: int
-    low_data: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The ranked agents for one task type on one marketplace."""
-
-    task_type: str
-    channel: str
-    ranking: Sequence[RankedAgent]
-    confidence: int
-    confidence_word: str
-    expected: int
-
-
-def answer(found: Recommendation, *, task_type: str, marketplace_id: str) -> Answer:
-    return Answer(
-        task_type=task_type,
-        channel=str(MarketplaceSlug(marketplace_id).label),
-        ranking=[
-            _ranked(place, ranked, task_type) for place, ranked in enumerate(found.ranking, start=1)
-        ],
-        confidence=found.confidence,
-        confidence_word=str(texts.CONFIDENCE[confidence_band(found.confidence)]),
-        expected=found.expected_success_rate,
-    )
-
-
-def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
-    candidate = ranked.candidate
-    base = Term(str(_("Base score")), str(candidate.base_score), "base")
-    adjustments = [
-        Term(adjustment_text(one.reason, task_type), texts.points(one.points), _kind(one.points))
-        for one in ranked.adjustments
-    ]
-    return RankedAgent(
-        place=place,
-        agent_id=candidate.agent_id,
-        score=ranked.score,
-        tone="green" if place == 1 else "neutral",
-        terms=[base, *adjustments],
-        segments=bar_segments(candidate.base_score, [one.points for one in ranked.adjustments]),
-        open_tasks=candidate.open_tasks,
-        sample=candidate.ended_tasks,
-        low_data=candidate.low_data,
-    )
-
-
-def _kind(points: int) -> TermKind:
-    return "bonus" if points > 0 else "penalty"
-
-
-def bar_segments(base: int, adjustments: Sequence[int]) -> list[Segment]:
-    """Base and bonuses one after another; penalties go back from their end, over them.
-
-    Base 80, +10, −15: base 0–80, bonus 80–90, penalty 75–90. What lies outside 0–100 is cut off,
-    as the score is.
-    """
-    stretches: list[tuple[TermKind, int, int]] = [("base", 0, base)]
-    end = base
-    for points in sorted(adjustments, reverse=True):
-        stretches.append((_kind(points), min(end, end + points), max(end, end + points)))
-        end += points
-    clipped = [(kind, max(0, low), min(100, high)) for kind, low, high in stretches]
-    return [Segment(kind, low, high - low) for kind, low, high in clipped if low < high]
-
-
 # -- An agent's drawer ---------------------------------------------------------------------------
 
 
@@ -452,72 +351,4 @@ def _made_of(one: Optimization) -> tuple[str, str, str]:
         str(_("%(approved)s approved, %(rejected)s rejected") % counts),
         str(_("%(completed)s completed, %(failed)s failed, %(late)s late") % counts),
         str(_("%(estimated_minutes)s min estimated, %(executed_minutes)s min taken") % counts),
-    )
-
-
-# -- A preview of weights ------------------------------------------------------------------------
-
-DAY_WIDTH: Final = 4
-CHART_HEIGHT: Final = 50
-CHART_MARGIN: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class SmallChart:
-    """Scores as a drawing that needs no script: lines, and dots for days between two gaps."""
-
-    label: str
-    view_box: str
-    lines: Sequence[str]
-    dots: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class RescoredDay:
-    day: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class RescoredDays:
-    """The thirty days under the present and under the proposed weights."""
-
-    charts: Sequence[SmallChart]
-    days: Sequence[RescoredDay]
-
-
-def rescored_days(before: Optimization, after: Optimization) -> RescoredDays:
-    days = [
-        RescoredDay(date_format(day, "SHORT_DATE_FORMAT"), _points_text(old), _points_text(new))
-        for day, old, new in zip(history_days(before), before.history, after.history, strict=True)
-        if (old, new) != (None, None)
-    ]
-    charts = [
-        small_chart(str(_("Before")), before.history),
-        small_chart(str(_("After")), after.history),
-    ]
-    return RescoredDays(charts, days[::-1])
-
-
-def _points_text(score: int | None) -> str:
-    return "—" if score is None else str(score)
-
-
-def small_chart(label: str, scores: Sequence[int | None]) -> SmallChart:
-    width = DAY_WIDTH * (len(scores) - 1) + 2 * CHART_MARGIN
-    height = CHART_HEIGHT + 2 * CHART_MARGIN
-    runs: list[list[tuple[str, str]]] = [[]]
-    for day, score in enumerate(scores):
-        if score is not None:
-            # Half a unit a point, from the top; text, because attributes have no local format.
-            y = CHART_MARGIN + (100 - score) * CHART_HEIGHT / 100
-            runs[-1].append((str(CHART_MARGIN + DAY_WIDTH * day), f"{y:g}"))
-        elif runs[-1]:
-            runs.append([])
-    return SmallChart(
-        label=label,
-        view_box=f"0 0 {width} {height}",
-        lines=[" ".join(f"{x},{y}" for x, y in run) for run in runs if len(run) > 1],
-        dots=[run[0] for run in runs if len(run) == 1],
     )

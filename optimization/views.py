@@ -27,11 +27,13 @@ from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from optimization import page, queries, services
+from optimization.answer_view import answer_to
 from optimization.exceptions import AgentNotFound
 from optimization.forms import WeightsForm
 from optimization.models import TERMS
 from optimization.optimizations import Optimization, optimizations, summary
 from optimization.page import PageState
+from optimization.preview_view import rescored_days
 from optimization.recommending import recommend_agent
 
 SUGGESTIONS = 100
@@ -171,7 +173,7 @@ def _drawer(
         "terms": page.score_terms(one),
         "form": form if may_change else None,
         "editor": editor,
-        "rescored": page.rescored_days(preview.before, preview.after) if preview else None,
+        "rescored": rescored_days(preview.before, preview.after) if preview else None,
         "changes": changes,
         "outcomes": queries.decision_outcomes(one.agent.slug, queries.Window(one.at)),
         "close_query": state.query(agent=None),
@@ -187,7 +189,7 @@ def _who(state: PageState) -> dict[str, Any]:
     answer = None
     if is_asked and is_legal:
         found = recommend_agent(Need(task_type, channel))
-        answer = page.answer(found, task_type=task_type, marketplace_id=channel)
+        answer = answer_to(found, task_type=task_type, marketplace_id=channel)
     return {
         "task_type": task_type,
         "channel": channel,

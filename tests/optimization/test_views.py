@@ -11,8 +11,8 @@ from accounts.roles import Role
 from execution.enums import FailureReason, TaskStatus
 from execution.texts import exact_text
 from nexo.shared import clock
+from optimization.answer_view import bar_segments
 from optimization.models import PinnedWeights, WeightChange
-from optimization.page import bar_segments
 from tests.factories import change, make_agent, make_task, make_user
 from tests.optimization.work import at_noon, completed, failed, week_of
 
