@@ -10,9 +10,10 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
+from accounts.models import Scope
 from accounts.permissions import LABELS
 from execution.enums import EventKind
-from execution.texts import actor_text, event_text
+from execution.texts import actor_text, event_text, exact_text
 from nexo.shared.clock import BUSINESS_ZONE
 from orchestration.audit import FAILURES, TASK, Line, Source
 
@@ -187,7 +188,7 @@ def change_text(details: Any) -> str:
     old, new = details.get("old"), details.get("new")
     old = old if isinstance(old, Mapping) else {}
     new = new if isinstance(new, Mapping) else {}
-    told = [(name, _difference(name, old.get(name), new.get(name))) for name in {**old, **new}]
+    told = [(name, _difference(name, old, new)) for name in {**old, **new}]
     return "; ".join(f"{_field(name)}: {text}" for name, text in told if text)
 
 
@@ -195,17 +196,14 @@ def _field(name: str) -> str:
     return str(FIELDS.get(name, name))
 
 
-def _difference(name: str, old: Any, new: Any) -> str:
-    if old in _EMPTY and new in _EMPTY and (old is None or new is None):
-        return ""
-    if isinstance(old or new, list):
-        return _members(name, old or [], new or [])
-    if old is None:
-        return _value(name, new)
-    return f"{_value(name, old)} → {_value(name, new)}"
-
-
-_EMPTY: Final[tuple[Any, ...]] = (None, "", False, [])
+def _difference(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    was, now = old.get(name), new.get(name)
+    if isinstance(was, list) or isinstance(now, list):
+        return _members(name, was or [], now or [])
+    if name in old and name in new:
+        return f"{_value(name, was)} → {_value(name, now)}"
+    value = was if name in old else now
+    return "" if value in (None, "", False) else _value(name, value)
 
 
 def _members(name: str, old: Sequence[Any], new: Sequence[Any]) -> str:
@@ -223,6 +221,12 @@ def _value(name: str, value: Any) -> str:
         return str(number_format(value))
     if name == "permissions" and value in RIGHTS:
         return _(RIGHTS[value])
+    if name == "owner":
+        return actor_text(str(value))
+    if name == "scope" and value in Scope.values:
+        return str(Scope(value).label)
+    if name == "expires_at":
+        return exact_text(datetime.fromisoformat(str(value)))
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
