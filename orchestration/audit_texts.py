@@ -45,7 +45,7 @@ DEEDS: Final = {
     "weights_cleared": gettext_lazy("%(actor)s returned the weights of %(id)s to adaptive"),
     "paused": gettext_lazy("%(actor)s paused: %(object)s"),
     "resumed": gettext_lazy("%(actor)s resumed: %(object)s"),
-    "activated": gettext_lazy("%(actor)s activated NEXO: %(object)s"),
+    "activate": gettext_lazy("%(actor)s activated: %(object)s"),
 }
 """Sentences of what is no task's event; any other action is told by its own name."""
 
@@ -63,7 +63,7 @@ ACTIONS: Final = {
     "weights_cleared": pgettext_lazy("audited action", "weights adaptive again"),
     "paused": pgettext_lazy("audited action", "paused"),
     "resumed": pgettext_lazy("audited action", "resumed"),
-    "activated": pgettext_lazy("audited action", "NEXO activated"),
+    "activate": pgettext_lazy("audited action", "activated"),
 }
 """What the filter offers; it takes any other name too."""
 
@@ -73,6 +73,7 @@ FIELDS: Final = {
     "last_name": gettext_lazy("last name"),
     "email": gettext_lazy("email"),
     "is_active": gettext_lazy("active"),
+    "active": gettext_lazy("active"),
     "is_superuser": gettext_lazy("superuser"),
     "groups": gettext_lazy("roles"),
     "name": gettext_lazy("name"),
@@ -86,6 +87,11 @@ FIELDS: Final = {
     "approvalRate": gettext_lazy("approval rate"),
     "completionRate": gettext_lazy("completion rate"),
     "executionTime": gettext_lazy("execution time"),
+    "title": gettext_lazy("title"),
+    "estimated_minutes": gettext_lazy("estimate in minutes"),
+    "agent_id": gettext_lazy("agent"),
+    "priority": gettext_lazy("priority"),
+    "targets": gettext_lazy("targets"),
     "owner": gettext_lazy("owner"),
     "scope": gettext_lazy("scope"),
     "expires_at": gettext_lazy("expires at"),
@@ -125,6 +131,8 @@ def audit_row(line: Line) -> AuditRow:
 def _event_row(event: Mapping[str, Any]) -> AuditRow:
     # The reason has a column of its own.
     details = dict(event["details"] or {})
+    # A hold's id is its agent's own, and no part of what was done.
+    details.pop("lease", None)
     why = event["reason"] or details.get("error") or ""
     bare = {name: value for name, value in details.items() if name != "error"}
     reason = event["failure_reason"]
@@ -133,7 +141,7 @@ def _event_row(event: Mapping[str, Any]) -> AuditRow:
         actor=event["actor"],
         actor_text=actor_text(event["actor"]),
         what=event_text({**event, "reason": None, "details": bare}),
-        change="",
+        change=_edits_text(details.get("edits")),
         action=reason if reason in FAILURES else event["kind"],
         kind=TASK,
         kind_text=kind_text(TASK),
@@ -179,6 +187,16 @@ def origin_text(origin: str | None) -> str:
 
 
 # -- Old and new -----------------------------------------------------------------------------------
+
+
+def _edits_text(edits: Any) -> str:
+    """What an edit of a task changed: `{field: [old, new]}`."""
+    if not isinstance(edits, Mapping):
+        return ""
+    pairs = {name: pair for name, pair in edits.items() if isinstance(pair, list | tuple)}
+    old = {name: pair[0] for name, pair in pairs.items() if len(pair) == 2}
+    new = {name: pairs[name][1] for name in old}
+    return change_text({"old": old, "new": new})
 
 
 def change_text(details: Any) -> str:
@@ -237,7 +255,15 @@ def _value(name: str, value: Any) -> str:
 
 def csv_header() -> list[str]:
     return [
-        *(_("When"), _("Who"), _("What"), _("Change"), _("Action"), _("Kind"), _("Id")),
+        *(
+            _("When"),
+            _("Who"),
+            _("What"),
+            pgettext("audit", "Change"),
+            _("Action"),
+            _("Kind"),
+            _("Id"),
+        ),
         *(_("Why"), _("From where"), _("Details")),
     ]
 

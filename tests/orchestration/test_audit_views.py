@@ -78,6 +78,16 @@ def test_old_and_new_are_told(client: Client) -> None:
     assert "capacity: — → 3; paused: no → yes; marketplaces: + shein, − kaway" in page
 
 
+def test_an_edit_tells_what_was_edited(client: Client) -> None:
+    make_task()
+    edits = {"title": ["Foto", "Foto nova"], "estimated_minutes": [60.0, 90.0]}
+    TaskEvent.objects.update(kind="edited", details={"edits": edits, "lease": "secret"})
+    page = read(client)
+    assert "operator edited the task" in page
+    assert "title: Foto → Foto nova; estimate in minutes: 60.0 → 90.0" in page
+    assert "secret" not in str(rows(client))
+
+
 def test_what_a_later_version_notes_is_shown_by_its_name(client: Client) -> None:
     add(action="merged_twice", object_kind="basket", object_id="b-1", details=["odd"])
     assert deeds(client) == ["ana: merged twice, basket b-1"]
