@@ -1,18 +1,22 @@
 """Users, roles and tokens: managed by administrators, never one's own role."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import transaction
 from django.db.models import ManyToManyField, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import tokens
+from accounts import audit, tokens
+from accounts.admin_audit import Facts, LeavesAudit, password_was_set
+from accounts.callers import actor_of_user
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.permissions import LABELS, MANAGE_ACCOUNTS
@@ -29,7 +33,13 @@ class ManagedByAdmins(NeedsPermission):
 
 
 @admin.register(User)
-class NexoUserAdmin(ManagedByAdmins, ChoosesByCheckboxes, UserAdmin):
+class NexoUserAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, UserAdmin):
+    audit_kind = "user"
+    audit_fields: ClassVar = (
+        *("username", "first_name", "last_name", "email"),
+        *("is_active", "is_superuser"),
+    )
+    audit_lists: ClassVar = {"groups": "name"}
     list_display = ("username", "first_name", "last_name", "roles", "is_active", "last_login")
     list_filter = ("groups", "is_active", "is_superuser")
     fieldsets = (
@@ -45,6 +55,27 @@ class NexoUserAdmin(ManagedByAdmins, ChoosesByCheckboxes, UserAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
+
+    def audit_id(self, user: User) -> str:
+        return user.get_username()
+
+    def audit_change(self, request: HttpRequest, user: User, old: Facts, new: Facts) -> None:
+        if "groups" in new:
+            audit.roles_changed(
+                user, old.pop("groups"), new.pop("groups"), actor=actor_of_user(request.user)
+            )
+        super().audit_change(request, user, old, new)
+
+    def user_change_password(
+        self, request: HttpRequest, id: str, form_url: str = ""
+    ) -> HttpResponse:
+        user = self.get_object(request, unquote(id))
+        with transaction.atomic():
+            response = super().user_change_password(request, id, form_url)
+            # The view says neither what it did nor whether it did anything.
+            if user is not None and User.objects.get(pk=user.pk).password != user.password:
+                password_was_set(request, user)
+        return response
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed: tuple[str, ...] = ("last_login", "date_joined")
@@ -68,7 +99,14 @@ class RightsField(forms.ModelMultipleChoiceField):
 
 
 @admin.register(Group)
-class NexoGroupAdmin(ManagedByAdmins, ChoosesByCheckboxes, GroupAdmin):
+class NexoGroupAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, GroupAdmin):
+    audit_kind = "role"
+    audit_fields: ClassVar = ("name",)
+    audit_lists: ClassVar = {"permissions": "codename"}
+
+    def audit_id(self, group: Group) -> str:
+        return group.name
+
     def formfield_for_manytomany(
         self, db_field: ManyToManyField, request: HttpRequest | None = None, **kwargs: Any
     ) -> forms.ModelMultipleChoiceField | None:
@@ -121,7 +159,7 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         token, key = tokens.issue_token(
             name=obj.name,
-            by=f"user:{request.user.get_username()}",
+            by=actor_of_user(request.user),
             user=obj.user,
             agent_id=obj.agent_id,
             scope=obj.scope,  # type: ignore[arg-type]
@@ -147,7 +185,8 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
 
     @admin.action(description=_("Revoke the selected tokens"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        for token in queryset:
-            tokens.revoke_token(token)
-            self.log_change(request, token, "revoked")
+        with transaction.atomic():
+            for token in queryset:
+                tokens.revoke_token(token, by=actor_of_user(request.user))
+                self.log_change(request, token, "revoked")
         self.message_user(request, _("The tokens no longer open anything."))

@@ -1,7 +1,9 @@
 """Note who did what, in the transaction that does it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from django.contrib.auth.models import User
 
 from accounts.models import AuditEntry
 from nexo.shared import clock
@@ -17,7 +19,7 @@ def record(
     reason: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """One line: `actor` as in the event log; `details` are JSON, old and new values."""
+    """One line: `actor` as in the event log; `details` are JSON, `old` and `new` values."""
     AuditEntry.objects.create(
         at=clock.now(),
         actor=actor,
@@ -28,3 +30,15 @@ def record(
         reason=reason,
         details=details,
     )
+
+
+def roles_changed(user: User, old: Sequence[str], new: Sequence[str], *, actor: str) -> None:
+    """The person's groups, by name, before and after; nothing when they are the same."""
+    if sorted(old) != sorted(new):
+        record(
+            "roles_changed",
+            actor=actor,
+            object_kind="user",
+            object_id=user.get_username(),
+            details={"old": {"groups": sorted(old)}, "new": {"groups": sorted(new)}},
+        )

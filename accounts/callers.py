@@ -36,9 +36,13 @@ class AgentPrincipal(AnonymousUser):
         return False
 
 
+def actor_of_user(user: User | AbstractBaseUser | AnonymousUser) -> str:
+    return f"user:{user.get_username()}"
+
+
 def caller_for_user(user: User | AbstractBaseUser) -> Caller:
     return Caller(
-        actor=f"user:{user.get_username()}",
+        actor=actor_of_user(user),
         user_id=user.pk,
         permissions=frozenset(user.get_all_permissions()),  # type: ignore[union-attr]
         is_superuser=user.is_superuser,  # type: ignore[union-attr]

@@ -6,14 +6,17 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
+from accounts import audit
 from accounts.caching import BriefCache
 from accounts.callers import Caller, caller_for_agent, caller_for_user
 from accounts.models import ApiToken, Scope
 from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
 
 logger = logging.getLogger(__name__)
 
@@ -64,22 +67,43 @@ def issue_token(
     """Make a token and return it with its key, which is kept nowhere and cannot be had again."""
     key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
     lifetime = AGENT_LIFETIME if agent_id else PERSON_LIFETIME
-    token = ApiToken.objects.create(
-        name=name,
-        prefix=key[: len(PREFIX) + 5],
-        key_hash=digest(key),
-        user=user,
-        agent_id=agent_id,
-        scope=scope,
-        created_by=by,
-        expires_at=expires_at or clock.now() + lifetime,
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            name=name,
+            prefix=key[: len(PREFIX) + 5],
+            key_hash=digest(key),
+            user=user,
+            agent_id=agent_id,
+            scope=scope,
+            created_by=by,
+            expires_at=expires_at or clock.now() + lifetime,
+        )
+        _note("issued", token, by=by, details={"old": None, "new": _facts(token)})
     return token, key
 
 
-def revoke_token(token: ApiToken) -> None:
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now())
+def revoke_token(token: ApiToken, *, by: str) -> None:
+    """End it now; `by` as the event log names who does. Nothing happens when it has ended."""
+    with transaction.atomic():
+        valid = ApiToken.objects.filter(pk=token.pk, revoked_at=None)
+        if valid.update(revoked_at=clock.now()):
+            _note("revoked", token, by=by, details={"old": _facts(token), "new": None})
     _grants.clear()
+
+
+def _note(action: str, token: ApiToken, *, by: str, details: dict[str, Any]) -> None:
+    """In the audit, which tells a token by how it begins, as the list of tokens does."""
+    audit.record(action, actor=by, object_kind="token", object_id=token.prefix, details=details)
+
+
+def _facts(token: ApiToken) -> dict[str, Any]:
+    owner = f"user:{token.user.get_username()}" if token.user else f"agent:{token.agent_id}"
+    return {
+        "name": token.name,
+        "owner": owner,
+        "scope": str(token.scope),
+        "expires_at": to_rfc3339(token.expires_at),
+    }
 
 
 def find_grant(key: str) -> Grant | None:

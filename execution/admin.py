@@ -1,6 +1,6 @@
 """Agents, what they are good at, where they work. Tasks have one writer, which is the service."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
+from accounts.admin_audit import LeavesAudit
 from accounts.permissions import ENTER_ADMIN
 from execution.models import Agent, Marketplace, Specialty
 from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
@@ -24,7 +25,10 @@ class KeepsItsId(NeedsPermission):
 
 
 @admin.register(Agent)
-class AgentAdmin(KeepsItsId, ChoosesByCheckboxes, SimpleHistoryAdmin):
+class AgentAdmin(KeepsItsId, LeavesAudit, ChoosesByCheckboxes, SimpleHistoryAdmin):
+    audit_kind = "agent"
+    audit_fields: ClassVar = ("name", "home_id", "is_active", "is_paused", "capacity")
+    audit_lists: ClassVar = {"marketplaces": "slug", "specialties": "task_type"}
     id_field = "slug"
     list_display = ("name", "slug", "works_on", "is_active", "is_paused", "capacity")
     list_filter = ("is_active", "is_paused", "marketplaces", "specialties")
@@ -47,9 +51,11 @@ class AgentAdmin(KeepsItsId, ChoosesByCheckboxes, SimpleHistoryAdmin):
 
 
 @admin.register(Marketplace)
-class MarketplaceAdmin(NeedsPermission, SimpleHistoryAdmin):
+class MarketplaceAdmin(NeedsPermission, LeavesAudit, SimpleHistoryAdmin):
     """Six, by contract: programs name them, and what they are called is settled too."""
 
+    audit_kind = "marketplace"
+    audit_fields: ClassVar = ("short_name",)
     permission = ENTER_ADMIN
     fields = ("slug", "name", "short_name", "agents_there")
     readonly_fields = ("slug", "name", "agents_there")
@@ -70,7 +76,8 @@ class MarketplaceAdmin(NeedsPermission, SimpleHistoryAdmin):
 
 
 @admin.register(Specialty)
-class SpecialtyAdmin(KeepsItsId, SimpleHistoryAdmin):
+class SpecialtyAdmin(KeepsItsId, LeavesAudit, SimpleHistoryAdmin):
+    audit_kind = "specialty"
     id_field = "task_type"
     list_display = ("task_type", "agents_of_it")
     search_fields = ("task_type",)

@@ -330,7 +330,12 @@ class TaskEvent(models.Model):
     )
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["task", "sequence"], name="event_by_task")]
+        indexes: ClassVar = [
+            models.Index(fields=["task", "sequence"], name="event_by_task"),
+            # Keyset orders of the audit: what was imported is older than its number.
+            models.Index(fields=["at", "sequence"], name="event_by_time"),
+            models.Index(fields=["actor", "at", "sequence"], name="event_by_actor"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(sequence__gte=1), name="event_sequence"),
             models.CheckConstraint(condition=Q(kind__in=EventKind.values), name="event_kind"),

@@ -64,6 +64,7 @@ from execution.rows import (
 )
 from execution.totals import Move
 from nexo.shared import clock
+from nexo.shared.origin import current_origin
 from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
 
 TAKE_NUMBERS = (
@@ -75,7 +76,7 @@ ADD_TO_COUNT = (
 )
 EVENT_COLUMNS = (
     "sequence, task_id, kind, from_status, to_status, progress, actor, reason, at, agent_id, "
-    "attempt, failure_reason, estimated_minutes, execution_minutes, details"
+    "attempt, failure_reason, estimated_minutes, execution_minutes, details, origin"
 )
 _INSERT_EVENT = (
     f"INSERT INTO execution_taskevent ({EVENT_COLUMNS}) "  # noqa: S608  # names of our own
@@ -154,6 +155,7 @@ def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
         draft.estimated_minutes,
         draft.execution_minutes,
         draft.details,
+        current_origin(),
     )
 
 

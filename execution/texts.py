@@ -164,6 +164,7 @@ DEEDS: Final = {
     EventKind.SYNC: _("%(actor)s updated the sync"),
     EventKind.ERROR: _("%(actor)s noted an error"),
     EventKind.RESULT: _("%(actor)s delivered the result"),
+    EventKind.EDITED: _("%(actor)s edited the task"),
 }
 
 

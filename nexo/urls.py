@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/", include(api_urls.documents)),
     path("", include("execution.urls")),
     path("", include("optimization.urls")),
+    path("", include("orchestration.audit_urls")),
     path("accounts/", include("accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("metrics", metrics, name="metrics"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts import audit
 from accounts.callers import Caller
 from accounts.permissions import CHANGE_WEIGHTS
 from execution.exceptions import NotAllowed
@@ -72,6 +73,14 @@ def _keep(before: Optimization, weights: Shares | None, *, actor: str, reason: s
         new=_kept(weights),
         adaptive=weights_json(before.adaptive),
         reason=reason,
+    )
+    audit.record(
+        "weights_cleared" if weights is None else "weights_set",
+        actor=actor,
+        object_kind="weight",
+        object_id=agent_id,
+        reason=reason,
+        details={"old": _kept(old), "new": _kept(weights)},
     )
 
 

@@ -80,6 +80,7 @@ PAGE = (LOGIN, 200, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 PAGE_DECISION = (LOGIN, 403, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 PAGE_ACTION = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 MANAGERS_PAGE = (LOGIN, 403, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+AUDIT_PAGE = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 WEIGHTS_FORM = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 WHO_SEES_OPTIMIZATION = (401, 403, 200, 200, 200, 200, 200, 200, 403, 403, 403)
 # A question, but asked by POST: a reading token asks nothing.
@@ -130,6 +131,8 @@ MATRIX = (
     Row("POST", OPTIMIZATION + "/weights/preview", WHO_CHANGES_WEIGHTS, WEIGHTS),
     Row("GET", "/marketplace/orchestration/optimization", MANAGERS_PAGE),
     Row("POST", "/marketplace/orchestration/optimization?agent=alex", WEIGHTS_FORM, RESET),
+    Row("GET", "/marketplace/audit", AUDIT_PAGE),
+    Row("GET", "/marketplace/audit/csv", AUDIT_PAGE),
     Row("GET", "/api/schema/", EVERYONE_SIGNED_IN),
     Row("GET", "/api/docs/", EVERYONE_SIGNED_IN),
     Row("GET", "/", REDIRECT),

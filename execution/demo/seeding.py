@@ -10,6 +10,7 @@ from typing import Final
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from accounts import audit
 from accounts.callers import Caller
 from accounts.services import set_role
 from execution.demo.past import load_story, past_stories
@@ -20,6 +21,7 @@ from execution.models import Agent, Marketplace, Specialty, Task
 from execution.services import LogLine, TaskHistory, append_logs, record_histories
 
 FIRST_ID: Final = "demo-0001"
+ACTOR: Final = "system:seed_demo"
 LOAD_PREFIX: Final = "demo-load-"
 BATCH: Final = 1000
 
@@ -41,7 +43,9 @@ def seed_people(password: str) -> People:
     password = password or secrets.token_urlsafe(12)
     with transaction.atomic():
         for role in missing:
-            set_role(User.objects.create_user(role.value, password=password), role)
+            user = User.objects.create_user(role.value, password=password)
+            audit.record("created", actor=ACTOR, object_kind="user", object_id=role.value)
+            set_role(user, role, actor=ACTOR)
     return People([role.value for role in missing], password)
 
 
@@ -57,6 +61,7 @@ def seed_agents() -> list[str]:
                 Specialty.objects.get_or_create(task_type=task_type)[0]
                 for task_type in profile.specialties
             )
+            audit.record("created", actor=ACTOR, object_kind="agent", object_id=profile.slug)
     return [profile.slug for profile in missing]
 
 

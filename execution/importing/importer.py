@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 
 from django.db import IntegrityError, transaction
 
+from accounts import audit
 from execution import queries
-from execution.importing.past import history_of
+from execution.importing.past import ACTOR, history_of
 from execution.importing.records import Problem
 from execution.importing.rows import BadRow, LogRow
 from execution.models import Agent, Marketplace
@@ -77,6 +78,7 @@ def create_agents(marketplaces: Mapping[str, Iterable[str]]) -> None:
             for slug in slugs:
                 agent = Agent.objects.create(slug=slug, name=slug)
                 agent.marketplaces.set(Marketplace.objects.filter(slug__in=marketplaces[slug]))
+                audit.record("created", actor=ACTOR, object_kind="agent", object_id=slug)
 
 
 def import_rows(

@@ -33,4 +33,4 @@ def credentials(head: User, agents: Sequence[str]) -> Iterator[dict[str, str]]:
         yield keys
     finally:
         for token in tokens:
-            revoke_token(token)
+            revoke_token(token, by=ACTOR)

@@ -9,7 +9,7 @@ from secrets import token_hex
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
 
-from nexo.shared.origin import _origin
+from nexo.shared.origin import working_for
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -29,11 +29,11 @@ class RequestIdMiddleware:
         offered = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = offered if _ACCEPTABLE.fullmatch(offered) else token_hex(16)
         token = _request_id.set(request_id)
-        origin = _origin.set(request.META.get("REMOTE_ADDR"))
         try:
-            response = self.get_response(request)
+            # A proxy's header, where one is trusted, may say anything at any length.
+            with working_for(request.META.get("REMOTE_ADDR")):
+                response = self.get_response(request)
         finally:
-            _origin.reset(origin)
             _request_id.reset(token)
         response["X-Request-ID"] = request_id
         return response

@@ -83,7 +83,7 @@ def test_a_kept_grant_ends_with_its_token(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_revoked_token_opens_nothing_at_once() -> None:
     token, key = issue()
     assert get(key) == 200
-    tokens.revoke_token(token)
+    tokens.revoke_token(token, by="user:test")
     assert get(key) == 401
     token.refresh_from_db()
     assert token.revoked_at is not None

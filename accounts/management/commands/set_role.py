@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import Role
 from accounts.services import set_role
+from nexo.shared.origin import working_for
 
 
 class Command(BaseCommand):
@@ -17,6 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("role", choices=Role.values)
 
+    @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             user = User.objects.get(username=options["username"])

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.tokens import issue_token
 from execution.models import Agent
+from nexo.shared.origin import working_for
 
 
 class Command(BaseCommand):
@@ -15,6 +16,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("agent", metavar="AGENT")
 
+    @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["agent"]
         if not Agent.objects.filter(slug=slug).exists():

@@ -16,6 +16,7 @@ from execution.importing.options import BadOption
 from execution.importing.records import Problem
 from nexo.shared import clock
 from nexo.shared.commands import require_migrated_database
+from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
 
 WALKS = 2
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help=_("check and count the rows, write nothing")
         )
 
+    @working_for("command")
     def handle(self, *args: Any, **given: Any) -> None:
         require_migrated_database()
         path: Path = given["file"]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from execution.demo import seeding
 from nexo.shared import clock
 from nexo.shared.commands import require_migrated_database
+from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             help=_("N further tasks as load; 0: users and agents only, no task at all"),
         )
 
+    @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         load: int | None = options["tasks"]
         if load is not None and load < 0:

@@ -28,7 +28,7 @@ _, tokens["expired"] = issue_token(
     name="expired", by="user:test", user=person, expires_at=clock.now() - timedelta(seconds=1)
 )
 revoked, tokens["revoked"] = issue_token(name="revoked", by="user:test", user=person)
-revoke_token(revoked)
+revoke_token(revoked, by="user:test")
 _, tokens["agent"] = issue_token(name="agent", by="user:test", agent_id=agent.pk)
 print(json.dumps({"sessions": sessions, "tokens": tokens}))
 """

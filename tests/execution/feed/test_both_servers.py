@@ -374,7 +374,7 @@ set_role(User.objects.get(username={name("demoted")!r}), Role.USER)
 person = User.objects.get(username={name("new_password")!r})
 person.set_password("another")
 person.save()
-revoke_token(ApiToken.objects.get(name={name("revoked_soon")!r}))
+revoke_token(ApiToken.objects.get(name={name("revoked_soon")!r}), by="user:test")
 """
         await asyncio.to_thread(shell, environment, code)
         ended_at = time.monotonic()

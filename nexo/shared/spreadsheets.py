@@ -1,0 +1,35 @@
+"""CSV for people who open it in a spreadsheet."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+# A spreadsheet takes what begins with one of these for a formula and carries it out.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Without it Excel reads the bytes in the machine's old code page: "ação" becomes "aÃ§Ã£o".
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+def harmless(cell: str) -> str:
+    """The cell as text, whatever it begins with."""
+    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Each line as it goes out, the first with the mark that says UTF-8."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    buffer.write(_BYTE_ORDER_MARK)
+    writer.writerow(header)
+    yield _taken(buffer)
+    for row in rows:
+        writer.writerow([harmless(cell) for cell in row])
+        yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text

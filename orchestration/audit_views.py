@@ -1,0 +1,124 @@
+"""The audit's page and its CSV."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts.gate import needs
+from accounts.permissions import VIEW_AUDIT, VIEW_OPTIMIZATION
+from execution import page_controls
+from nexo.shared import clock
+from nexo.shared.spreadsheets import csv_lines
+from orchestration import audit, audit_filters
+from orchestration.audit_filters import AuditFilters, read_filters
+from orchestration.audit_texts import AuditRow, audit_row, csv_header, csv_row
+
+PAGE_SIZE: Final = 50
+SUGGESTIONS: Final = 100
+CSV_LINES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A line with its links: to the object's own page, and to the lines like it."""
+
+    row: AuditRow
+    page: str
+    same_actor: str
+    same_object: str
+    same_origin: str
+
+
+@require_GET
+@login_required
+@needs(VIEW_AUDIT)
+def audit_page(request: HttpRequest) -> HttpResponse:
+    now = clock.now()
+    filters = read_filters(request.GET.dict(), now=now)
+    page = audit.audit_page(audit.resolved(filters.query), after=filters.after, limit=PAGE_SIZE)
+    rows = [audit_row(line) for line in page.lines]
+    sees_agents = request.user.has_perm(VIEW_OPTIMIZATION)
+    context = {
+        "filters": filters,
+        "kinds": audit_filters.kinds(filters),
+        "actions": audit_filters.actions(filters),
+        "periods": _periods(filters),
+        "actors": audit.known_actors(limit=SUGGESTIONS),
+        "lines": [_shown(row, filters, sees_agents=sees_agents) for row in rows],
+        "older": filters.next_address(page.after) if page.after else None,
+        "searched_to": page.searched_to,
+        "first": filters.address(),
+        "with_reports": filters.address(reports="true"),
+        "csv_lines": CSV_LINES,
+        "now": now,
+    }
+    return render(request, "orchestration/audit.html", context)
+
+
+def _periods(filters: AuditFilters) -> list[page_controls.Choice]:
+    chosen = filters.texts.get("period", "")
+    found = [page_controls.Choice("", _("All time"), "", not chosen)]
+    for value, (label, _days) in audit_filters.PERIODS.items():
+        found.append(page_controls.Choice(value, str(label), "", value == chosen))
+    return found
+
+
+def _shown(row: AuditRow, filters: AuditFilters, *, sees_agents: bool) -> Shown:
+    return Shown(
+        row=row,
+        page=_page_of(row, sees_agents=sees_agents),
+        same_actor=filters.address(who=row.actor),
+        same_object=filters.address(kind=row.kind, id=row.object_id),
+        same_origin=filters.address(origin=row.origin),
+    )
+
+
+def _page_of(row: AuditRow, *, sees_agents: bool) -> str:
+    """The address of the object's page, where there is one that the reader may see."""
+    if row.kind == audit.TASK:
+        return reverse("task", args=[row.object_id])
+    if row.kind in ("agent", "weight") and sees_agents:
+        return f"{reverse('optimization')}?agent={row.object_id}"
+    return ""
+
+
+@require_GET
+@login_required
+@needs(VIEW_AUDIT)
+def audit_csv(request: HttpRequest) -> HttpResponseBase:
+    """The same lines as the page's, from the newest on.
+
+    Raises
+    ------
+    BadRequest: a filter cannot be read, so that no file holds more than was asked for
+    """
+    filters = read_filters(request.GET.dict(), now=clock.now())
+    if filters.ignored or filters.after is not None:
+        raise BadRequest
+    lines = csv_lines(csv_header(), _csv_rows(filters, get_language()))
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    day = clock.business_day(clock.now())
+    response["Content-Disposition"] = f'attachment; filename="nexo-audit-{day:%Y-%m-%d}.csv"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _csv_rows(filters: AuditFilters, language: str | None) -> Iterator[list[str]]:
+    # Streamed after the middleware has put the language away.
+    with translation.override(language):
+        for line in audit.audit_lines(audit.resolved(filters.query), limit=CSV_LINES):
+            if line is None:
+                text = _("The file ends here. Narrow the filters to read what is older.")
+                yield ["", "", text]
+            else:
+                yield csv_row(audit_row(line))
