@@ -8,8 +8,6 @@ import sqlite3
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.signals import request_started
-from django.db import reset_queries
 from django.db.backends.signals import connection_created
 
 
@@ -37,5 +35,3 @@ def read_instants_quickly(connection: Any, **_signal: Any) -> None:
 def install() -> None:
     """For every connection from now on; rows read without the ORM rely on it."""
     connection_created.connect(read_instants_quickly)
-    # At each request it empties a list of queries that only DEBUG, which is never on, would fill.
-    request_started.disconnect(reset_queries)
