@@ -31,7 +31,7 @@ from execution.rows import (
     TaskState,
 )
 from execution.totals import CARD_OF_STATUS, NO_CARDS, Totals, with_progress
-from nexo.shared.pipelines import one_round_trip
+from nexo.shared.pipelines import one_round_trip, this_connection
 from nexo.shared.reading import Asked, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
@@ -171,7 +171,9 @@ def locked_task(
     where, values = "WHERE execution_task.task_id = %s", [task_id]
     if agent_id is not None:
         where, values = f"{where} AND execution_task.agent_id = %s", [task_id, agent_id]
-    lock = "FOR UPDATE OF execution_task" if connection.features.has_select_for_update else ""
+    lock = (
+        "FOR UPDATE OF execution_task" if this_connection().features.has_select_for_update else ""
+    )
     with one_round_trip():
         asked = TASKS_BY_TARGET.ask(f"{where} {lock}", values)
         leases = LEASES.ask(OF_TASK, [task_id]) if with_lease else None

@@ -1,6 +1,7 @@
 """Statements to the database with less between them and the driver."""
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
@@ -12,9 +13,16 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.sqlite3.base import FORMAT_QMARK_REGEX
 
 
+class _Here(threading.local):
+    connection: Any = None
+
+
+_here = _Here()
+
+
 def this_connection() -> Any:
     """This thread's connection itself; `django.db.connection` looks it up at each attribute."""
-    return connections[DEFAULT_DB_ALIAS]
+    return _here.connection or connections[DEFAULT_DB_ALIAS]
 
 
 class bare_statements:  # used as a function is
@@ -26,11 +34,12 @@ class bare_statements:  # used as a function is
 
     def __enter__(self) -> None:
         connection = self._connection = this_connection()
-        self._before = getattr(connection, "is_bare", False)
+        self._before = getattr(connection, "is_bare", False), _here.connection
         connection.is_bare = not (connection.queries_logged or connection.execute_wrappers)
+        _here.connection = connection  # looked up once
 
     def __exit__(self, *error: Any) -> None:
-        self._connection.is_bare = self._before
+        self._connection.is_bare, _here.connection = self._before
         self._connection.wrap_database_errors.__exit__(*error)
 
 
