@@ -115,7 +115,7 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     @keyed
     def update_status(self, request: Request) -> Response:
         check_parameters(request, ())
-        data = checked_update(request.data)
+        data = checked_update(self.sent(request))
         caller = caller_of(request)
         if caller.agent_id is None:
             for field in ("leaseId", "result"):

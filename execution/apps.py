@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-from nexo.shared import drivers
+from nexo.shared import drivers, upkeep
 
 
 class ExecutionConfig(AppConfig):
@@ -10,3 +10,4 @@ class ExecutionConfig(AppConfig):
 
     def ready(self) -> None:
         drivers.install()
+        upkeep.spare()

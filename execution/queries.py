@@ -31,7 +31,7 @@ from execution.rows import (
     TaskState,
 )
 from execution.totals import CARD_OF_STATUS, NO_CARDS, Totals, with_progress
-from nexo.shared.pipelines import one_round_trip
+from nexo.shared.pipelines import one_round_trip, this_connection
 from nexo.shared.reading import Asked, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
@@ -66,6 +66,17 @@ TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
 AGENTS: TableReader[Any] = TableReader(Agent, ("is_active", "is_paused", "capacity"))
 LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
+# Tasks, each once for every target. `seen` is the version that a task had when the statement began;
+# every change of its targets raises it.
+TASKS_BY_TARGET: TableReader[Mapping[str, Any]] = TableReader(
+    Task,
+    TASK_COLUMNS,
+    join="LEFT JOIN execution_tasktarget ON execution_tasktarget.task_id = execution_task.id",
+    joined={
+        **{f"targets__{name}": f"execution_tasktarget.{name}" for name in TARGET_COLUMNS},
+        "seen": "(SELECT version FROM execution_task seen WHERE seen.id = execution_task.id)",
+    },
+)
 FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
     TaskEvent,
     FEED_COLUMNS,
@@ -157,18 +168,30 @@ def locked_task(
     task_id: str, *, agent_id: str | None = None, with_lease: bool = False
 ) -> TaskState | None:
     """One task, an agent's only where it is given, locked until the transaction ends."""
-    where, values = "WHERE task_id = %s", [task_id]
+    where, values = "WHERE execution_task.task_id = %s", [task_id]
     if agent_id is not None:
-        where, values = f"{where} AND agent_id = %s", [task_id, agent_id]
-    lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        where, values = f"{where} AND execution_task.agent_id = %s", [task_id, agent_id]
+    lock = (
+        "FOR UPDATE OF execution_task" if this_connection().features.has_select_for_update else ""
+    )
     with one_round_trip():
-        task = TASKS.ask(f"{where} {lock}", values)
-        targets = TARGETS.ask(OF_TASK, [task_id])
+        asked = TASKS_BY_TARGET.ask(f"{where} {lock}", values)
         leases = LEASES.ask(OF_TASK, [task_id]) if with_lease else None
-    for row in task.rows():
-        lease = next(iter(leases.rows()), None) if leases else None
-        return TaskState(row, _by_task(targets.rows())[row["id"]], lease)
-    return None
+    found = asked.tuples()
+    if not found:
+        return None
+    row = _named(TASK_COLUMNS, found[0])
+    lease = next(iter(leases.rows()), None) if leases else None
+    if row["version"] != found[0][-1]:
+        # It waited for somebody's change: then the task is the newest, its targets are not.
+        return TaskState(row, targets_of([row["id"]])[row["id"]], lease)
+    targets = [_named(TARGET_COLUMNS, columns[len(TASK_COLUMNS) :]) for columns in found]
+    return TaskState(row, _by_task(t for t in targets if t["task_id"])[row["id"]], lease)
+
+
+def _named(names: Sequence[str], values: Sequence[Any]) -> Any:
+    """Of more values those that have a name."""
+    return dict(zip(names, values, strict=False))
 
 
 def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:

@@ -1,12 +1,13 @@
 """The only code that changes a task.
 
-Each change is one transaction, in this order: lock the task, check, plan, counters, the event
-number last of the shared rows because every write wants it, task, targets, event, commit, doorbell.
+Each change is one transaction, in this order: lock the task, check, plan, counters, targets, the
+event number last of the shared rows because every write wants it, task, event, commit, doorbell.
 """
 
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -65,7 +66,7 @@ from execution.rows import (
 from execution.totals import Move
 from nexo.shared import clock
 from nexo.shared.origin import current_origin
-from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
+from nexo.shared.pipelines import Statement, Writer, bare_statements, one_round_trip
 
 TAKE_NUMBERS = (
     "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
@@ -119,6 +120,9 @@ class _CountChanges:
         self.count[key] += sign
         self.progress[key] += sign * row["progress"]
 
+    def __bool__(self) -> bool:
+        return any(self.count.values()) or any(self.progress.values())
+
     def write(self, writer: Writer) -> None:
         for key in sorted({*self.count, *self.progress}):
             if self.count[key] or self.progress[key]:
@@ -131,11 +135,11 @@ def _insert_events(drafts: Iterable[tuple[int, int, EventDraft]]) -> None:
     Writer().execute_many(INSERT_EVENT, rows)
 
 
-def _insert_newest_events(writer: Writer, task_pk: int, drafts: Sequence[EventDraft]) -> None:
+def _event_inserts(task_pk: int, drafts: Sequence[EventDraft]) -> Iterator[Statement]:
     """Events with the numbers that this transaction took last, for all of them."""
     for index, draft in enumerate(drafts, 1):
         back = len(drafts) - index
-        writer.execute(INSERT_NEWEST_EVENT, (back, *_event_values(task_pk, draft)))
+        yield INSERT_NEWEST_EVENT, (back, *_event_values(task_pk, draft))
 
 
 def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
@@ -248,15 +252,18 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     counts = _CountChanges()
     counts.add(before, -1)
     counts.add(merged(before, plan.fields), +1)
-    taken, writer = Writer(), Writer()
-    with one_round_trip():
+    writer, numbers = Writer(), Writer()
+    has_more = counts or plan.targets or plan.removed or state.lease
+    with one_round_trip() if has_more else nullcontext():
         counts.write(writer)
-        taken.execute(TAKE_NUMBERS, (len(plan.events),))
-        _update_task(writer, before["id"], fields)
         _write_targets(writer, state, plan)
         _write_lease(writer, state, plan, now)
-        _insert_newest_events(writer, before["id"], plan.events)
-    ((last,),) = taken.fetch()
+        numbers.execute_with_row(
+            (TAKE_NUMBERS, (len(plan.events),)),
+            [_task_update(before["id"], fields), *_event_inserts(before["id"], plan.events)],
+            NEWEST,
+        )
+    ((last,),) = numbers.fetch()
     for column in NOT_OF_A_ROW & fields.keys():
         del fields[column]
     written = TaskState(merged(before, {**fields, "sequence": last}), _targets_after(state, plan))
@@ -292,10 +299,10 @@ def _batch(
     return Batch(previous, last, events, {task["taskId"]: task}, summary={}, moves=[move])
 
 
-def _update_task(writer: Writer, task_pk: int, fields: Mapping[str, Any]) -> None:
+def _task_update(task_pk: int, fields: Mapping[str, Any]) -> Statement:
     """UPDATE of the named fields and of the event number that was just taken."""
-    assignments = ", ".join(f"{name} = %s" for name in fields)
-    writer.execute(
+    assignments = ", ".join([f"{name} = %s" for name in fields])
+    return (
         f"UPDATE execution_task SET {assignments}, sequence = {NEWEST} WHERE id = %s",  # noqa: S608  # names of fields
         (*fields.values(), task_pk),
     )

@@ -146,15 +146,11 @@ MIDDLEWARE = [
     "nexo.shared.errors.DatabaseUnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "nexo.shared.middleware.ContentSecurityPolicyMiddleware",
-    "nexo.shared.middleware.PageSessionMiddleware",
     "nexo.shared.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "nexo.shared.middleware.PageAuthenticationMiddleware",
-    "nexo.shared.middleware.PageMessagesMiddleware",
+    "nexo.shared.middleware.PageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "nexo.shared.middleware.page_history_middleware",
-    "nexo.shared.middleware.PageLockoutMiddleware",
     "nexo.shared.requests.NoNulMiddleware",
 ]
 

@@ -5,7 +5,6 @@ a gap, is read from the log.
 """
 
 import threading
-import weakref
 
 from execution.feed.frames import Batch, merged
 
@@ -17,10 +16,12 @@ class Shelf:
     """Committed batches by their first event. Writers put them there from any thread."""
 
     def __init__(self) -> None:
-        self.is_wanted = False
         self._lock = threading.Lock()
         self._batches: dict[int, Batch] = {}
-        _shelves.add(self)
+
+    def want(self, is_wanted: bool) -> None:
+        """Whether batches are put here from now on."""
+        (_wanted.add if is_wanted else _wanted.discard)(self)
 
     def put(self, batch: Batch) -> None:
         with self._lock:
@@ -44,15 +45,14 @@ class Shelf:
             self._batches.clear()
 
 
-_shelves: weakref.WeakSet[Shelf] = weakref.WeakSet()
+_wanted: set[Shelf] = set()
 
 
 def is_wanted() -> bool:
     """Whether somebody in this process looks on."""
-    return any(shelf.is_wanted for shelf in tuple(_shelves))
+    return bool(_wanted)
 
 
 def put(batch: Batch) -> None:
-    for shelf in tuple(_shelves):
-        if shelf.is_wanted:
-            shelf.put(batch)
+    for shelf in tuple(_wanted):
+        shelf.put(batch)

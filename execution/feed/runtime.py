@@ -97,7 +97,7 @@ class Feed:
     async def close(self) -> None:
         """Stop following; for tests, as a server process ends everything with itself."""
         doorbell.forget(self._ring)
-        self._shelf.is_wanted = False
+        self._shelf.want(False)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -183,7 +183,7 @@ class Feed:
         polled.cancel()
         self._woken.clear()
         rung_at, self._rung_at = self._rung_at, None
-        self._shelf.is_wanted = bool(self.hub.connections)
+        self._shelf.want(bool(self.hub.connections))
         if not self.hub.connections:
             self._position = None
             return

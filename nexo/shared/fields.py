@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
@@ -116,6 +117,16 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     default_error_messages = {"unknown_field": _("Unknown field.")}
 
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.fields)
+
+    @cached_property
+    def _writable(self) -> list[tuple[str, serializers.Field[Any, Any, Any, Any], Any]]:
+        """Each field that may be given, with its name and this serializer's own check of it."""
+        fields = [(str(field.field_name), field) for field in self._writable_fields]
+        return [(name, field, getattr(self, f"validate_{name}", None)) for name, field in fields]
+
     def run_validators(self, value: Any) -> None:
         # DRF gathers read-only defaults for validators even when there are none of either.
         if self.validators:
@@ -127,15 +138,14 @@ class StrictSerializer(serializers.Serializer[Any]):
             return super().to_internal_value(data)
         checked: dict[str, Any] = {}
         errors: dict[str, Any] = {}
-        if unknown := [str(key) for key in data if key not in self.fields]:
+        if unknown := [str(key) for key in data if key not in self._names]:
             message = self.error_messages["unknown_field"]
             errors = bounded((key, message) for key in unknown)
-        for field in self._writable_fields:
-            name = str(field.field_name)
+        for name, field, validate in self._writable:
             try:
                 if name in data:
                     value = field.run_validation(data[name])
-                    if validate := getattr(self, f"validate_{name}", None):
+                    if validate is not None:
                         value = validate(value)
                 elif field.required:
                     field.fail("required")

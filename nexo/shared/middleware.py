@@ -6,7 +6,6 @@ call's own work.
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 from axes.middleware import AxesMiddleware
 from csp.constants import HEADER
@@ -66,39 +65,24 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
         return response
 
 
-class _PagesOnly:
-    """Not for the API, whose calls find out themselves who calls (accounts/authentication.py)."""
+class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddleware):
+    """`request.session`, `request.user`, messages, the history's author, and the lockout's answer.
 
-    get_response: Any
+    One for all of them: they are not for the API, whose calls find out themselves who calls
+    (accounts/authentication.py).
+    """
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __init__(self, get_response: GetResponse) -> None:
+        super().__init__(get_response)
+        # The history's rows name who changed them in the admin; services name their caller.
+        self._answer_page = HistoryRequestMiddleware(AxesMiddleware(get_response))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if is_api(request):
-            return self.get_response(request)
-        return super().__call__(request)  # type: ignore[misc]  # of the middleware mixed in
-
-
-class PageSessionMiddleware(_PagesOnly, SessionMiddleware):
-    """`request.session`."""
-
-
-class PageAuthenticationMiddleware(_PagesOnly, AuthenticationMiddleware):
-    """`request.user`."""
-
-
-class PageMessagesMiddleware(_PagesOnly, MessageMiddleware):
-    """Messages are shown on the next page."""
-
-
-class PageLockoutMiddleware(_PagesOnly, AxesMiddleware):
-    """The answer to too many sign-ins."""
-
-
-def page_history_middleware(get_response: GetResponse) -> GetResponse:
-    """The history's rows name who changed them in the admin; services name their caller."""
-    with_history = HistoryRequestMiddleware(get_response)
-
-    def middleware(request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase = (get_response if is_api(request) else with_history)(request)
-        return response
-
-    return middleware
+            return self.get_response(request)  # type: ignore[return-value]  # nothing here is async
+        SessionMiddleware.process_request(self, request)
+        AuthenticationMiddleware.process_request(self, request)
+        MessageMiddleware.process_request(self, request)
+        response = self._answer_page(request)
+        response = MessageMiddleware.process_response(self, request, response)
+        return SessionMiddleware.process_response(self, request, response)

@@ -113,19 +113,28 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
-            raise PayloadTooLarge
-        try:
-            return parse_json(body)
-        except json.JSONDecodeError as error:
-            place = {"line": error.lineno, "column": error.colno}
-            cause = _("look at line %(line)d, column %(column)d") % place
-            raise _not_json(cause) from error
-        except UnicodeDecodeError as error:
-            raise _not_json(_("it is not UTF-8")) from error
-        except (ValueError, RecursionError) as error:
-            raise _not_json(str(error)[:120]) from error
+        return checked_json(stream.read(MAX_BODY_BYTES + 1))
+
+
+def checked_json(body: bytes) -> Any:
+    """The JSON of a request's body.
+
+    Raises
+    ------
+    PayloadTooLarge, ParseError
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise PayloadTooLarge
+    try:
+        return parse_json(body)
+    except json.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        cause = _("look at line %(line)d, column %(column)d") % place
+        raise _not_json(cause) from error
+    except UnicodeDecodeError as error:
+        raise _not_json(_("it is not UTF-8")) from error
+    except (ValueError, RecursionError) as error:
+        raise _not_json(str(error)[:120]) from error
 
 
 def _not_json(cause: str) -> ParseError:

@@ -1,19 +1,28 @@
 """Statements to the database with less between them and the driver."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, Self
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.sqlite3.base import FORMAT_QMARK_REGEX
 
 
+class _Here(threading.local):
+    connection: Any = None
+
+
+_here = _Here()
+
+
 def this_connection() -> Any:
     """This thread's connection itself; `django.db.connection` looks it up at each attribute."""
-    return connections[DEFAULT_DB_ALIAS]
+    return _here.connection or connections[DEFAULT_DB_ALIAS]
 
 
 class bare_statements:  # used as a function is
@@ -25,11 +34,12 @@ class bare_statements:  # used as a function is
 
     def __enter__(self) -> None:
         connection = self._connection = this_connection()
-        self._before = getattr(connection, "is_bare", False)
+        self._before = getattr(connection, "is_bare", False), _here.connection
         connection.is_bare = not (connection.queries_logged or connection.execute_wrappers)
+        _here.connection = connection  # looked up once
 
     def __exit__(self, *error: Any) -> None:
-        self._connection.is_bare = self._before
+        self._connection.is_bare, _here.connection = self._before
         self._connection.wrap_database_errors.__exit__(*error)
 
 
@@ -57,6 +67,11 @@ def _with_qmarks(statement: str) -> str:
     return FORMAT_QMARK_REGEX.sub("?", statement).replace("%%", "%")
 
 
+# With its values.
+Statement = tuple[str, Sequence[Any]]
+_FIRST = "(TABLE step)"
+
+
 class Writer:
     """Executes one transaction's writes, each value as the driver takes it.
 
@@ -66,6 +81,7 @@ class Writer:
     def __init__(self) -> None:
         connection = this_connection()
         self._cursor = statement_cursor(connection)
+        self._chains = connection.vendor == "postgresql"
         self._adapted: dict[type, Callable[[Any], Any]] = {
             datetime: connection.ops.adapt_datetimefield_value,
             dict: partial(connection.ops.adapt_json_value, encoder=None),
@@ -76,6 +92,22 @@ class Writer:
 
     def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
         self._cursor.executemany(statement, [self._kept(row) for row in rows])
+
+    def execute_with_row(self, first: Statement, others: Sequence[Statement], row: str) -> None:
+        """Execute all of them; `fetch` gives the row of the first.
+
+        The others have `row`, a subquery for that row. PostgreSQL takes all as one statement:
+        sending each by itself takes its driver longer than it takes the server.
+        """
+        if not self._chains:
+            self.execute(*first)
+            writer = Writer()
+            for statement, values in others:
+                writer.execute(statement, values)
+            return
+        steps = [f"step_{n} AS ({text.replace(row, _FIRST)})" for n, (text, _) in enumerate(others)]
+        statement = f"WITH step AS ({first[0]}), {', '.join(steps)} TABLE step"
+        self.execute(statement, chain(first[1], *(values for _, values in others)))
 
     def fetch(self) -> list[tuple[Any, ...]]:
         """The rows that the last statement gave."""

@@ -4,10 +4,11 @@ import logging
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
-from secrets import token_hex
+from os import urandom
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import ResolverMatch
 
 from nexo.shared.origin import working_for
 
@@ -27,7 +28,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = offered if _ACCEPTABLE.fullmatch(offered) else token_hex(16)
+        request_id = offered if _ACCEPTABLE.fullmatch(offered) else urandom(16).hex()
         token = _request_id.set(request_id)
         try:
             # A proxy's header, where one is trusted, may say anything at any length.
@@ -51,6 +52,11 @@ class NoNulMiddleware:
         return self.get_response(request)
 
 
+# Under a wildcard there may be more, which are looked at each time.
+MOST_HOSTS = 64
+_allowed_hosts: set[str] = set()
+
+
 class Utf8Request(WSGIRequest):
     """UTF-8 throughout, whatever charset the Content-Type names.
 
@@ -58,13 +64,14 @@ class Utf8Request(WSGIRequest):
     that are no charsets: "charset=hex" would be an error that nobody catches.
     """
 
-    _host: str | None = None
-
     def get_host(self) -> str:
         # Asked for by several: who may be served, whether a form comes from this site.
-        if self._host is None:
-            self._host = super().get_host()
-        return self._host
+        host: str = self._get_raw_host()  # type: ignore[attr-defined]  # undocumented
+        if host not in _allowed_hosts:
+            super().get_host()
+            if len(_allowed_hosts) < MOST_HOSTS:
+                _allowed_hosts.add(host)
+        return host
 
     @property
     def encoding(self) -> None:
@@ -77,6 +84,20 @@ class Utf8Request(WSGIRequest):
 
 class Utf8Handler(WSGIHandler):
     request_class = Utf8Request
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._matches: dict[str, ResolverMatch] = {}
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        """A path without a task or a page number in it leads to the same view each time."""
+        match = self._matches.get(request.path_info)
+        if match is None:
+            match = super().resolve_request(request)
+            if not match.args and not match.kwargs:
+                self._matches[request.path_info] = match
+        request.resolver_match = match
+        return match
 
 
 class RequestIdFilter(logging.Filter):

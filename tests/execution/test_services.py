@@ -1,6 +1,7 @@
 """The one writing module against a real database: rows, log, counters, assignment."""
 
 import threading
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -259,6 +260,31 @@ def test_overdue_counts_from_creation_to_the_end_or_to_now() -> None:
     done = make_task_in(TaskStatus.COMPLETED).row
     assert not Task.objects.filter(queries.overdue(late), task_id=done["task_id"]).exists()
     assert Task.objects.filter(~queries.overdue(late), task_id=done["task_id"]).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waited_for_a_task_sees_its_targets_as_they_then_are() -> None:
+    """The second of two marketplaces is synced while the first is being marked."""
+    sides = ["amazon", "shein"]
+    state = make_task_in(TaskStatus.MARKETPLACE_SYNC, targets=sides)
+    has_locked = threading.Event()
+
+    def mark_the_first() -> None:
+        try:
+            with transaction.atomic():
+                change(state, sync_status={"amazon": True})
+                has_locked.set()
+                time.sleep(0.3)  # the other waits for the lock meanwhile
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=mark_the_first)
+    thread.start()
+    has_locked.wait(10)
+    written = change(state, sync_status={"shein": True})
+    thread.join()
+    assert [target["state"] for target in written.targets] == ["synced", "synced"]
+    assert written.row["status"] == "completed"
 
 
 @pytest.mark.django_db(transaction=True)

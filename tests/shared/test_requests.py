@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from django.test import Client
+from django.core.exceptions import DisallowedHost
+from django.test import Client, RequestFactory
+from django.urls import Resolver404
 
 from accounts import tokens
 from accounts.roles import Role
 from execution.models import Task
-from nexo.shared.requests import Utf8Handler
+from nexo.shared.requests import Utf8Handler, Utf8Request
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -43,3 +45,31 @@ def test_a_form_is_read_as_utf_8_too(api: Client, charset: str) -> None:
     kind = f"application/x-www-form-urlencoded; charset={charset}"
     answer = api.generic("POST", "/accounts/login/", "username=josé&password=x".encode(), kind)
     assert answer.context["form"]["username"].value() == "josé"
+
+
+def request_for(path: str, host: str = "localhost") -> Utf8Request:
+    return Utf8Request({**RequestFactory().get(path).environ, "HTTP_HOST": host})
+
+
+def test_a_path_leads_to_the_same_view_again_with_its_own_task() -> None:
+    handler = Utf8Handler()
+    for path, name, task_id in (
+        (URL, "task-execution", None),
+        (f"{URL}/one", "task-execution-detail", "one"),
+        (f"{URL}/two", "task-execution-detail", "two"),
+        (URL, "task-execution", None),
+    ):
+        request = request_for(path)
+        match = handler.resolve_request(request)
+        assert request.resolver_match is match
+        assert match.view_name == name
+        assert match.kwargs.get("task_id") == task_id
+    with pytest.raises(Resolver404):
+        handler.resolve_request(request_for("/nothing"))
+
+
+def test_a_host_that_is_not_served_is_refused_however_often_it_asks() -> None:
+    for _ in range(2):
+        assert request_for(URL, "127.0.0.1:8000").get_host() == "127.0.0.1:8000"
+        with pytest.raises(DisallowedHost):
+            request_for(URL, "evil.example").get_host()

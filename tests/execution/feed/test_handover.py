@@ -1,7 +1,5 @@
 """What this process committed, on its way to its own tailer without the log."""
 
-from weakref import WeakSet
-
 import pytest
 
 from execution.feed import handover
@@ -54,11 +52,11 @@ def test_a_cleared_shelf_is_empty() -> None:
 
 
 def test_nothing_is_put_where_nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Feeds of other tests may not have been collected yet.
-    monkeypatch.setattr(handover, "_shelves", WeakSet())
+    # Feeds of other tests may still look on.
+    monkeypatch.setattr(handover, "_wanted", set())
     idle, wanted = Shelf(), Shelf()
     assert not handover.is_wanted()
-    wanted.is_wanted = True
+    wanted.want(True)
     assert handover.is_wanted()
     handover.put(batch(0, 1))
     assert idle.take_after(0) is None
