@@ -81,6 +81,4 @@ def _worked(tally: Tally, since: date) -> Iterator[str]:
                 "kept": kept.get(key),
                 "true": counted.get(key),
             }
-            yield (
-                _("%(table)s %(place)s: %(name)s is %(kept)s, the log says %(true)s.") % values
-            )
+            yield (_("%(table)s %(place)s: %(name)s is %(kept)s, the log says %(true)s.") % values)
