@@ -15,12 +15,12 @@ from django.db.models import Max, Sum
 
 from execution import queries as tasks
 from execution.enums import OPEN_STATUSES
+from execution.exceptions import AgentNotFound
 from execution.models import Agent, Task
 from execution.queries import Position
 from optimization import projection
 from optimization import queries as facts
 from optimization.evaluation import evaluate
-from optimization.exceptions import AgentNotFound
 from optimization.models import AgentDay
 from optimization.optimizations import Optimization, optimizations
 from optimization.queries import Window

@@ -187,26 +187,32 @@ def _load(agent: AgentState) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BottleneckLine:
-    agent_id: str
-    agent_name: str
     measure: str
     value: str
     threshold: str
     what_to_do: str
 
 
-def bottleneck_lines(found: Overview, *, with_scores: bool) -> list[BottleneckLine]:
+@dataclass(frozen=True, slots=True)
+class AgentBottlenecks:
+    agent_id: str
+    agent_name: str
+    lines: Sequence[BottleneckLine]
+
+
+def agent_bottlenecks(found: Overview, *, with_scores: bool) -> list[AgentBottlenecks]:
+    """By agent, in the order of the report."""
+    shown = [one for one in found.bottlenecks if with_scores or one.measure != Measure.SCORE]
     return [
-        _bottleneck_line(one)
-        for one in found.bottlenecks
-        if with_scores or one.measure != Measure.SCORE
+        AgentBottlenecks(agent_id, name, [_bottleneck_line(one) for one in of_agent])
+        for (agent_id, name), of_agent in groupby(
+            shown, key=lambda one: (one.agent_id, one.agent_name)
+        )
     ]
 
 
 def _bottleneck_line(one: Bottleneck) -> BottleneckLine:
     return BottleneckLine(
-        agent_id=one.agent_id,
-        agent_name=one.agent_name,
         measure=str(texts.MEASURES[one.measure]),
         value=texts.bottleneck_value(one),
         threshold=texts.bottleneck_threshold(one),

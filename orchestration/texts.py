@@ -50,10 +50,10 @@ def bottleneck_value(one: Bottleneck) -> str:
 def bottleneck_threshold(one: Bottleneck) -> str:
     values = {"threshold": one.threshold}
     if one.measure == Measure.SCORE:
-        return _("should be %(threshold)s or more") % values
+        return _("at least %(threshold)s") % values
     if one.measure == Measure.ERROR:
-        return _("should be %(threshold)s%% or less") % values
-    return _("should be %(threshold)s%% or more") % values
+        return _("at most %(threshold)s%%") % values
+    return _("at least %(threshold)s%%") % values
 
 
 def plan_text(plan: Plan) -> str:

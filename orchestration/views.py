@@ -1,20 +1,25 @@
 """The overview: how everything stands, and the button that sets it in motion."""
 
+import re
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.callers import caller_for_user
+from accounts.callers import Caller, caller_for_user
 from accounts.gate import needs
 from accounts.permissions import RUN_ORCHESTRATION, VIEW_OPTIMIZATION
+from execution.agents import pause_agent, resume_agent
 from execution.enums import MarketplaceSlug
+from execution.exceptions import AgentNotFound
+from execution.models import SLUG_PATTERN
 from execution.page_strings import shared_strings
 from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
@@ -30,13 +35,40 @@ TEMPLATE = "orchestration/overview.html"
 @login_required
 def overview_page(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
-        return _activate(request)
+        return _act(request)
     asks = "activate" in request.GET and request.user.has_perm(RUN_ORCHESTRATION)
     form = ActivationForm(initial={"channels": MarketplaceSlug.values}) if asks else None
     return render(request, TEMPLATE, _context(request, form))
 
 
 @needs(RUN_ORCHESTRATION)
+def _act(request: HttpRequest) -> HttpResponse:
+    if request.POST.get("step") in ("pause", "resume"):
+        return _pause_or_resume(request)
+    return _activate(request)
+
+
+def _pause_or_resume(request: HttpRequest) -> HttpResponse:
+    agent_id, caller = request.POST.get("agent", ""), _caller(request)
+    if not re.fullmatch(SLUG_PATTERN, agent_id):
+        raise Http404
+    try:
+        if request.POST["step"] == "pause":
+            agent = pause_agent(agent_id, caller=caller)
+            message = _("%(agent)s is paused: it is given no new task.")
+        else:
+            agent = resume_agent(agent_id, caller=caller)
+            message = _("%(agent)s works again.")
+    except AgentNotFound as error:
+        raise Http404 from error
+    messages.success(request, message % {"agent": agent.name})
+    return redirect(f"{reverse('overview')}#agent-{agent.slug}")
+
+
+def _caller(request: HttpRequest) -> Caller:
+    return caller_for_user(cast("User", request.user))
+
+
 def _activate(request: HttpRequest) -> HttpResponse:
     """Preview what would be generated, or generate it."""
     form = ActivationForm(request.POST)
@@ -44,9 +76,7 @@ def _activate(request: HttpRequest) -> HttpResponse:
         return render(request, TEMPLATE, _context(request, form), status=400)
     is_meant = request.POST.get("step") == "activate"
     made = services.activate(
-        form.cleaned_data["channels"],
-        caller=caller_for_user(cast("User", request.user)),
-        dry_run=not is_meant,
+        form.cleaned_data["channels"], caller=_caller(request), dry_run=not is_meant
     )
     if not is_meant:
         return render(request, TEMPLATE, _context(request, form, page.preview(made)))
@@ -66,7 +96,7 @@ def _context(
         "figures": page.figures(found),
         "agents": cards[:shown],
         "more": shown + page.SHOWN_AT_FIRST if len(cards) > shown else None,
-        "bottlenecks": page.bottleneck_lines(found, with_scores=sees_scores),
+        "bottlenecks": page.agent_bottlenecks(found, with_scores=sees_scores),
         "has_work": found.metrics.generated > 0 or found.totals.generated > 0,
         "plan": page.plan_panel(queries.latest_plan()),
         "may_run": request.user.has_perm(RUN_ORCHESTRATION),

@@ -3,7 +3,8 @@
 export function watchActivation() {
   const dialog = document.getElementById("activation");
   if (!dialog) return;
-  dialog.close();
+  // Not by `close`, whose event would come late and close what was just opened.
+  dialog.removeAttribute("open");
   dialog.showModal();
   // Closed, it is a state of the page without it.
   dialog.addEventListener("close", leave);
