@@ -1,7 +1,5 @@
 """Reports as tables: of the numbers that the page shows, for JSON, Markdown and CSV alike."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,6 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from execution.texts import exact_text, number_text
 from nexo.shared.instants import to_rfc3339
+from nexo.shared.spreadsheets import csv_lines
 from optimization import texts as words
 from optimization.arrays import round_half_up
 from optimization.queries import Window
@@ -286,28 +285,19 @@ def report_json(found: Report) -> dict[str, Any]:
     }
 
 
-# What a spreadsheet would take for a formula, or skip to find one.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-def csv_cell(value: Any) -> str:
-    """A value as text that no spreadsheet calculates."""
+def plain(value: Any) -> str:
+    """A value as a program reads it from text."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return str(value)
 
 
 def report_csv(found: Report) -> str:
-    """RFC 4180, with the labels as its first line."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(csv_cell(column.label) for column in found.columns)
-    for row in found.rows:
-        writer.writerow(csv_cell(cell.raw) for cell in row)
-    return out.getvalue()
+    """With the labels as its first line."""
+    labels = [column.label for column in found.columns]
+    return "".join(csv_lines(labels, ([plain(cell.raw) for cell in row] for row in found.rows)))
 
 
 _MARKED: Final = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>|#~!"})

@@ -24,7 +24,7 @@ from nexo.shared import clock
 from optimization import queries as facts
 from optimization.optimizations import optimizations
 from orchestration.overview import AgentState, metrics, overview
-from orchestration.reports import csv_cell, markdown_text
+from orchestration.reports import markdown_text, plain
 from orchestration.services import activate
 from tests.envelope import refused, refused_fields
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
@@ -245,7 +245,8 @@ def test_status() -> None:
             "active": 1,
             "paused": 1,
             "open": 2,
-            **alex, "generated": 5,
+            **alex,
+            "generated": 5,
             "successRate": 50.0,
         },
         "health": "poor",
@@ -375,10 +376,10 @@ def test_the_three_forms_say_the_same(type_: str) -> None:
     assert document["Content-Type"] == "text/csv; charset=utf-8"
     name = f"nexo-{type_}-{found['to']}"
     assert document["Content-Disposition"] == f'attachment; filename="{name}.csv"'
-    header, *rows = rows_of(document.content.decode())
+    header, *rows = rows_of(document.content.decode("utf-8-sig"))
     assert header == labels
     keys = [column["key"] for column in found["columns"]]
-    assert rows == [[csv_cell(row[key]) for key in keys] for row in found["rows"]]
+    assert rows == [[plain(row[key]) for key in keys] for row in found["rows"]]
     text = get(qa, f"reports?type={type_}", accept="text/markdown")
     assert text["Content-Type"] == "text/markdown; charset=utf-8"
     lines = text.content.decode().splitlines()
@@ -414,7 +415,9 @@ def test_no_cell_is_a_formula() -> None:
     make_agent("alex", "amazon")
     for name in ("=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", 'a,"b"\nc'):
         Agent.objects.filter(slug="alex").update(name=name)
-        text = get(client_of(Role.QA), "reports?type=detailed&format=csv").content.decode()
+        text = get(client_of(Role.QA), "reports?type=detailed&format=csv").content.decode(
+            "utf-8-sig"
+        )
         (_header, row) = rows_of(text)
         assert row[1] == (name if name.startswith("a") else f"'{name}")
 
