@@ -4,15 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('optimization', '0002_fact_cursor'),
+        ("optimization", "0002_fact_cursor"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='agentday',
-            name='worked_at',
-            field=models.DateTimeField(help_text='When the agent last started, completed or failed a task that day.', null=True),
+            model_name="agentday",
+            name="worked_at",
+            field=models.DateTimeField(
+                help_text="When the agent last started, completed or failed a task that day.",
+                null=True,
+            ),
         ),
     ]

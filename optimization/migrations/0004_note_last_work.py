@@ -6,7 +6,9 @@ from django.db.models.functions import TruncDate
 
 from nexo.shared.clock import BUSINESS_ZONE
 
-WORK = Q(kind__in=("started", "completed")) | Q(kind="failed", failure_reason__in=("error", "timeout"))
+WORK = Q(kind__in=("started", "completed")) | Q(
+    kind="failed", failure_reason__in=("error", "timeout")
+)
 
 
 def note(apps, schema_editor):
