@@ -1,6 +1,6 @@
 """The playbook, with its history; and the plans that were made of it, to be read."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from simple_history.admin import SimpleHistoryAdmin
 
+from accounts.admin_audit import Facts, LeavesAudit
 from accounts.permissions import ENTER_ADMIN
 from execution.texts import actor_text
 from nexo.shared import clock
@@ -16,8 +17,14 @@ from orchestration.models import Plan, TaskTemplate
 
 
 @admin.register(TaskTemplate)
-class TaskTemplateAdmin(ChoosesByCheckboxes, NeedsPermission, SimpleHistoryAdmin):
+class TaskTemplateAdmin(LeavesAudit, ChoosesByCheckboxes, NeedsPermission, SimpleHistoryAdmin):
     permission = ENTER_ADMIN
+    audit_kind = "template"
+    audit_fields: ClassVar = (
+        *("task_type", "title_pt", "title_en", "priority", "needs_approval"),
+        *("recurrence", "is_active", "position"),
+    )
+    audit_lists: ClassVar = {"targets": "slug"}
     list_display = (
         *("title", "marketplace", "key", "task_type", "estimated_hours", "priority"),
         *("needs_approval", "recurrence", "is_active", "position"),
@@ -30,6 +37,12 @@ class TaskTemplateAdmin(ChoosesByCheckboxes, NeedsPermission, SimpleHistoryAdmin
         *("marketplace", "key", "task_type", "title_pt", "title_en", "estimated_hours"),
         *("priority", "targets", "needs_approval", "recurrence", "is_active", "position"),
     )
+
+    def audit_id(self, obj: TaskTemplate) -> str:
+        return obj.name
+
+    def audit_facts(self, obj: TaskTemplate) -> Facts:
+        return {**super().audit_facts(obj), "estimated_hours": f"{obj.estimated_hours:.2f}"}
 
     @admin.display(description=_("title"))
     def title(self, template: TaskTemplate) -> str:

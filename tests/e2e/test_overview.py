@@ -158,7 +158,7 @@ def test_nothing_moves_while_it_reads_itself_again(page: Page, api: Api) -> None
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("address", [PAGE, f"{PAGE}?activate=1#activation"])
+@pytest.mark.parametrize("address", [PAGE, f"{PAGE}?activate=1"])
 def test_axe_finds_nothing_serious(
     open_as: Callable[..., Page], theme: str, width: int, address: str
 ) -> None:

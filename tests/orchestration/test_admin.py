@@ -7,6 +7,7 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import AuditEntry
 from accounts.roles import Role
 from nexo.shared import clock
 from orchestration.models import TaskTemplate
@@ -91,6 +92,18 @@ def test_what_was_due_before_a_change_of_schedule_was_not_missed() -> None:
     template.refresh_from_db()
     assert template.recurs_since > long_ago
     assert template.history.count() >= 3
+
+
+def test_a_change_is_in_the_audit() -> None:
+    template = make_template(key="fotos", estimated_hours="1.25", position=9)
+    path = reverse(CHANGE, args=[template.pk])
+    client_of(Role.ADMIN).post(path, fields(title_pt="Otimizar títulos", estimated_hours="2"))
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.object_kind, entry.object_id) == (
+        *("changed", "template", "amazon/fotos"),
+    )
+    assert entry.details["new"]["estimated_hours"] == "2.00"
+    assert entry.details["old"]["targets"] == []
 
 
 def test_the_key_stays() -> None:
