@@ -308,8 +308,8 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             await children.watch(asyncio.create_task(until_ready(options)))
-        say(*welcome(options, password))
         await children.start("worker", manage("run_worker"))
+        say(*welcome(options, password))
         if options.demo:
             quietly = ("--url", options.url, "--verbosity", "0")
             await children.start("simulate", manage("simulate", *quietly))
