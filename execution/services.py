@@ -51,7 +51,7 @@ from execution.exceptions import (
 )
 from execution.feed import doorbell, handover
 from execution.feed.frames import Batch
-from execution.lifecycle import AGENT_STEPS, allowed_transitions
+from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
 from execution.models import Lease, Task, TaskLog, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import (
@@ -509,7 +509,10 @@ def end_lease(task_id: str, lease_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task as asked for; without an agent one is assigned. `estimated_minutes` over 0."""
+    """A task as asked for; without an agent one is assigned. `estimated_minutes` over 0.
+
+    `is_approved`: from its first instant, by whoever made it; only the system asks for that.
+    """
 
     task_type: str
     title: str
@@ -519,6 +522,12 @@ class NewTask:
     targets: Sequence[str] = ()
     priority: Priority = Priority.NORMAL
     external_id: str | None = None
+    is_approved: bool = False
+
+
+def create_tasks_of_system(new_tasks: Sequence[NewTask], *, actor: str) -> list[TaskState]:
+    """Create tasks that no person asked for one by one, in the caller's transaction."""
+    return _create(new_tasks, actor=actor, now=clock.now())
 
 
 def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskState]:
@@ -568,6 +577,7 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
     histories = []
     for new in new_tasks:
         chosen = next(assigned) if new.agent_id is None else None
+        status = TaskStatus.APPROVED if new.is_approved else TaskStatus.PENDING
         row: dict[str, Any] = {
             "task_id": new_task_id(),
             "external_id": new.external_id,
@@ -575,11 +585,12 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
             "task_type": new.task_type,
             "marketplace_id": new.marketplace_id,
             "agent_id": chosen.agent_id if chosen else new.agent_id,
-            "status": TaskStatus.PENDING.value,
-            "progress": 0,
+            "status": status.value,
+            "progress": ENTRY_PROGRESS[status],
             "priority": new.priority.value,
             "estimated_minutes": new.estimated_minutes,
             "created_at": now,
+            "approved_at": now if new.is_approved else None,
             "updated_at": now,
             "assignment": chosen.explanation if chosen else None,
         }
@@ -587,7 +598,7 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
             kind=EventKind.CREATED,
             from_status=None,
             to_status=TaskStatus.PENDING.value,
-            progress=0,
+            progress=ENTRY_PROGRESS[TaskStatus.PENDING],
             actor=actor,
             reason=None,
             at=now,
@@ -596,9 +607,18 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
             failure_reason=None,
             estimated_minutes=new.estimated_minutes,
         )
+        events = [created]
+        if new.is_approved:
+            approved = created._replace(
+                kind=EventKind.APPROVED,
+                from_status=TaskStatus.PENDING.value,
+                to_status=status.value,
+                progress=ENTRY_PROGRESS[status],
+            )
+            events.append(approved)
         slugs = new.targets or [new.marketplace_id]
         targets = [TaskTarget(marketplace_id=slug, updated_at=now) for slug in slugs]
-        histories.append(TaskHistory(Task(**row), targets, [created]))
+        histories.append(TaskHistory(Task(**row), targets, events))
     record_histories(histories)
     tasks = [history.task for history in histories]
     targets_of = queries.targets_of([task.pk for task in tasks])

@@ -45,6 +45,7 @@ MARKS: Final[dict[str, str]] = {
 SYSTEM_PARTS: Final = {
     "sync": _("automatic sync"),
     "playbook": _("playbook"),
+    "schedule": _("schedule"),
     "lease": _("lease control"),
     "import": _("import"),
 }

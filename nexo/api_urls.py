@@ -5,9 +5,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from execution import api_urls as execution
 from optimization import api_urls as optimization
+from orchestration import api_urls as orchestration
 
 # One list, not one list in another: each resolver on the way costs every call.
-calls = [*execution.urlpatterns, *optimization.urlpatterns]
+calls = [*execution.urlpatterns, *optimization.urlpatterns, *orchestration.urlpatterns]
 documents = [
     re_path(r"^schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?\Z", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -1,4 +1,4 @@
-"""`make run`: prepare the database, then web and simulator under one parent.
+"""`make run`: prepare the database, then web, worker and simulator under one parent.
 
 The parent forwards SIGINT and SIGTERM and restarts nothing: when one child ends, it ends the
 others and exits with that child's code. It imports no part of the project, so that it stays small
@@ -144,7 +144,7 @@ def own_names() -> list[str]:
 
 
 def child_environment(options: Options, environment: Mapping[str, str]) -> dict[str, str]:
-    """What web and simulator run with; anything that was set explicitly stays."""
+    """What web, worker and simulator run with; anything that was set explicitly stays."""
     names = own_names() if _reachable(options.host) != options.host else []
     return {
         # The terminal belongs to the sign-ins; LOG_LEVEL=INFO shows every request.
@@ -308,6 +308,7 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             await children.watch(asyncio.create_task(until_ready(options)))
+        await children.start("worker", manage("run_worker"))
         say(*welcome(options, password))
         if options.demo:
             quietly = ("--url", options.url, "--verbosity", "0")

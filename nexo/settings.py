@@ -389,6 +389,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        # It warns of every signal that ends it.
+        "django_tasks_db": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
     },
 }

@@ -32,6 +32,7 @@ def facts() -> Iterator[str]:
         DailyFact, ("day", "agent_id", "marketplace_id", "task_type"), places, since
     )
     yield from _compared(AgentDay, ("day", "agent_id"), dict(tally.by_agent()), since)
+    yield from _worked(tally, since)
 
 
 def _recounted(last: int) -> tuple[Tally, date]:
@@ -65,3 +66,19 @@ def _compared(
                 yield (
                     _("%(table)s %(place)s: %(name)s is %(kept)s, the log says %(true)s.") % values
                 )
+
+
+def _worked(tally: Tally, since: date) -> Iterator[str]:
+    rows = AgentDay.objects.filter(day__gte=since, worked_at__isnull=False)
+    kept = {row[:2]: row[2] for row in rows.values_list("day", "agent_id", "worked_at")}
+    counted = {key: at for key, at in tally.worked() if key[0] >= since}
+    for key in sorted({*kept, *counted}):
+        if kept.get(key) != counted.get(key):
+            values = {
+                "table": AgentDay.__name__,
+                "place": "/".join(map(str, key)),
+                "name": "worked_at",
+                "kept": kept.get(key),
+                "true": counted.get(key),
+            }
+            yield (_("%(table)s %(place)s: %(name)s is %(kept)s, the log says %(true)s.") % values)

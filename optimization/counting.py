@@ -74,13 +74,28 @@ def _completion(event: Mapping[str, Any]) -> Amounts:
     }
 
 
+def is_work(event: Mapping[str, Any]) -> bool:
+    """Whether the event is something that its agent did; decisions are other people's."""
+    match event["kind"]:
+        case EventKind.STARTED | EventKind.COMPLETED:
+            return True
+        case EventKind.FAILED:
+            return event["failure_reason"] in (FailureReason.ERROR, FailureReason.TIMEOUT)
+    return False
+
+
 class Tally:
     """Amounts gathered per place, to be added to the tables at once."""
 
     def __init__(self) -> None:
         self._amounts: dict[Place, Counter[str]] = {}
+        self._worked: dict[tuple[date, str], datetime] = {}
 
     def add(self, event: Mapping[str, Any], sign: int = 1) -> None:
+        if sign > 0 and is_work(event):
+            place = place_of(event)
+            key, at = (place.day, place.agent_id), event["at"]
+            self._worked[key] = max(at, self._worked.get(key, at))
         amounts = amounts_of(event)
         if amounts:
             counter = self._amounts.setdefault(place_of(event), Counter())
@@ -98,3 +113,8 @@ class Tally:
             agents.setdefault((place.day, place.agent_id), Counter()).update(amounts)
         for key in sorted(agents):
             yield key, agents[key]
+
+    def worked(self) -> Iterator[tuple[tuple[date, str], datetime]]:
+        """When each agent worked last, by day."""
+        for key in sorted(self._worked):
+            yield key, self._worked[key]

@@ -64,6 +64,9 @@ class AgentDay(Facts):
     """The same by agent alone: what scores are read from, a tenth of the rows or fewer."""
 
     agent_id = models.CharField(max_length=64, blank=True)
+    worked_at = models.DateTimeField(
+        null=True, help_text="When the agent last started, completed or failed a task that day."
+    )
 
     class Meta:
         constraints: ClassVar = [

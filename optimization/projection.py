@@ -117,6 +117,7 @@ def _add(tally: Tally) -> None:
         ),
     )
     _upsert(AgentDay, ("day", "agent_id"), tally.by_agent())
+    _note_work(tally)
 
 
 def _undone_failure(undone: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -144,6 +145,25 @@ def _upsert(
     values = [
         (as_column(day), *others, *(amounts.get(name, 0) for name in COUNTED))
         for (day, *others), amounts in rows
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, values)
+
+
+def _note_work(tally: Tally) -> None:
+    """Keep the latest instant of each agent's day."""
+    table = AgentDay._meta.db_table
+    statement = (
+        f"INSERT INTO {table} (day, agent_id, worked_at, {', '.join(COUNTED)}) "  # noqa: S608  # names of our own
+        f"VALUES (%s, %s, %s, {', '.join('0' for _name in COUNTED)}) "
+        f"ON CONFLICT (day, agent_id) DO UPDATE SET worked_at = excluded.worked_at "
+        f"WHERE {table}.worked_at IS NULL OR {table}.worked_at < excluded.worked_at"
+    )
+    ops = connection.ops
+    values = [
+        (ops.adapt_datefield_value(day), agent_id, ops.adapt_datetimefield_value(at))
+        for (day, agent_id), at in tally.worked()
     ]
     if values:
         with connection.cursor() as cursor:

@@ -1,20 +1,20 @@
 """Reads: agents with their weights, and the facts of their last thirty days as arrays."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, Sum
 
 from execution.enums import TaskStatus
 from execution.models import Agent, Marketplace, Task
 from execution.queries import MARKETPLACE_ORDER
 from nexo.shared import clock
 from optimization.arrays import Array, Facts, Mask
-from optimization.models import TERMS, AgentDay
+from optimization.models import TERMS, AgentDay, DailyFact
 
 WINDOW_DAYS: Final = 30
 # A task is late from this many times its estimate after its approval on.
@@ -115,30 +115,40 @@ def history(slugs: Sequence[str], window: Window) -> History:
         offsets = [row[1].toordinal() - first for row in rows]
         sums[:, agents, offsets] = np.array([row[2:] for row in rows], dtype=np.float64).T
     named = dict(zip(SUMMED, sums, strict=True))
-    failed = named["failed_error"] + named["failed_timeout"]
-    facts = Facts(
-        approved=named["approved"],
-        rejected=named["rejected"],
-        completed=named["completed"],
-        failed=failed,
-        late=_late(place, window),
-        timed=named["timed"],
-        estimated_minutes=named["estimated_minutes"],
-        executed_minutes=named["executed_minutes"],
-    )
-    ended = named["completed"] + failed + named["rejected"] + named["cancelled"]
+    facts = _facts(named, _late(place, window))
+    ended = facts.completed + facts.failed + facts.rejected + named["cancelled"]
     return History(facts, ended.sum(axis=1))
+
+
+def _facts(sums: Mapping[str, Array], late: Array) -> Facts:
+    return Facts(
+        approved=sums["approved"],
+        rejected=sums["rejected"],
+        completed=sums["completed"],
+        failed=sums["failed_error"] + sums["failed_timeout"],
+        late=late,
+        timed=sums["timed"],
+        estimated_minutes=sums["estimated_minutes"],
+        executed_minutes=sums["executed_minutes"],
+    )
 
 
 def _late(place: dict[str, int], window: Window) -> Array:
     """Open tasks by the day on which they became late, shape (a, d)."""
     late = np.zeros((len(place), WINDOW_DAYS))
+    for (slug, offset), count in Counter(_late_tasks(Task.objects.all(), window)).items():
+        if slug in place:
+            late[place[slug], offset] = count
+    return late
+
+
+def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[tuple[str | None, int]]:
+    """The agent of each late one of these tasks, and the day of the window that made it late."""
     # Nothing is late before it is due, but for an imported task that was approved before it was
     # created; each of the two has an index.
-    is_open = Task.objects.filter(ended_at__isnull=True)
+    is_open = tasks.filter(ended_at__isnull=True)
     waiting = is_open.filter(due_at__lt=window.now, approved_at__isnull=False)
     approved_first = is_open.filter(due_at__gte=window.now, approved_at__lt=F("created_at"))
-    crossed: Counter[tuple[int, int]] = Counter()
     first = window.first
     columns = ("agent_id", "approved_at", "estimated_minutes")
     rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(*columns).union(
@@ -146,14 +156,41 @@ def _late(place: dict[str, int], window: Window) -> Array:
     )
     for slug, approved_at, estimate in rows:
         late_at = approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)
-        if slug not in place or late_at >= window.now:
+        if late_at >= window.now:
             continue
         offset = (clock.business_day(late_at) - first).days
         if offset >= 0:
-            crossed[place[slug], offset] += 1
-    for (row, offset), count in crossed.items():
-        late[row, offset] = count
-    return late
+            yield slug, offset
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Everything that happened in the window taken together, as if one agent had done it."""
+
+    facts: Facts
+    created: int
+
+
+def pooled(
+    window: Window, *, agent_id: str | None = None, marketplace_id: str | None = None
+) -> Pool:
+    """The window's facts of all, of an agent, of a marketplace, or of one on the other; those of
+    the event log must have been caught up before."""
+    table: type[AgentDay | DailyFact] = AgentDay if marketplace_id is None else DailyFact
+    wanted = {"agent_id": agent_id, "marketplace_id": marketplace_id}
+    filters = {name: value for name, value in wanted.items() if value is not None}
+    rows = table._default_manager.filter(day__gte=window.first, day__lte=window.today, **filters)
+    names = ("created", *SUMMED)
+    sums = dict(zip(names, np.zeros((len(names), 1, WINDOW_DAYS)), strict=True))
+    totals = rows.order_by().values_list("day").annotate(*(Sum(name) for name in names))
+    for day, *amounts in totals:
+        offset = (day - window.first).days
+        for name, amount in zip(names, amounts, strict=True):
+            sums[name][0, offset] = amount
+    late = np.zeros((1, WINDOW_DAYS))
+    for _slug, offset in _late_tasks(Task.objects.filter(**filters), window):
+        late[0, offset] += 1
+    return Pool(_facts(sums, late), int(sums["created"].sum()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tests.servers import PROJECT
 
 pytestmark = pytest.mark.unit
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")]
-OWN_APPS = ("accounts", "execution", "optimization")
+OWN_APPS = ("accounts", "execution", "optimization", "orchestration")
 
 
 @pytest.mark.parametrize(

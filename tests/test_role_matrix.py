@@ -37,6 +37,8 @@ OPTIMIZATION = "/api/marketplace/orchestration/optimization"
 SHARES = {"approvalRate": 0.5, "completionRate": 0.3, "executionTime": 0.2}
 WEIGHTS = {"agentId": "alex", "weights": SHARES}
 RESET = {"step": "reset"}
+ORCHESTRATION = "/api/marketplace/orchestration"
+OVERVIEW = "/marketplace/orchestration"
 LOG = {"level": "info", "message": "feito"}
 CODES = {
     401: "not_authenticated",
@@ -86,6 +88,10 @@ WHO_SEES_OPTIMIZATION = (401, 403, 200, 200, 200, 200, 200, 200, 403, 403, 403)
 # A question, but asked by POST: a reading token asks nothing.
 WHO_ASKS = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 403)
 WHO_CHANGES_WEIGHTS = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_RUNS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
+WHO_TRIES = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
+PEOPLE = (401, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403)
+PAGE_PREVIEW = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 REDIRECT = (302,) * 11
 ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
@@ -133,6 +139,16 @@ MATRIX = (
     Row("POST", "/marketplace/orchestration/optimization?agent=alex", WEIGHTS_FORM, RESET),
     Row("GET", "/marketplace/audit", AUDIT_PAGE),
     Row("GET", "/marketplace/audit/csv", AUDIT_PAGE),
+    Row("POST", ORCHESTRATION + "/activate", WHO_RUNS, {"channels": ["amazon"]}),
+    Row("POST", ORCHESTRATION + "/activate", WHO_TRIES, {"dryRun": True}),
+    Row("GET", ORCHESTRATION + "/status", PEOPLE),
+    Row("GET", ORCHESTRATION + "/metrics", WHO_SEES_OPTIMIZATION),
+    Row("GET", ORCHESTRATION + "/reports", WHO_SEES_OPTIMIZATION),
+    Row("GET", ORCHESTRATION + "/reports?format=csv", WHO_SEES_OPTIMIZATION),
+    Row("GET", OVERVIEW, PAGE),
+    Row("POST", OVERVIEW, PAGE_ACTION, {"channels": "amazon", "step": "activate"}),
+    Row("POST", OVERVIEW, PAGE_PREVIEW, {"channels": "amazon", "step": "preview"}),
+    Row("POST", OVERVIEW, PAGE_ACTION, {"step": "pause", "agent": "alex"}),
     Row("GET", "/api/schema/", EVERYONE_SIGNED_IN),
     Row("GET", "/api/docs/", EVERYONE_SIGNED_IN),
     Row("GET", "/", REDIRECT),
@@ -164,6 +180,8 @@ MATRIX = (
     Row("GET", "/admin/accounts/apitoken/", ADMIN_SITE),
     Row("GET", "/admin/execution/agent/", ADMIN_SITE),
     Row("GET", "/admin/optimization/pinnedweights/", ADMIN_SITE),
+    Row("GET", "/admin/orchestration/tasktemplate/", ADMIN_SITE),
+    Row("GET", "/admin/orchestration/plan/", ADMIN_SITE),
     Row("GET", "/admin/optimization/weightchange/", ADMIN_SITE),
     # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest. The probes ask nobody who they
     # are, and are answered before Django is: tests/test_health.py.
@@ -237,7 +255,8 @@ def test_everyone_gets_what_the_table_says(row: Row, caller: str, expected: Answ
     task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
     before = everything()
     assert answer_of(row, caller, task_id) == expected
-    writes = row.method != "GET" and "task" in row.path
+    is_activation = "activate" in row.name and not row.body.get("dryRun")
+    writes = row.method != "GET" and ("task" in row.path or is_activation)
     assert (everything() != before) == (writes and expected in (200, 201, 302))
 
 

@@ -86,7 +86,8 @@ def test_the_demo_runs_with_its_sign_ins_and_ends_without_a_rest(tmp_path: Path)
         assert_signs_in(run.url, "qa", sign_ins["qa"])
 
         children = run.children()
-        assert len(children) == 2
+        # Web, worker and simulator.
+        assert len(children) == 3
         asked_at = time.monotonic()
         run.process.send_signal(signal.SIGTERM)
         assert run.process.wait(STOP_WITHIN_SECONDS + 1) == 0
@@ -125,4 +126,5 @@ def test_without_the_demo_nobody_can_sign_in_yet(tmp_path: Path) -> None:
         printed = run.read_until("Ctrl+C stops it.")
         assert "createsuperuser" in printed
         assert SIGN_IN.findall(printed) == []
-        assert len(run.children()) == 1
+        # Web and worker.
+        assert len(run.children()) == 2

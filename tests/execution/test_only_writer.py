@@ -23,7 +23,7 @@ STATEMENT = re.compile(
     rf"\b(INSERT\s+INTO|UPDATE|DELETE\s+FROM|TRUNCATE|REPLACE\s+INTO|MERGE\s+INTO)\W+({TABLES})\b",
     re.IGNORECASE,
 )
-PACKAGES = ("accounts", "execution", "optimization", "nexo")
+PACKAGES = ("accounts", "execution", "optimization", "orchestration", "nexo")
 
 
 def writing_lines(source: str) -> list[int]:

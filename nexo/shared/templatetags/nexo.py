@@ -20,7 +20,10 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def current(context: dict[str, Any], prefix: str) -> str:
-    """`page` when the request's path lies under `prefix`, for aria-current."""
+def current(context: dict[str, Any], prefix: str, *, alone: bool = False) -> str:
+    """`page` when the request's path lies under `prefix`, or is it, for aria-current."""
     request = context.get("request")
-    return "page" if request is not None and request.path.startswith(prefix) else "false"
+    if request is None:
+        return "false"
+    is_here = request.path.rstrip("/") == prefix if alone else request.path.startswith(prefix)
+    return "page" if is_here else "false"

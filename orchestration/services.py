@@ -1,0 +1,207 @@
+"""Activate the playbook, by hand or on schedule: templates become tasks, once.
+
+Whoever activates holds the templates locked until the plan and its tasks are committed, so that
+any number at once make one plan's worth of tasks.
+"""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import translation
+
+from accounts import audit
+from accounts.callers import Caller
+from accounts.permissions import RUN_ORCHESTRATION
+from execution.enums import MarketplaceSlug, Priority
+from execution.exceptions import NotAllowed
+from execution.services import NewTask, create_tasks_of_system
+from nexo.shared import clock
+from optimization.counting import PLAYBOOK_ACTOR
+from orchestration import queries
+from orchestration.enums import PlanCause, PlanStatus, SkipReason
+from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
+from orchestration.schedule import Due, due
+
+SCHEDULER_ACTOR: Final = "system:schedule"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    template: TaskTemplate
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What an activation made or, without a plan, would make."""
+
+    plan: Plan | None
+    channels: Sequence[str]
+    chosen: Sequence[TaskTemplate]
+    skipped: Sequence[Skipped]
+    tasks: Sequence[str]
+    agents: Sequence[str]  # that became, or would become, active
+
+    @property
+    def status(self) -> PlanStatus:
+        return PlanStatus.EXECUTING if self.chosen else PlanStatus.COMPLETED
+
+
+# -- By hand -------------------------------------------------------------------------------------
+
+
+def activate(
+    channels: Collection[str] | None, *, caller: Caller, dry_run: bool = False
+) -> Activation:
+    """One plan: a task for each active template of these marketplaces without an open one.
+
+    None stands for all marketplaces. Agents that work there become active.
+
+    Raises
+    ------
+    NotAllowed
+    """
+    if not caller.may(RUN_ORCHESTRATION):
+        raise NotAllowed
+    asked = [slug.value for slug in MarketplaceSlug if channels is None or slug in channels]
+    templates = queries.active_templates(asked)
+    if dry_run:
+        chosen, skipped = _choice(queries.in_order(templates))
+        agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
+        return Activation(None, asked, chosen, skipped, [], agents)
+    with transaction.atomic():
+        found = queries.in_order(queries.locked(templates))
+        # First the agents, so that the work can be theirs.
+        agents = _wake_agents(asked, actor=caller.actor)
+        made = _make_plan(found, asked, actor=caller.actor)
+        audit.record(
+            "activate",
+            actor=caller.actor,
+            object_kind="plan",
+            object_id=made.plan.plan_id if made.plan else "",
+            details={"channels": asked, "tasks": len(made.tasks), "skipped": len(made.skipped)},
+        )
+    return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents)
+
+
+def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
+    woken = []
+    for agent in queries.inactive_agents(channels).select_for_update():
+        agent.is_active = True
+        agent._change_reason = f"activation by {actor}"[:100]  # type: ignore[attr-defined]  # read by simple_history
+        agent.save(update_fields=["is_active"])
+        audit.record(
+            "activate",
+            actor=actor,
+            object_kind="agent",
+            object_id=agent.slug,
+            details={"old": {"active": False}, "new": {"active": True}},
+        )
+        woken.append(agent.slug)
+    return woken
+
+
+# -- On schedule ---------------------------------------------------------------------------------
+
+
+def run_due_templates(now: datetime | None = None) -> list[Plan]:
+    """Activate the recurring templates that are due; each due time once, whoever asks how often.
+
+    Templates that are due at the same time share a plan. Of a missed period the latest due time
+    alone is made up for.
+    """
+    now = now or clock.now()
+    if not _due(queries.in_order(queries.recurring_templates()), now):
+        return []
+    plans = []
+    # Nobody reads along: the tasks' titles are in the site's language.
+    with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
+        found = _due(queries.in_order(queries.locked(queries.recurring_templates())), now)
+        for due_at in sorted({due.at for _template, due in found}):
+            together = [(template, due) for template, due in found if due.at == due_at]
+            plans.append(_serve(together, due_at))
+    return plans
+
+
+def _due(templates: Sequence[TaskTemplate], now: datetime) -> list[tuple[TaskTemplate, Due]]:
+    served = queries.last_served(templates)
+    found = []
+    for template in templates:
+        since = max(template.recurs_since, served.get(template.pk, template.recurs_since))
+        if is_due := due(template.recurrence, since=since, now=now):
+            found.append((template, is_due))
+    return found
+
+
+def _serve(together: Sequence[tuple[TaskTemplate, Due]], due_at: datetime) -> Plan:
+    templates = [template for template, _due in together]
+    channels = [
+        slug.value
+        for slug in MarketplaceSlug
+        if slug in {template.marketplace_id for template in templates}
+    ]
+    missed = max(due.missed for _template, due in together)
+    made = _make_plan(templates, channels, actor=SCHEDULER_ACTOR, due_at=due_at, missed=missed)
+    assert made.plan
+    DueRun.objects.bulk_create(
+        DueRun(template=template, due_at=due_at, plan=made.plan, missed=due.missed)
+        for template, due in together
+    )
+    return made.plan
+
+
+# -- Plans ---------------------------------------------------------------------------------------
+
+
+def _choice(templates: Sequence[TaskTemplate]) -> tuple[list[TaskTemplate], list[Skipped]]:
+    busy = queries.with_open_task(templates)
+    chosen = [template for template in templates if template.pk not in busy]
+    skipped = [Skipped(one, SkipReason.OPEN_TASK) for one in templates if one.pk in busy]
+    return chosen, skipped
+
+
+def _make_plan(
+    templates: Sequence[TaskTemplate],
+    channels: Sequence[str],
+    *,
+    actor: str,
+    due_at: datetime | None = None,
+    missed: int = 0,
+) -> Activation:
+    """The plan of these templates, which must be locked, with its tasks."""
+    chosen, skipped = _choice(templates)
+    new = [_new_task(template) for template in chosen]
+    states = create_tasks_of_system(new, actor=PLAYBOOK_ACTOR) if new else []
+    plan = Plan.objects.create(
+        plan_id=f"plan-{uuid.uuid4()}",
+        created_at=clock.now(),
+        actor=actor,
+        cause=PlanCause.MANUAL if due_at is None else PlanCause.SCHEDULE,
+        channels=channels,
+        skipped=[{"template": one.template.name, "reason": one.reason.value} for one in skipped],
+        due_at=due_at,
+        missed=missed,
+    )
+    PlanTask.objects.bulk_create(
+        PlanTask(plan=plan, template=template, task_id=state.row["id"])
+        for template, state in zip(chosen, states, strict=True)
+    )
+    tasks = [state.row["task_id"] for state in states]
+    return Activation(plan, channels, chosen, skipped, tasks, [])
+
+
+def _new_task(template: TaskTemplate) -> NewTask:
+    return NewTask(
+        task_type=template.task_type,
+        title=template.title,
+        marketplace_id=template.marketplace_id,
+        estimated_minutes=float(template.estimated_hours * 60),
+        targets=[marketplace.slug for marketplace in template.targets.all()],
+        priority=Priority(template.priority),
+        is_approved=not template.needs_approval,
+    )

@@ -1,0 +1,120 @@
+"""The overview: how everything stands, and the button that sets it in motion."""
+
+import re
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.callers import Caller, caller_for_user
+from accounts.gate import needs
+from accounts.permissions import RUN_ORCHESTRATION, VIEW_OPTIMIZATION
+from execution.agents import pause_agent, resume_agent
+from execution.enums import MarketplaceSlug
+from execution.exceptions import AgentNotFound
+from execution.models import SLUG_PATTERN
+from execution.page_strings import shared_strings
+from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
+from nexo.shared.strings import frame_strings
+from orchestration import page, queries, services
+from orchestration.forms import ActivationForm
+from orchestration.overview import overview
+
+TEMPLATE = "orchestration/overview.html"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def overview_page(request: HttpRequest) -> HttpResponseBase:
+    if request.method == "POST":
+        return _act(request)
+    asks = "activate" in request.GET and request.user.has_perm(RUN_ORCHESTRATION)
+    form = ActivationForm(initial={"channels": MarketplaceSlug.values}) if asks else None
+    return render(request, TEMPLATE, _context(request, form))
+
+
+@needs(RUN_ORCHESTRATION)
+def _act(request: HttpRequest) -> HttpResponse:
+    if request.POST.get("step") in ("pause", "resume"):
+        return _pause_or_resume(request)
+    return _activate(request)
+
+
+def _pause_or_resume(request: HttpRequest) -> HttpResponse:
+    agent_id, caller = request.POST.get("agent", ""), _caller(request)
+    if not re.fullmatch(SLUG_PATTERN, agent_id):
+        raise Http404
+    try:
+        if request.POST["step"] == "pause":
+            agent = pause_agent(agent_id, caller=caller)
+            message = _("%(agent)s is paused: it is given no new task.")
+        else:
+            agent = resume_agent(agent_id, caller=caller)
+            message = _("%(agent)s works again.")
+    except AgentNotFound as error:
+        raise Http404 from error
+    messages.success(request, message % {"agent": agent.name})
+    return redirect(f"{reverse('overview')}#agent-{agent.slug}")
+
+
+def _caller(request: HttpRequest) -> Caller:
+    return caller_for_user(cast("User", request.user))
+
+
+def _activate(request: HttpRequest) -> HttpResponse:
+    """Preview what would be generated, or generate it."""
+    form = ActivationForm(request.POST)
+    if not form.is_valid():
+        return render(request, TEMPLATE, _context(request, form), status=400)
+    is_meant = request.POST.get("step") == "activate"
+    made = services.activate(
+        form.cleaned_data["channels"], caller=_caller(request), dry_run=not is_meant
+    )
+    if not is_meant:
+        return render(request, TEMPLATE, _context(request, form, page.preview(made)))
+    messages.success(request, page.activated_text(made))
+    return redirect(f"{reverse('overview')}#plan")
+
+
+def _context(
+    request: HttpRequest, form: ActivationForm | None, preview: page.Preview | None = None
+) -> dict[str, Any]:
+    now = clock.now()
+    found = overview(now)
+    sees_scores = request.user.has_perm(VIEW_OPTIMIZATION)
+    cards = page.agent_cards(found, with_scores=sees_scores)
+    shown = _shown(request)
+    return {
+        "figures": page.figures(found),
+        "agents": cards[:shown],
+        "more": shown + page.SHOWN_AT_FIRST if len(cards) > shown else None,
+        "bottlenecks": page.agent_bottlenecks(found, with_scores=sees_scores),
+        "has_work": found.metrics.generated > 0 or found.totals.generated > 0,
+        "plan": page.plan_panel(queries.latest_plan()),
+        "may_run": request.user.has_perm(RUN_ORCHESTRATION),
+        "reports": page.report_links() if sees_scores else [],
+        "form": form,
+        "preview": preview,
+        "now": now,
+        "page_data": {
+            "epoch": found.position.epoch,
+            "sequence": found.position.sequence,
+            "timestamp": to_rfc3339(now),
+            "loginUrl": settings.LOGIN_URL,
+        },
+        "strings": {**frame_strings(), **shared_strings()},
+    }
+
+
+def _shown(request: HttpRequest) -> int:
+    text = request.GET.get("show", "")
+    asked = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    return max(page.SHOWN_AT_FIRST, asked)

@@ -1,0 +1,176 @@
+"""The overview: it follows the work, activates after a preview, and pauses agents."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import Api, wait_until_live
+
+PAGE = "/marketplace/orchestration"
+# Read again at most every two seconds.
+SOON = 6_000
+
+
+def figure(page: Page, card: str) -> Locator:
+    return page.locator(f'[data-card="{card}"] .figure')
+
+
+def count(page: Page, card: str) -> int:
+    return int(figure(page, card).inner_text().replace(".", ""))
+
+
+def number(value: int) -> str:
+    return f"{value:,}".replace(",", ".")
+
+
+def activate(page: Page, marketplace: str) -> None:
+    """Through the dialog, with this marketplace alone."""
+    page.locator("#open-activation").click()
+    dialog = page.locator("dialog.activation")
+    expect(dialog).to_be_visible()
+    for box in dialog.locator("input[type=checkbox]").all():
+        box.set_checked(box.get_attribute("value") == marketplace)
+    dialog.locator("[value=preview]").click()
+    expect(dialog.locator(".preview")).to_be_visible()
+    dialog.locator("[value=activate]").click()
+    page.wait_for_url(lambda url: "activate" not in url)
+
+
+def test_figures_and_cards_follow_the_work(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    generated, done = count(page, "generated"), count(page, "completed")
+    card = page.locator("#agent-tren")
+    (task,) = api.create(agentId="tren", channel="shein", targets=["shein"])
+    expect(figure(page, "generated")).to_have_text(number(generated + 1), timeout=SOON)
+    api.update(task, "in_progress")
+    api.update(task, "completed")
+    expect(figure(page, "completed")).to_have_text(number(done + 1), timeout=SOON)
+    expect(card.locator(".now time")).to_have_text("agora", timeout=SOON)
+
+
+def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    activate(page, "kaway")
+    expect(page.locator(".toast")).to_contain_text("8 tarefas geradas.")
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("Plano em execução")
+    expect(plan).to_contain_text("0 de 8 encerradas")
+    wait_until_live(page)
+    plan.locator("summary").click()
+    links = plan.locator(".plan-tasks a")
+    expect(links).to_have_count(8)
+    tasks = [str(link.get_attribute("href")).rpartition("/")[2] for link in links.all()]
+    api.update({"taskId": tasks[1]}, "failed", failureReason="cancelled", reason="teste")
+    expect(plan).to_contain_text("1 de 8 encerradas", timeout=SOON)
+    # What was opened stays so.
+    expect(links.first).to_be_visible()
+
+    page.reload()
+    activate_again = page.locator("#open-activation")
+    activate_again.click()
+    dialog = page.locator("dialog.activation")
+    for box in dialog.locator("input[type=checkbox]").all():
+        box.set_checked(box.get_attribute("value") == "kaway")
+    dialog.locator("[value=preview]").click()
+    expect(dialog).to_contain_text("1 tarefa seria gerada")
+    expect(dialog).to_contain_text("Fora desta vez")
+    for task in tasks:
+        if task != tasks[1]:
+            body = {"failureReason": "cancelled", "reason": "teste"}
+            api.update({"taskId": task}, "failed", **body)
+    page.goto(PAGE)
+    expect(plan).to_contain_text("Último plano")
+
+
+def test_the_dialog_is_left_by_key_and_gives_the_focus_back(page: Page) -> None:
+    page.goto(PAGE)
+    button = page.locator("#open-activation")
+    button.press("Enter")
+    expect(page.locator("dialog.activation:modal")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.activation")).to_have_count(0)
+    expect(button).to_be_focused()
+    assert page.url.endswith(PAGE)
+
+
+def test_it_activates_without_scripts(open_as: Callable[..., Page], api: Api) -> None:
+    page = open_as("head", java_script_enabled=False)
+    page.goto(PAGE)
+    activate(page, "shein")
+    expect(page.locator("#plan")).to_contain_text("0 de 8 encerradas")
+    for link in page.locator(".plan-tasks a").all():
+        task = str(link.get_attribute("href")).rpartition("/")[2]
+        api.update({"taskId": task}, "failed", failureReason="cancelled", reason="teste")
+
+
+def test_an_agent_is_paused_and_resumed(page: Page) -> None:
+    page.goto(PAGE)
+    card = page.locator("#agent-viral")
+    card.get_by_role("button", name="Pausar Viral").click()
+    expect(card).to_contain_text("Pausado")
+    expect(page.locator('[data-card="agents"]')).to_contain_text("1 pausado")
+    card.get_by_role("button", name="Retomar Viral").click()
+    expect(card).to_contain_text("Ativo")
+
+
+def test_a_report_is_downloaded(page: Page, tmp_path: Path) -> None:
+    page.goto(PAGE)
+    with page.expect_download() as started:
+        page.get_by_role("link", name="Agentes em detalhe: CSV").click()
+    file = tmp_path / started.value.suggested_filename
+    started.value.save_as(file)
+    assert re.fullmatch(r"nexo-detailed-\d{4}-\d\d-\d\d\.csv", file.name)
+    header, *rows = csv.reader(io.StringIO(file.read_text("utf-8-sig")))
+    assert header[:2] == ["Agente", "Nome"]
+    assert [row[0] for row in rows] == ["alex", "marina", "premium", "sunny", "tren", "viral"]
+
+
+def test_a_plain_user_watches_without_scores(open_as: Callable[..., Page]) -> None:
+    page = open_as("user")
+    page.goto(PAGE)
+    wait_until_live(page)
+    expect(page.locator(".agent")).to_have_count(6)
+    expect(page.locator(".score")).to_have_count(0)
+    expect(page.locator(".reports, #open-activation, .agent-actions")).to_have_count(0)
+
+
+def test_nothing_moves_while_it_reads_itself_again(page: Page, api: Api) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    page.evaluate(
+        "() => { window.shift = 0; new PerformanceObserver((list) => {"
+        " for (const entry of list.getEntries()) window.shift += entry.value;"
+        "}).observe({ type: 'layout-shift', buffered: true }); }"
+    )
+    generated = figure(page, "generated").inner_text()
+    api.create(agentId="alex", channel="amazon")
+    expect(figure(page, "generated")).not_to_have_text(generated, timeout=SOON)
+    assert page.evaluate("window.shift") < 0.001
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("address", [PAGE, f"{PAGE}?activate=1"])
+def test_axe_finds_nothing_serious(
+    open_as: Callable[..., Page], theme: str, width: int, address: str
+) -> None:
+    page = open_as("head", color_scheme=theme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(address)
+    wait_until_live(page)
+    found = Axe().run(page).response["violations"]
+    faults = [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert faults == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

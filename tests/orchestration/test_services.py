@@ -1,0 +1,241 @@
+"""Activation: one plan's worth of tasks, whoever presses how often."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import translation
+
+from accounts.callers import Caller
+from accounts.models import AuditEntry
+from execution.enums import FailureReason, TaskStatus
+from execution.exceptions import NotAllowed
+from execution.models import Agent, Task, TaskEvent, TaskTarget
+from execution.queries import task_state
+from execution.rows import TaskState
+from optimization.models import AgentDay
+from optimization.projection import catch_up
+from orchestration.models import DueRun, Plan, TaskTemplate
+from orchestration.queries import latest_plan
+from orchestration.services import activate, run_due_templates
+from tests.factories import OPERATOR, change, make_agent, make_task
+from tests.orchestration.playbook import make_template, only, plans
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+def state_of(task_id: str) -> TaskState:
+    state = task_state(Task.objects.all(), task_id)
+    assert state
+    return state
+
+
+def events_of(task: Task) -> list[tuple[str, str, str, int]]:
+    rows = TaskEvent.objects.filter(task=task).order_by("sequence")
+    return list(rows.values_list("kind", "actor", "to_status", "progress"))
+
+
+def test_every_marketplace_starts_with_a_playbook() -> None:
+    counts = [TaskTemplate.objects.filter(marketplace=slug).count() for slug in ("amazon", "kaway")]
+    assert counts == [8, 8]
+    assert TaskTemplate.objects.count() == 48
+    for template in TaskTemplate.objects.all():
+        template.full_clean()
+        assert template.history.count() == 1
+
+
+def test_an_activation_makes_a_task_of_each_template() -> None:
+    make_agent("alex", "amazon")
+    only({}, {"key": "stock", "task_type": "stock_update", "targets": ["amazon", "shopee"]})
+    make_template(marketplace_id="shopee")
+    made = activate(["amazon"], caller=OPERATOR)
+    tasks = list(Task.objects.order_by("pk"))
+    assert made.tasks == [task.task_id for task in tasks]
+    assert [(t.task_type, t.title, t.status) for t in tasks] == [
+        ("listing_optimization", "Otimizar títulos", "pending"),
+        ("stock_update", "Otimizar títulos", "pending"),
+    ]
+    assert tasks[0].estimated_minutes == 90
+    assert tasks[0].agent_id == "alex"
+    assert tasks[0].assignment["rule"] == "recommended"
+    assert events_of(tasks[0]) == [("created", "system:playbook", "pending", 0)]
+    targets = TaskTarget.objects.order_by("pk").values_list("task_id", "marketplace_id")
+    assert list(targets) == [
+        (tasks[0].pk, "amazon"),
+        (tasks[1].pk, "amazon"),
+        (tasks[1].pk, "shopee"),
+    ]
+
+
+def test_a_template_that_needs_no_approval_is_approved_by_the_playbook() -> None:
+    make_agent("alex", "amazon")
+    only({"needs_approval": False})
+    activate(None, caller=OPERATOR)
+    task = Task.objects.get()
+    assert (task.status, task.progress) == ("approved", 25)
+    assert task.approved_at == task.created_at
+    assert events_of(task) == [
+        ("created", "system:playbook", "pending", 0),
+        ("approved", "system:playbook", "approved", 25),
+    ]
+    catch_up()
+    # Nobody decided anything: no rate knows of it.
+    facts = AgentDay.objects.get()
+    assert (facts.created, facts.approved) == (1, 0)
+
+
+def test_pressing_twice_generates_nothing_twice() -> None:
+    only({}, {"key": "stock"})
+    first = activate(None, caller=OPERATOR)
+    again = activate(None, caller=OPERATOR)
+    assert (len(first.tasks), again.tasks) == (2, [])
+    assert [one.reason for one in again.skipped] == ["open_task", "open_task"]
+    assert again.status == "completed"
+    assert plans()[1].skipped == [
+        {"template": "amazon/titles", "reason": "open_task"},
+        {"template": "amazon/stock", "reason": "open_task"},
+    ]
+
+
+def test_a_template_whose_task_ended_makes_another_and_a_retried_one_does_not() -> None:
+    only({})
+    activate(None, caller=OPERATOR)
+    task = state_of(Task.objects.latest("pk").task_id)
+    change(task, status=TaskStatus.FAILED, failure_reason=FailureReason.REJECTED)
+    assert len(activate(None, caller=OPERATOR).tasks) == 1
+    change(task, status=TaskStatus.PENDING)
+    newest = state_of(Task.objects.latest("pk").task_id)
+    change(newest, status=TaskStatus.FAILED)
+    # The first task is open again, after its retry.
+    assert activate(None, caller=OPERATOR).tasks == []
+
+
+def test_another_task_of_the_same_kind_is_no_hindrance() -> None:
+    only({})
+    make_task()
+    assert len(activate(None, caller=OPERATOR).tasks) == 1
+
+
+def test_inactive_templates_and_other_marketplaces_are_left_alone() -> None:
+    only({"is_active": False}, {"key": "stock", "marketplace_id": "shopee"})
+    made = activate(["amazon", "kaway"], caller=OPERATOR)
+    assert (made.channels, made.tasks, made.skipped) == (["amazon", "kaway"], [], [])
+
+
+def test_a_dry_run_says_the_same_and_changes_nothing() -> None:
+    make_agent("alex", "amazon", is_active=False)
+    only({}, {"key": "stock"})
+    dry = activate(None, caller=OPERATOR, dry_run=True)
+    assert (dry.plan, dry.tasks, dry.agents) == (None, [], ["alex"])
+    assert (Plan.objects.count(), Task.objects.count(), AuditEntry.objects.count()) == (0, 0, 0)
+    assert not Agent.objects.get().is_active
+    real = activate(None, caller=OPERATOR)
+    assert (real.chosen, real.agents, real.status) == (dry.chosen, dry.agents, dry.status)
+
+
+def test_agents_of_the_marketplaces_become_active_and_get_the_work() -> None:
+    make_agent("alex", "amazon", is_active=False)
+    make_agent("sunny", "shopee", is_active=False)
+    only({})
+    activate(["amazon"], caller=OPERATOR)
+    assert list(Agent.objects.order_by("slug").values_list("slug", "is_active")) == [
+        ("alex", True),
+        ("sunny", False),
+    ]
+    assert Task.objects.get().agent_id == "alex"
+    assert Agent.objects.get(slug="alex").history.latest().is_active
+    entries = AuditEntry.objects.order_by("pk").values_list("actor", "action", "object_kind")
+    assert list(entries) == [
+        ("user:operator", "activate", "agent"),
+        ("user:operator", "activate", "plan"),
+    ]
+
+
+def test_a_paused_agent_stays_paused() -> None:
+    make_agent("alex", "amazon", is_active=False, is_paused=True)
+    only({})
+    activate(None, caller=OPERATOR)
+    assert Agent.objects.get().is_paused
+    assert Task.objects.get().agent_id is None
+
+
+def test_titles_are_in_the_language_of_who_activates() -> None:
+    only({})
+    with translation.override("en"):
+        activate(None, caller=OPERATOR)
+    assert Task.objects.get().title == "Optimise titles"
+
+
+def test_who_may_not_run_the_orchestration_is_refused() -> None:
+    with pytest.raises(NotAllowed):
+        activate(None, caller=Caller(actor="user:ana"))
+    assert Plan.objects.count() == 0
+
+
+def test_a_plan_is_completed_when_all_its_tasks_have_ended() -> None:
+    only({}, {"key": "stock"})
+    assert latest_plan() is None
+    made = activate(None, caller=OPERATOR)
+    states = [state_of(task_id) for task_id in made.tasks]
+    change(states[0], status=TaskStatus.FAILED)
+    found = latest_plan()
+    assert found
+    assert (found.status, found.ended, found.total) == ("executing", 1, 2)
+    change(states[1], status=TaskStatus.FAILED)
+    found = latest_plan()
+    assert found and found.status == "completed"
+
+
+# -- On schedule ---------------------------------------------------------------------------------
+
+# Six in the morning of 26 November in São Paulo.
+SIX = datetime(2026, 11, 26, 9, tzinfo=UTC)
+DAILY = {"recurrence": "0 6 * * *", "recurs_since": SIX - timedelta(days=1)}
+
+
+def test_a_due_time_is_served_once() -> None:
+    only(DAILY, {"key": "by-hand"})
+    assert run_due_templates(SIX - timedelta(seconds=1)) == []
+    (plan,) = run_due_templates(SIX + timedelta(seconds=10))
+    assert (plan.cause, plan.due_at, plan.missed) == ("schedule", SIX, 0)
+    assert plan.actor == "system:schedule"
+    assert run_due_templates(SIX + timedelta(seconds=20)) == []
+    assert Task.objects.count() == 1
+    assert DueRun.objects.get().due_at == SIX
+
+
+def test_a_missed_period_is_caught_up_once_and_says_so() -> None:
+    only(DAILY)
+    (plan,) = run_due_templates(SIX + timedelta(days=2, hours=4))
+    assert (plan.due_at, plan.missed) == (SIX + timedelta(days=2), 3)
+    assert Task.objects.count() == 1
+    assert run_due_templates(SIX + timedelta(days=2, hours=5)) == []
+
+
+def test_a_template_whose_task_is_still_open_is_skipped_with_the_reason() -> None:
+    only(DAILY)
+    run_due_templates(SIX)
+    (plan,) = run_due_templates(SIX + timedelta(days=1))
+    assert plan.skipped == [{"template": "amazon/titles", "reason": "open_task"}]
+    assert Task.objects.count() == 1
+    # Served all the same: it is not tried again until the next due time.
+    assert run_due_templates(SIX + timedelta(days=1, seconds=15)) == []
+
+
+def test_what_is_due_together_is_one_plan() -> None:
+    late = {"key": "late", "recurrence": "30 6 * * *", "recurs_since": SIX - timedelta(hours=1)}
+    only(DAILY, {**DAILY, "key": "stock"}, late)
+    made = run_due_templates(SIX + timedelta(minutes=31))
+    assert [plan.plan_tasks.count() for plan in made] == [2, 1]
+    assert [plan.missed for plan in made] == [1, 0]
+
+
+def test_a_schedule_does_not_wake_agents() -> None:
+    make_agent("alex", "amazon", is_active=False)
+    only(DAILY)
+    run_due_templates(SIX)
+    assert not Agent.objects.get().is_active
+
+
+def test_inactive_templates_are_not_due() -> None:
+    only({**DAILY, "is_active": False})
+    assert run_due_templates(SIX) == []

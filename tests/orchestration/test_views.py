@@ -1,0 +1,259 @@
+"""The overview without its scripts: what it shows, to whom, and the activation in two steps."""
+
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.roles import Role
+from execution.enums import FailureReason, TaskStatus
+from execution.models import Agent, Task
+from nexo.shared import clock
+from orchestration.models import Plan
+from orchestration.services import activate
+from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
+from tests.optimization.work import at_noon, completed, failed
+from tests.orchestration.playbook import only
+from tests.orchestration.test_services import state_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+PAGE = "/marketplace/orchestration"
+
+
+def client_of(role: Role | None, language: str = "pt-br") -> Client:
+    client = Client()
+    client.force_login(make_user(role), settings.AUTHENTICATION_BACKENDS[-1])
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    return client
+
+
+@pytest.fixture
+def head() -> Client:
+    return client_of(Role.HEAD)
+
+
+def shown(answer: Any, status: int = 200) -> str:
+    assert answer.status_code == status
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def text_of(client: Client, query: str = "") -> str:
+    return shown(client.get(f"{PAGE}?{query}"))
+
+
+@pytest.fixture
+def worked() -> None:
+    make_agent("alex", "amazon", "shopee", capacity=9)
+    now = clock.now()
+    completed("alex", at=at_noon(1, now))
+    failed("alex", at=at_noon(1, now), reason=FailureReason.ERROR)
+    failed("alex", at=at_noon(1, now), reason=FailureReason.REJECTED)
+    make_task(agent_id="alex")
+
+
+@pytest.mark.parametrize("role", [None, Role.QA, Role.HEAD, Role.ADMIN])
+def test_everyone_signed_in_sees_it_and_is_offered_it(role: Role | None) -> None:
+    client = client_of(role)
+    assert client.get(PAGE).status_code == client.get(f"{PAGE}/").status_code == 200
+    page = client.get("/marketplace/tasks/execution").content.decode()
+    assert f'<a href="{PAGE}" aria-current="false">' in page
+
+
+def test_strangers_are_asked_who_they_are() -> None:
+    assert Client().get(PAGE)["Location"] == f"/accounts/login/?next={PAGE}"
+
+
+@pytest.mark.usefixtures("worked")
+def test_it_says_how_everything_stands(head: Client) -> None:
+    text = text_of(head)
+    assert "Saúde do sistema Ruim Aprovação 66,7%, conclusão 50,0% em 30 dias" in text
+    assert "Agentes ativos 1 de 1" in text
+    assert "Tarefas geradas 4 4 em 30 dias" in text
+    assert "Tarefas concluídas 1 1 em 30 dias" in text
+    assert "50,0% 1 concluídas, 1 com falha, 0 atrasadas" in text
+    assert "Alex Amazon, Shopee Ativo 68 /100 Regular" in text
+    assert "Geradas 4 Aprovadas 2 Rejeitadas 1 Concluídas 1 Com falha 1" in text
+    assert "Tarefas abertas 1 de 9" in text
+    assert "Taxa de aprovação 66,7% mínimo 70%" in text
+    assert "Taxa de erro 50,0% máximo 10%" in text
+    assert "oriente o agente" in text
+
+
+@pytest.mark.usefixtures("worked")
+def test_a_plain_user_sees_no_score_no_report_and_no_button() -> None:
+    text = text_of(client_of(None))
+    assert "/100" not in text
+    assert "Relatórios" not in text
+    assert "Ativar NEXO" not in text
+    assert "Pausar Alex" not in text
+    assert "Taxa de erro 50,0%" in text
+
+
+def test_scores_among_the_bottlenecks_are_for_those_who_see_scores() -> None:
+    make_agent("alex", "amazon")
+    failed("alex", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
+    assert "Pontuação 0 mínimo 60" in text_of(client_of(Role.QA))
+    assert "Pontuação" not in text_of(client_of(None))
+
+
+def test_nothing_yet(head: Client) -> None:
+    text = text_of(head)
+    assert "Dados insuficientes" in text
+    assert "Ainda não há agentes" in text
+    assert "Ninguém ativou o NEXO ainda." in text
+    assert "Ainda não houve trabalho." in text
+
+
+def test_english_beside_it() -> None:
+    make_agent("alex", "amazon", is_paused=True)
+    text = text_of(client_of(Role.HEAD, "en"))
+    assert "System health Not enough data" in text
+    assert "Alex Amazon Paused" in text
+    assert "Active agents 1 of 1, 1 paused" in text
+
+
+def test_many_agents_come_a_few_at_a_time(head: Client) -> None:
+    for number in range(26):
+        make_agent(f"agent-{number:02}", "amazon")
+    assert len(head.get(PAGE).context["agents"]) == 24
+    page = head.get(f"{PAGE}?show=48")
+    assert (len(page.context["agents"]), page.context["more"]) == (26, None)
+
+
+@pytest.mark.parametrize("query", ["show=x", "show=-1", "show=999999", "show=%00", "activate=%00"])
+def test_what_makes_no_sense_is_left_out(head: Client, query: str) -> None:
+    assert head.get(f"{PAGE}?{query}").status_code == 200
+
+
+# -- Activation ----------------------------------------------------------------------------------
+
+
+def test_the_activation_asks_which_marketplaces(head: Client) -> None:
+    assert '<dialog class="activation"' not in head.get(PAGE).content.decode()
+    page = head.get(f"{PAGE}?activate=1").content.decode()
+    assert '<dialog class="activation"' in page
+    assert page.count(" checked") == 6
+
+
+def test_a_preview_says_what_would_happen_and_does_nothing(head: Client) -> None:
+    make_agent("alex", "amazon", is_active=False)
+    only({}, {"key": "stock", "needs_approval": False, "title_pt": "Conferir estoque"})
+    activate(["shopee"], caller=OPERATOR)
+    answer = head.post(f"{PAGE}?activate=1", {"channels": ["amazon"], "step": "preview"})
+    text = shown(answer)
+    assert "2 tarefas seriam geradas · Amazon" in text
+    assert "Otimizar títulos" in text
+    assert "Conferir estoque sem aprovação" in text
+    assert "Estes agentes passam a ficar ativos: alex" in text
+    assert Task.objects.count() == 0
+    assert '<input type="hidden" name="channels" value="amazon">' in answer.content.decode()
+
+
+def test_the_second_step_activates(head: Client) -> None:
+    only({})
+    answer = head.post(PAGE, {"channels": ["amazon"], "step": "activate"}, follow=True)
+    text = shown(answer)
+    assert answer.redirect_chain == [(f"{PAGE}#plan", 302)]
+    assert "1 tarefa gerada." in text
+    assert "Plano em execução" in text
+    assert "0 de 1 encerradas" in text
+    plan = Plan.objects.get()
+    assert plan.actor.startswith("user:head")
+    again = shown(head.post(PAGE, {"channels": ["amazon"], "step": "activate"}, follow=True))
+    assert "Nada a gerar" in again
+    assert Task.objects.count() == 1
+
+
+def test_a_preview_of_nothing_offers_nothing(head: Client) -> None:
+    only({})
+    activate(None, caller=OPERATOR)
+    answer = head.post(PAGE, {"channels": ["amazon"], "step": "preview"})
+    text = shown(answer)
+    assert "Nenhuma tarefa seria gerada." in text
+    assert "Amazon: Otimizar títulos A última tarefa ainda está aberta" in text
+    assert 'value="activate" disabled' in answer.content.decode()
+
+
+@pytest.mark.parametrize("channels", [[], ["ebay"], ["amazon", "ebay"], ["\x00"], ["amazon' --"]])
+def test_marketplaces_that_there_are_not(head: Client, channels: list[str]) -> None:
+    answer = head.post(PAGE, {"channels": channels, "step": "activate"})
+    assert "field-error" in answer.content.decode()
+    shown(answer, 400)
+    assert Plan.objects.count() == 0
+
+
+@pytest.mark.parametrize("step", ["", "dry", "Activate", "activate\x00"])
+def test_only_the_word_itself_activates(head: Client, step: str) -> None:
+    only({})
+    shown(head.post(PAGE, {"channels": ["amazon"], "step": step}))
+    assert Plan.objects.count() == 0
+
+
+@pytest.mark.parametrize("role", [None, Role.QA])
+def test_who_may_not_activate(role: Role | None) -> None:
+    answer = client_of(role).post(PAGE, {"channels": ["amazon"], "step": "activate"})
+    assert "quem administra" in shown(answer, 403)
+    assert Plan.objects.count() == 0
+
+
+def test_a_form_from_elsewhere_is_refused() -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
+    assert client.post(PAGE, {"channels": ["amazon"], "step": "activate"}).status_code == 403
+
+
+def test_the_plan_follows_its_tasks(head: Client) -> None:
+    only({}, {"key": "stock"})
+    made = activate(None, caller=OPERATOR)
+    change(state_of(made.tasks[0]), status=TaskStatus.FAILED)
+    text = text_of(head)
+    assert "Plano em execução" in text
+    assert "1 de 2 encerradas" in text
+    change(state_of(made.tasks[1]), status=TaskStatus.FAILED)
+    text = text_of(head)
+    assert "Último plano" in text
+    assert "2 de 2 encerradas Concluído" in text
+
+
+# -- Pausing -------------------------------------------------------------------------------------
+
+
+def test_an_agent_is_paused_and_resumed(head: Client) -> None:
+    make_agent("alex", "amazon")
+    paused = head.post(PAGE, {"step": "pause", "agent": "alex"}, follow=True)
+    assert paused.redirect_chain == [(f"{PAGE}#agent-alex", 302)]
+    assert "Alex está em pausa" in shown(paused)
+    assert Agent.objects.get().is_paused
+    assert "Alex voltou a trabalhar." in shown(
+        head.post(PAGE, {"step": "resume", "agent": "alex"}, follow=True)
+    )
+    assert not Agent.objects.get().is_paused
+
+
+@pytest.mark.parametrize("agent", ["", "nobody", "\x00", "a b", "x" * 5000])
+def test_nobody_is_paused(head: Client, agent: str) -> None:
+    assert head.post(PAGE, {"step": "pause", "agent": agent}).status_code == 404
+
+
+@pytest.mark.parametrize("role", [None, Role.QA])
+def test_who_may_not_pause(role: Role | None) -> None:
+    make_agent("alex", "amazon")
+    assert client_of(role).post(PAGE, {"step": "pause", "agent": "alex"}).status_code == 403
+    assert not Agent.objects.get().is_paused
+
+
+def test_a_constant_number_of_queries(head: Client, django_assert_max_num_queries: Any) -> None:
+    counts = []
+    for slugs in (("alex",), ("bia", "caio", "davi")):
+        for slug in slugs:
+            make_agent(slug, "amazon")
+            make_task_in(TaskStatus.COMPLETED, agent_id=slug)
+        only({"key": "a"}, *({"key": slug} for slug in slugs))
+        activate(None, caller=OPERATOR)
+        head.get(PAGE)
+        with django_assert_max_num_queries(26) as queries:
+            head.get(PAGE)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
