@@ -9,7 +9,7 @@ import pytest_django
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 
 from nexo.shared.throttling import CallerRateThrottle
 
@@ -46,6 +46,20 @@ def django_db_setup(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid != pg_backend_pid()"
             )
+
+
+@pytest.fixture(scope="module")
+def module_db(
+    django_db_setup: None, django_db_blocker: "pytest_django.DjangoDbBlocker"
+) -> Iterator[None]:
+    """A transaction around a module: what its module fixtures write is there for every test.
+
+    Each test's own writes end with the test, as ever: its transaction is a savepoint in this one.
+    Not for modules with transactional tests, which empty every table.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture(autouse=True)

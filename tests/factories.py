@@ -1,9 +1,12 @@
 """Small makers of what tests need; each test names only what it is about."""
 
+from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.db.models import Model
 
 from accounts.callers import Caller
 from execution import services
@@ -67,3 +70,14 @@ def make_task_in(status: TaskStatus, **fields: Any) -> TaskState:
 def change(state: TaskState, *, caller: Caller = OPERATOR, **fields: Any) -> TaskState:
     fields.setdefault("status", TaskStatus(state.row["status"]))
     return services.update_task(state.row["task_id"], TaskChange(**fields), caller=caller)
+
+
+def rows_of(models: Iterable[type[Model]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the models' tables as the driver gives it, for comparing before with after."""
+    rows = {}
+    with connection.cursor() as cursor:
+        for model in models:
+            table, key = model._meta.db_table, model._meta.pk.column
+            cursor.execute(f'SELECT * FROM "{table}" ORDER BY "{key}"')
+            rows[table] = cursor.fetchall()
+    return rows

@@ -5,6 +5,7 @@ Sockets have their own: tests/execution/feed/.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,7 +21,7 @@ from execution.enums import LogLevel, TaskStatus
 from execution.models import IdempotencyKey
 from execution.services import LogLine
 from tests.envelope import refused, refused_fields
-from tests.factories import OPERATOR, make_agent, make_task_in, make_user
+from tests.factories import OPERATOR, make_agent, make_task_in, make_user, rows_of
 
 TASKS = "/api/marketplace/orchestration/task-execution"
 JSON = "application/json"
@@ -33,44 +34,62 @@ LOG = {"message": "feito"}
 
 def everything() -> dict[str, Any]:
     """Every row that a call or a form could change; an answer kept under a key is none of them."""
-    models = set(apps.get_app_config("execution").get_models()) - {IdempotencyKey}
-    return {model._meta.label: list(model.objects.order_by("pk").values()) for model in models}
+    return rows_of(set(apps.get_app_config("execution").get_models()) - {IdempotencyKey})
 
 
-@pytest.fixture
-def task_id(db: None) -> str:
-    """A task in progress on Amazon, with a line in its log."""
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every test finds; made once, for no test may change it."""
+
+    task_id: str
+    program_key: str
+    agent_key: str
+    session_key: str
+    rows: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def world(module_db: None) -> World:
+    """A task in progress on Amazon, with a line in its log, and who may call."""
     make_agent("alex")
-    task = str(make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex").row["task_id"])
-    services.append_logs(task, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
-    return task
+    task_id = str(make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex").row["task_id"])
+    services.append_logs(task_id, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
+    user = make_user(Role.HEAD)
+    _token, program_key = tokens.issue_token(name="robô", by="user:ana", user=user)
+    _token, agent_key = tokens.issue_token(name="alex", by="user:ana", agent_id="alex")
+    browser = Client()
+    browser.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
+    session_key = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    return World(task_id, program_key, agent_key, session_key, everything())
 
 
 @pytest.fixture
-def api(task_id: str) -> Client:
+def task_id(world: World) -> str:
+    return world.task_id
+
+
+@pytest.fixture
+def api(world: World) -> Client:
     """A program that may do what a head may."""
-    _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
-    return Client(headers={"authorization": f"Token {key}"})
+    return Client(headers={"authorization": f"Token {world.program_key}"})
 
 
 @pytest.fixture
-def agent(task_id: str) -> Client:
-    _token, key = tokens.issue_token(name="alex", by="user:ana", agent_id="alex")
-    return Client(headers={"authorization": f"Token {key}"})
+def agent(world: World) -> Client:
+    return Client(headers={"authorization": f"Token {world.agent_key}"})
 
 
 @pytest.fixture
-def head(task_id: str) -> Client:
+def head(world: World) -> Client:
     client = Client()
-    client.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
+    client.cookies[settings.SESSION_COOKIE_NAME] = world.session_key
     return client
 
 
 @pytest.fixture(autouse=True)
-def _unchanged(task_id: str) -> Iterator[None]:
-    before = everything()
+def _unchanged(world: World, db: None) -> Iterator[None]:
     yield
-    assert everything() == before
+    assert everything() == world.rows
 
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]

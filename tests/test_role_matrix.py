@@ -4,6 +4,7 @@ A path that is not in the table fails the last test, so that nothing new opens b
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -16,13 +17,11 @@ from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
 from execution.enums import TaskStatus
-from execution.feed.runtime import current_feed
 from execution.models import Task, TaskEvent, TaskLog
 from nexo.shared.renderers import dump_json
 from tests.envelope import refused
-from tests.execution.feed.sockets import in_thread, opened
 from tests.execution.test_lifecycle import LEGAL
-from tests.factories import make_agent, make_task_in, make_user
+from tests.factories import make_agent, make_task_in, make_user, rows_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -226,9 +225,29 @@ def cells() -> list[Any]:
     ]
 
 
-def answer_of(row: Row, caller: str, task_id: str) -> Answer:
+@dataclass(frozen=True, slots=True)
+class World:
+    """Two agents, a task of alex's in every status, and every caller; each test begins with it."""
+
+    tasks: Mapping[TaskStatus, str]
+    callers: Mapping[str, Client]
+    rows: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def world(module_db: None) -> World:
+    make_agent("alex")
+    make_agent("marina")
+    tasks = {
+        status: str(make_task_in(status, agent_id="alex").row["task_id"]) for status in TaskStatus
+    }
+    return World(tasks, {caller: make() for caller, make in MAKE.items()}, everything())
+
+
+def answer_of(row: Row, caller: Client, task_id: str) -> Answer:
     """What one caller gets for one call."""
-    client = MAKE[caller]()
+    client = Client(**caller.defaults)
+    client.cookies = deepcopy(caller.cookies)  # what the answer sets is for this call alone
     path = row.path.format(task=task_id)
     body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
     if row.method == "GET":
@@ -244,20 +263,18 @@ def answer_of(row: Row, caller: str, task_id: str) -> Answer:
     return LOGIN if asked else answer.status_code
 
 
-def everything() -> list[Any]:
-    return [list(table.objects.order_by("pk").values()) for table in (Task, TaskEvent, TaskLog)]
+def everything() -> dict[str, Any]:
+    return rows_of((Task, TaskEvent, TaskLog))
 
 
 @pytest.mark.parametrize(("row", "caller", "expected"), cells())
-def test_everyone_gets_what_the_table_says(row: Row, caller: str, expected: Answer) -> None:
-    make_agent("alex")
-    make_agent("marina")
-    task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
-    before = everything()
-    assert answer_of(row, caller, task_id) == expected
+def test_everyone_gets_what_the_table_says(
+    world: World, row: Row, caller: str, expected: Answer
+) -> None:
+    assert answer_of(row, world.callers[caller], world.tasks[row.starts_in]) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
     writes = row.method != "GET" and ("task" in row.path or is_activation)
-    assert (everything() != before) == (writes and expected in (200, 201, 302))
+    assert (everything() != world.rows) == (writes and expected in (200, 201, 302))
 
 
 # -- Every step of the life cycle ----------------------------------------------------------------
@@ -288,39 +305,14 @@ def answer_to_step(old: TaskStatus, new: TaskStatus, caller: str) -> Answer:
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("new", TaskStatus)
 @pytest.mark.parametrize("old", TaskStatus)
-def test_every_step_by_everyone(old: TaskStatus, new: TaskStatus, caller: str) -> None:
-    make_agent("alex")
-    make_agent("marina")
-    task_id = make_task_in(old, agent_id="alex").row["task_id"]
-    before = everything()
-    assert answer_of(step(old, new, ()), caller, task_id) == answer_to_step(old, new, caller)
+def test_every_step_by_everyone(
+    world: World, old: TaskStatus, new: TaskStatus, caller: str
+) -> None:
+    answer = answer_of(step(old, new, ()), world.callers[caller], world.tasks[old])
+    assert answer == answer_to_step(old, new, caller)
     # The same status again, with nothing new to say, is no event.
     moved = old != new and answer_to_step(old, new, caller) == 200
-    assert (everything() != before) == moved
-
-
-# -- The live feed -------------------------------------------------------------------------------
-
-SOCKET = dict(zip(CALLERS, (4401, *("hello",) * 8, 4403, 4403), strict=True))
-
-
-async def first_from_socket(caller: str) -> str | int:
-    """The first message's type, or the code that the socket is closed with."""
-    client = await in_thread(MAKE[caller])
-    session_id = client.cookies.get(settings.SESSION_COOKIE_NAME)
-    key = client.defaults.get("HTTP_AUTHORIZATION", "").removeprefix("Token ")
-    cookie = f"{settings.SESSION_COOKIE_NAME}={session_id.value}" if session_id else None
-    async with opened(key or None, cookie=cookie, offers=["nexo.v1"]) as socket:
-        return await socket.first()
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_the_feed_is_for_people_and_their_programs() -> None:
-    feed = current_feed()
-    try:
-        assert {caller: await first_from_socket(caller) for caller in CALLERS} == SOCKET
-    finally:
-        await feed.close()
+    assert (everything() != world.rows) == moved
 
 
 # -- Nothing is left out -------------------------------------------------------------------------

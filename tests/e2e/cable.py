@@ -3,9 +3,11 @@
 import selectors
 import socket
 import threading
+import time
 from contextlib import suppress
 
 CHUNK = 64 * 1024
+PIECE = 512
 
 
 class Cable:
@@ -15,6 +17,7 @@ class Cable:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
         self.target = 0
+        self.pause_seconds = 0.0  # between pieces of PIECE bytes; 0 for whatever comes at once
         self._lock = threading.Lock()
         self._is_cut = False
         self._ends: set[socket.socket] = set()
@@ -67,8 +70,17 @@ class Cable:
                     data = key.fileobj.recv(CHUNK)  # type: ignore[union-attr]
                     if not data:
                         raise OSError("closed")
-                    key.data.sendall(data)
+                    self._send(key.data, data)
         with self._lock:
             self._ends -= {near, far}
         near.close()
         far.close()
+
+    def _send(self, end: socket.socket, data: bytes) -> None:
+        pause = self.pause_seconds
+        if not pause:
+            end.sendall(data)
+            return
+        for start in range(0, len(data), PIECE):
+            end.sendall(data[start : start + PIECE])
+            time.sleep(pause)
