@@ -8,7 +8,17 @@ from datetime import UTC, datetime
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")  # the test servers look at it
 
-from benchmarks import fanout, listing, machine, optimizing, patching, report, viewers, write_cost
+from benchmarks import (
+    claims,
+    fanout,
+    listing,
+    machine,
+    optimizing,
+    patching,
+    report,
+    viewers,
+    write_cost,
+)
 from benchmarks.measures import Measure
 from benchmarks.site import Ground
 
@@ -20,6 +30,7 @@ GOALS: dict[int, Goal] = {
     6: write_cost.measure,
     9: optimizing.measure,
     10: viewers.measure,
+    12: claims.measure,
 }
 
 

@@ -1,5 +1,7 @@
 """Pause and resume agents."""
 
+from typing import Final
+
 from django.db import transaction
 
 from accounts import audit
@@ -7,6 +9,9 @@ from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
 from execution.exceptions import AgentNotFound, NotAllowed
 from execution.models import Agent
+
+# Its column there holds no more; the audit keeps the whole reason.
+LONGEST_IN_HISTORY: Final = 100
 
 
 def pause_agent(agent_id: str, *, caller: Caller, reason: str = "") -> Agent:
@@ -38,7 +43,7 @@ def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) 
             raise AgentNotFound
         if agent.is_paused != is_paused:
             agent.is_paused = is_paused
-            agent._change_reason = reason  # type: ignore[attr-defined]  # for its history
+            agent._change_reason = reason[:LONGEST_IN_HISTORY]  # type: ignore[attr-defined]
             agent.save(update_fields=["is_paused"])
             audit.record(
                 "paused" if is_paused else "resumed",

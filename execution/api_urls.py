@@ -1,11 +1,14 @@
-"""Paths of the task calls; each works with and without its trailing slash."""
+"""Paths of the calls for tasks and agents; each works with and without its trailing slash."""
 
 from django.urls import re_path
 
+from execution.agents_api import AgentViewSet
 from execution.api import TaskExecutionViewSet
 
 _view = TaskExecutionViewSet.as_view
+_of_agent = AgentViewSet.as_view
 _TASK = r"task-execution/(?P<task_id>[^/]+)"
+_AGENT = r"agents/(?P<agent_id>[^/]{1,64})"
 
 urlpatterns = [
     re_path(
@@ -20,4 +23,8 @@ urlpatterns = [
         _view({"get": "logs", "post": "append_logs"}),
         name="task-execution-logs",
     ),
+    re_path(rf"^{_AGENT}/claim/?\Z", _of_agent({"post": "claim"}), name="agent-claim"),
+    re_path(rf"^{_AGENT}/heartbeat/?\Z", _of_agent({"post": "heartbeat"}), name="agent-heartbeat"),
+    re_path(rf"^{_AGENT}/pause/?\Z", _of_agent({"post": "pause"}), name="agent-pause"),
+    re_path(rf"^{_AGENT}/resume/?\Z", _of_agent({"post": "resume"}), name="agent-resume"),
 ]

@@ -1,4 +1,4 @@
-"""The socket of the execution page, and the answer to sockets that lead nowhere.
+"""The sockets: the live feed, the bells of agents, the logs of tasks, and what leads nowhere.
 
 Plain ASGI applications, not Channels consumers: those hop to the one shared thread before every
 message, and join groups whose layer drops messages without a word.
@@ -7,7 +7,9 @@ message, and join groups whose layer drops messages without a word.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -24,6 +26,7 @@ from execution.feed.handshake import (
     is_allowed_origin,
     read_cookie,
     read_headers,
+    read_line_number,
     read_offer,
     read_place,
 )
@@ -34,7 +37,7 @@ logger = logging.getLogger(__name__)
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-CLOSE_AGENT = 4403
+CLOSE_FORBIDDEN = 4403
 CLOSE_UNKNOWN_PATH = 4404
 CLOSE_MISBEHAVED = 1008
 CLOSE_TRY_AGAIN = 1013
@@ -47,8 +50,17 @@ async def unknown_path(scope: Scope, receive: Receive, send: Send) -> None:
     await _accept_and_close(send, offer.answer, CLOSE_UNKNOWN_PATH)
 
 
-async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
-    """`/ws/marketplace/tasks/execution/`: every change, as it happens."""
+@dataclass(frozen=True, slots=True)
+class _Guest:
+    """Somebody who has shown who they are; not yet accepted."""
+
+    credential: Credential
+    caller: Caller
+    answer: str | None
+
+
+async def _received(scope: Scope, receive: Receive, send: Send) -> _Guest | None:
+    """Who wants to open the socket; None when it has been refused."""
     await receive()  # websocket.connect
     offer = read_offer(scope.get("subprotocols") or [])
     session = read_cookie(scope["headers"], settings.SESSION_COOKIE_NAME)
@@ -57,23 +69,86 @@ async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
     ):
         # Refused in the handshake: another site's page learns nothing.
         await send({"type": "websocket.close", "code": 4403})
-        return
+        return None
     credential = _credential(session, offer.token)
-    feed = current_feed()
     try:
-        caller = await feed.authorise(credential) if credential else None
+        caller = await current_feed().authorise(credential) if credential else None
     except (DatabaseError, InterfaceError) as error:
         logger.warning("a socket could not be authorised: %s", error)
         await _accept_and_close(send, offer.answer, CLOSE_TRY_AGAIN)
-        return
+        return None
     if caller is None or credential is None:
         await _accept_and_close(send, offer.answer, CLOSE_UNAUTHENTICATED)
-    elif caller.agent_id is not None:
-        await _accept_and_close(send, offer.answer, CLOSE_AGENT)
-    else:
-        await send({"type": "websocket.accept", "subprotocol": offer.answer})
-        place = read_place(scope["query_string"])
-        await _serve(feed, receive, send, credential, caller, place)
+        return None
+    return _Guest(credential, caller, offer.answer)
+
+
+async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/ws/marketplace/tasks/execution/`: every change, as it happens."""
+    guest = await _received(scope, receive, send)
+    if guest is None:
+        return
+    if guest.caller.agent_id is not None:
+        await _accept_and_close(send, guest.answer, CLOSE_FORBIDDEN)
+        return
+    connection = await _accepted(guest, send)
+    feed = current_feed()
+    place = read_place(scope["query_string"])
+
+    async def greet() -> None:
+        await feed.ensure_following()
+        await _greet(feed, connection, place)
+
+    # Known to the hub before anything is read, so that nothing falls between.
+    feed.hub.add(connection)
+    await _serve(feed.hub, connection, receive, send, greet)
+
+
+async def agent_bell(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/ws/marketplace/agents/{agentId}/`: rings for that agent when it has something to claim."""
+    guest = await _received(scope, receive, send)
+    if guest is None:
+        return
+    if guest.caller.agent_id != scope["url_route"]["kwargs"]["agent_id"]:
+        await _accept_and_close(send, guest.answer, CLOSE_FORBIDDEN)
+        return
+    connection = await _accepted(guest, send)
+    bells = current_feed().bells
+    bells.add(connection)
+    await _serve(bells, connection, receive, send, partial(bells.greet, connection))
+
+
+async def task_logs(scope: Scope, receive: Receive, send: Send) -> None:
+    """`/ws/marketplace/tasks/{taskId}/logs/`: the lines of a task's log, as they are written."""
+    guest = await _received(scope, receive, send)
+    if guest is None:
+        return
+    if guest.caller.agent_id is not None:
+        await _accept_and_close(send, guest.answer, CLOSE_FORBIDDEN)
+        return
+    feed = current_feed()
+    try:
+        task_pk = await feed.read(queries.task_key, scope["url_route"]["kwargs"]["task_id"])
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("a task's log could not be opened: %s", error)
+        await _accept_and_close(send, guest.answer, CLOSE_TRY_AGAIN)
+        return
+    after = read_line_number(scope["query_string"])
+    if task_pk is None or after is None:
+        code = CLOSE_UNKNOWN_PATH if task_pk is None else CLOSE_MISBEHAVED
+        await _accept_and_close(send, guest.answer, code)
+        return
+    connection = await _accepted(guest, send)
+    feed.log_lines.watch(connection, task_pk)
+    greet = partial(feed.log_lines.greet, connection, after)
+    await _serve(feed.log_lines, connection, receive, send, greet)
+
+
+async def _accepted(guest: _Guest, send: Send) -> Connection:
+    await send({"type": "websocket.accept", "subprotocol": guest.answer})
+    task = asyncio.current_task()
+    assert task is not None
+    return Connection(send, guest.credential, guest.caller, interrupt=task.cancel)
 
 
 def _credential(session: str | None, token: str | None) -> Credential | None:
@@ -87,34 +162,34 @@ async def _accept_and_close(send: Send, subprotocol: str | None, code: int) -> N
     await direct.close(send, code)
 
 
+class _Keeper(Protocol):
+    """Who writes to the socket: the hub or a room."""
+
+    def remove(self, connection: Connection) -> None: ...
+
+
 async def _serve(
-    feed: Feed,
+    keeper: _Keeper,
+    connection: Connection,
     receive: Receive,
     send: Send,
-    credential: Credential,
-    caller: Caller,
-    place: Place | None,
+    greet: Callable[[], Awaitable[None]],
 ) -> None:
-    task = asyncio.current_task()
-    assert task is not None
-    connection = Connection(send, credential, caller, interrupt=task.cancel)
-    # Known to the hub before anything is read, so that nothing falls between.
-    feed.hub.add(connection)
+    """Greet and listen until the client leaves or the keeper, who knows the socket, ends it."""
     try:
-        await feed.ensure_following()
-        await _greet(feed, connection, place)
+        await greet()
         await _listen(connection, receive)
     except asyncio.CancelledError:
-        # Ended by the hub with a code, or the server is stopping.
+        # Ended by its keeper with a code, or the server is stopping.
         if connection.close_code is None:
             raise
-        feed.hub.remove(connection)  # nothing may follow a close
+        keeper.remove(connection)  # nothing may follow a close
         await direct.close(send, connection.close_code)
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("a socket could not be told where the feed stands: %s", error)
+        logger.warning("a socket could not be told where it stands: %s", error)
         await direct.close(send, CLOSE_TRY_AGAIN)
     finally:
-        feed.hub.remove(connection)
+        keeper.remove(connection)
 
 
 async def _greet(feed: Feed, connection: Connection, place: Place | None) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
 from execution.models import (
@@ -162,6 +162,11 @@ def task_state(tasks: QuerySet[Task], task_id: str) -> TaskState | None:
     """One of `tasks` with its targets; None when it is not among them."""
     rows = TASKS.matching(tasks.filter(task_id=task_id))
     return TaskState(rows[0], targets_of([rows[0]["id"]])[rows[0]["id"]]) if rows else None
+
+
+def task_key(task_id: str) -> int | None:
+    """A task's primary key."""
+    return Task.objects.filter(task_id=task_id).values_list("pk", flat=True).first()
 
 
 def locked_task(
@@ -340,6 +345,12 @@ def logs_after(task_pk: int, *, after: int, limit: int) -> list[Mapping[str, Any
     return list(lines.values("id", "level", "message", "at"))
 
 
+def newest_log_ids(task_pks: Collection[int]) -> dict[int, int]:
+    """The number of the last log line of each of these tasks that has any."""
+    lines = TaskLog.objects.filter(task_id__in=task_pks).order_by()
+    return dict(lines.values_list("task_id").annotate(Max("id")))
+
+
 EventRow = Mapping[str, Any]
 
 
@@ -420,7 +431,8 @@ def claimable_tasks(
 
 
 def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:
-    """How many tasks each of these agents could claim now; none while paused or inactive."""
+    """How many tasks each of these agents could claim now; none while paused or inactive, and of
+    an agent with a capacity no more than it has room for."""
     tasks = Task.objects.filter(
         agent__in=agent_ids,
         agent__is_active=True,
@@ -429,8 +441,24 @@ def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:
         ended_at__isnull=True,
         lease__isnull=True,
     )
-    counts = tasks.order_by().values_list("agent_id").annotate(Count("id"))
-    return dict.fromkeys(agent_ids, 0) | dict(counts)
+    grouped = tasks.order_by().values_list("agent_id").annotate(Count("id"))
+    counts = dict.fromkeys(agent_ids, 0) | dict(grouped)
+    bounded = Agent.objects.filter(slug__in=agent_ids, capacity__isnull=False).order_by()
+    held = bounded.annotate(held=Count("leases")).values_list("slug", "capacity", "held")
+    for slug, capacity, holds in held:
+        counts[slug] = min(counts[slug], max(0, (capacity or 0) - holds))
+    return counts
+
+
+def agents_given_between(since: int, until: int, agent_ids: Collection[str]) -> set[str]:
+    """Those of the agents that an event after `since` up to `until` gave something to claim."""
+    events = TaskEvent.objects.filter(
+        sequence__gt=since,
+        sequence__lte=until,
+        agent_id__in=agent_ids,
+        to_status=TaskStatus.APPROVED,
+    )
+    return set(events.order_by().values_list("agent_id", flat=True).distinct())
 
 
 @dataclass(frozen=True, slots=True)

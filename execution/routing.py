@@ -2,8 +2,16 @@
 
 from django.urls import re_path
 
-from execution.consumers import task_feed
+from execution.consumers import agent_bell, task_feed, task_logs
 
 websocket_urlpatterns = [
     re_path(r"^ws/marketplace/tasks/execution/?\Z", task_feed),  # type: ignore[arg-type]
+    re_path(
+        r"^ws/marketplace/agents/(?P<agent_id>[^/]{1,64})/?\Z",
+        agent_bell,  # type: ignore[arg-type]
+    ),
+    re_path(
+        r"^ws/marketplace/tasks/(?P<task_id>[^/]{1,64})/logs/?\Z",
+        task_logs,  # type: ignore[arg-type]
+    ),
 ]

@@ -6,6 +6,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer
 from rest_framework import serializers
 
+from execution.agents_serializers import (
+    ClaimSerializer,
+    HeartbeatSerializer,
+    PauseSerializer,
+)
 from execution.enums import (
     EventKind,
     FailureReason,
@@ -74,6 +79,36 @@ class TaskSerializer(serializers.Serializer[Any]):
     attempt = serializers.IntegerField()
     version = serializers.IntegerField()
     sequence = serializers.IntegerField(help_text="The event that changed the task last.")
+
+
+class ClaimedTaskSerializer(TaskSerializer):
+    leaseId = serializers.CharField()
+    leaseExpiresAt = serializers.DateTimeField()
+
+
+class ClaimedSerializer(EnvelopeSerializer):
+    tasks = ClaimedTaskSerializer(many=True)
+
+
+class LeaseSerializer(serializers.Serializer[Any]):
+    taskId = serializers.CharField()
+    leaseId = serializers.CharField()
+    leaseExpiresAt = serializers.DateTimeField()
+
+
+class LeasesSerializer(EnvelopeSerializer):
+    leases = LeaseSerializer(many=True)
+
+
+class PausedAgentSerializer(serializers.Serializer[Any]):
+    agentId = serializers.CharField()
+    agentName = serializers.CharField()
+    active = serializers.BooleanField()
+    paused = serializers.BooleanField()
+
+
+class PausedSerializer(EnvelopeSerializer):
+    agent = PausedAgentSerializer()
 
 
 class SummarySerializer(serializers.Serializer[Any]):
@@ -212,4 +247,32 @@ APPEND_LOGS: dict[str, Any] = {
         many=False,
     ),
     "responses": {201: LogsSerializer, **errors(403, 404, 413, 415, 422)},
+}
+CLAIM: dict[str, Any] = {
+    "operation_id": "claimTasks",
+    "summary": "Lease approved tasks to the agent, the most urgent and oldest first",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": ClaimSerializer,
+    "responses": {200: ClaimedSerializer, **errors(403, 409, 413, 415, 422)},
+}
+HEARTBEAT: dict[str, Any] = {
+    "operation_id": "renewLeases",
+    "summary": "Renew the agent's leases, all or those named; what the answer omits is lost",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": HeartbeatSerializer,
+    "responses": {200: LeasesSerializer, **errors(403, 409, 413, 415, 422)},
+}
+PAUSE: dict[str, Any] = {
+    "operation_id": "pauseAgent",
+    "summary": "Give the agent no new task; it finishes what it holds",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": PauseSerializer,
+    "responses": {200: PausedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+}
+RESUME: dict[str, Any] = {
+    "operation_id": "resumeAgent",
+    "summary": "Let the agent be given tasks again",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": PauseSerializer,
+    "responses": {200: PausedSerializer, **errors(403, 404, 409, 413, 415, 422)},
 }

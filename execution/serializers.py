@@ -30,6 +30,7 @@ MAX_LOG_LINES = 500
 MAX_NEW_TASKS = 500
 MAX_HOURS = 1000
 MAX_NOTE = 4000
+MAX_LEASE_ID = 64
 INT_MAX = 2**31 - 1
 
 _SLUG = re.compile(SLUG_PATTERN)
@@ -65,7 +66,7 @@ class TaskUpdateSerializer(StrictSerializer):
     syncStatus = FlagMap(required=False, keys=MarketplaceSlug.values)
     reason = Text(required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE)
     version = WholeNumber(required=False, min_value=1, max_value=INT_MAX)
-    leaseId = Line(required=False, max_length=64, help_text=_("From agents only."))
+    leaseId = Line(required=False, max_length=MAX_LEASE_ID, help_text=_("From agents only."))
     result = serializers.JSONField(required=False, help_text=_("From agents only."))
 
     def validate_result(self, value: Any) -> Any:

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -700,17 +701,20 @@ def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> li
     """
     if caller.agent_id is None and not caller.may(OPERATE_TASKS):
         raise NotAllowed
-    task_pk = visible_tasks(caller).filter(task_id=task_id).values_list("pk", flat=True).first()
-    if task_pk is None:
-        raise TaskNotFound
-    now = clock.now()
-    rows = [
-        TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
-        for line in lines
-    ]
     with transaction.atomic():
-        kept = TaskLog.objects.bulk_create(rows)
+        # Locked, so that a task's lines are numbered in the order in which they are committed:
+        # whoever reads on after a line misses none that came late.
+        tasks = visible_tasks(caller).select_for_update(no_key=True).filter(task_id=task_id)
+        task_pk = tasks.values_list("pk", flat=True).first()
+        if task_pk is None:
+            raise TaskNotFound
+        now = clock.now()
+        kept = TaskLog.objects.bulk_create(
+            TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
+            for line in lines
+        )
         if caller.agent_id is not None:
             held = Lease.objects.filter(task_id=task_pk, expires_at__gt=now)
             held.update(expires_at=now + leases.LIFETIME)
+        transaction.on_commit(partial(doorbell.ring_for_logs, task_pk), robust=True)
     return kept

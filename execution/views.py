@@ -22,7 +22,7 @@ from accounts.callers import caller_for_user
 from accounts.gate import refusal
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution import assignment, page_controls, queries, services, texts
-from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
+from execution.enums import Card, FailureReason, LogLevel, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
@@ -243,6 +243,7 @@ def _task_context(
     short_names = queries.short_names()
     explanation, result, creator = queries.task_story(row["id"])
     events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
+    logs = queries.newest_logs_of(row["id"], limit=LOG_LENGTH)
     status = TaskStatus(row["status"])
     return {
         "task": row,
@@ -261,11 +262,13 @@ def _task_context(
         "creator": texts.actor_text(creator),
         "events": events[:TIMELINE_LENGTH],
         "has_older_events": len(events) > TIMELINE_LENGTH,
-        "logs": queries.newest_logs_of(row["id"], limit=LOG_LENGTH),
+        "logs": logs,
         "now": now,
         "page_data": {
             **_shared_data(request, short_names),
             "task": task,
+            "logCursor": logs[-1]["id"] if logs else 0,
+            "logLevels": {level.value: str(level.label) for level in LogLevel},
             "epoch": position.epoch,
             "sequence": position.sequence,
             "timestamp": to_rfc3339(now),

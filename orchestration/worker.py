@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker as JobWorker
 
+from execution.claiming import end_lapsed_leases
 from nexo.shared.origin import working_for
 from orchestration.services import run_due_templates
 
@@ -42,6 +43,7 @@ class PeriodicStep:
 
 PERIODIC_STEPS: Final[list[PeriodicStep]] = [
     PeriodicStep("due templates", 15.0, run_due_templates),
+    PeriodicStep("lapsed leases", 5.0, end_lapsed_leases),
 ]
 
 

@@ -32,6 +32,7 @@ CALLERS = (
 )
 TASKS = "/api/marketplace/orchestration/task-execution"
 NEW_TASK = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+AGENTS = "/api/marketplace/orchestration/agents"
 OPTIMIZATION = "/api/marketplace/orchestration/optimization"
 SHARES = {"approvalRate": 0.5, "completionRate": 0.3, "executionTime": 0.2}
 WEIGHTS = {"agentId": "alex", "weights": SHARES}
@@ -53,7 +54,7 @@ Answer = int | Literal["login"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call and what each caller gets for it; `{task}` is the id of a task."""
+    """One call and what each caller gets for it; `{task}` and `{agent}` are ids."""
 
     method: str
     path: str
@@ -74,6 +75,9 @@ PEOPLE_WHO_OPERATE = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 404)
 OPERATORS_AND_ITS_AGENT = (401, 403, 403, 200, 200, 200, 200, 403, 403, 200, 404)
 CREATORS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
 LOG_WRITERS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 201, 404)
+# Only the agent itself takes work.
+ITS_AGENT = (401, 403, 403, 403, 403, 403, 403, 403, 403, 200, 403)
+WHO_RUNS = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
 # Pages know sessions only: with a token one is nobody there.
 LOGIN: Literal["login"] = "login"
 PAGE = (LOGIN, 200, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
@@ -128,6 +132,10 @@ MATRIX = (
     step(SYNCING, SYNCING, OPERATORS_AND_ITS_AGENT, syncStatus={"amazon": True}),
     step(IN_PROGRESS, COMPLETED, OPERATORS_AND_ITS_AGENT),
     step(IN_PROGRESS, FAILED, OPERATORS_AND_ITS_AGENT, error="sem estoque"),
+    Row("POST", AGENTS + "/{agent}/claim", ITS_AGENT),
+    Row("POST", AGENTS + "/{agent}/heartbeat", ITS_AGENT),
+    Row("POST", AGENTS + "/{agent}/pause", WHO_RUNS, {"reason": "férias"}),
+    Row("POST", AGENTS + "/{agent}/resume", WHO_RUNS),
     Row("GET", OPTIMIZATION, WHO_SEES_OPTIMIZATION),
     Row("POST", OPTIMIZATION + "/recommend", WHO_ASKS, {"taskType": "photo", "channel": "amazon"}),
     Row("GET", OPTIMIZATION + "/weights?agentId=alex", WHO_SEES_OPTIMIZATION),
@@ -248,7 +256,7 @@ def answer_of(row: Row, caller: Client, task_id: str) -> Answer:
     """What one caller gets for one call."""
     client = Client(**caller.defaults)
     client.cookies = deepcopy(caller.cookies)  # what the answer sets is for this call alone
-    path = row.path.format(task=task_id)
+    path = row.path.format(task=task_id, agent="alex")
     body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
     if row.method == "GET":
         answer = client.get(path)
@@ -329,6 +337,7 @@ def paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
             yield from paths(pattern.url_patterns, text)
         elif isinstance(pattern, URLPattern):
             plain = text.replace("(?P<task_id>[^/]+)", "{task}").replace("/?\\Z", "")
+            plain = plain.replace("(?P<agent_id>[^/]{1,64})", "{agent}")
             yield "/" + plain.replace("^", "")
 
 

@@ -25,3 +25,23 @@ def ring() -> None:
         # Its event loop may have closed between the copy and the call.
         with suppress(RuntimeError):
             listener()
+
+
+# -- Log lines: no event tells of them -------------------------------------------------------------
+
+_log_listeners: set[Callable[[int], None]] = set()
+
+
+def listen_for_logs(listener: Callable[[int], None]) -> None:
+    """Call `listener` with a task's key after lines were written to its log; as with `listen`."""
+    _log_listeners.add(listener)
+
+
+def forget_for_logs(listener: Callable[[int], None]) -> None:
+    _log_listeners.discard(listener)
+
+
+def ring_for_logs(task_pk: int) -> None:
+    for listener in tuple(_log_listeners):
+        with suppress(RuntimeError):
+            listener(task_pk)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from execution.representations import log_json
 from execution.totals import Move, Totals
 from nexo.shared.renderers import dump_json
 
@@ -107,6 +108,19 @@ def reset(epoch: str, sequence: int) -> bytes:
 
 def ping(sequence: int) -> bytes:
     return dump_json({"type": "ping", "sequence": sequence})
+
+
+def work(count: int) -> bytes:
+    return dump_json({"type": "work", "open": count})
+
+
+def logs(lines: Sequence[Mapping[str, Any]], cursor: int) -> bytes:
+    told = [{"id": line["id"], **log_json(line)} for line in lines]
+    return dump_json({"type": "logs", "logs": told, "cursor": cursor})
+
+
+def log_ping(cursor: int) -> bytes:
+    return dump_json({"type": "ping", "cursor": cursor})
 
 
 ERROR = dump_json({"type": "error"})

@@ -48,6 +48,13 @@ def read_place(query_string: bytes) -> Place | None:
     return Place(int(since) if _NUMBER.fullmatch(since) else None, epoch)
 
 
+def read_line_number(query_string: bytes) -> int | None:
+    """The log line after which to begin: 0 when none is named, None when it is no number."""
+    query = parse_qs(query_string.decode("latin-1"), keep_blank_values=True)
+    after = query.get("after", ["0"])[-1]
+    return int(after) if _NUMBER.fullmatch(after) else None
+
+
 def read_headers(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in headers if key == name]
 

@@ -23,9 +23,11 @@ from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
 from execution.feed import doorbell, metrics, tailer
+from execution.feed.bells import Bells
 from execution.feed.frames import Batch
 from execution.feed.handover import Shelf
 from execution.feed.hub import Hub
+from execution.feed.log_lines import LogLines
 from execution.feed.tailer import Restart
 from execution.queries import Position
 from execution.totals import Totals
@@ -62,10 +64,12 @@ class Feed:
         self._look_at_epoch_at = 0.0
         self._is_following = False
         self._tasks: list[asyncio.Task[None]] = []
+        self.bells = Bells(self)
+        self.log_lines = LogLines(self, loop)
         doorbell.listen(self._ring)
         if settings.REDIS_URL:
-            self._keep_doing("ring the other processes", self._forward_rings)
-            self._keep_doing("hear the other processes", self._hear_rings)
+            self.keep_doing("ring the other processes", self._forward_rings)
+            self.keep_doing("hear the other processes", self._hear_rings)
 
     def now(self) -> float:
         return self._loop.time()
@@ -76,11 +80,11 @@ class Feed:
             await self._start()
         if not self._is_following:
             self._is_following = True
-            self._keep_doing("follow the log", self._follow)
-            self._keep_doing("look after the sockets", self._sweep)
-            self._keep_doing("check the sockets' callers again", self._recheck)
+            self.keep_doing("follow the log", self._follow)
+            self.keep_doing("look after the sockets", self._sweep)
+            self.keep_doing("check the sockets' callers again", self._recheck)
 
-    def _keep_doing(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
+    def keep_doing(self, what: str, step: Callable[[], Awaitable[None]]) -> None:
         """Do a step again and again: whatever fails, a feed must not stand still in silence."""
 
         async def keep_doing() -> None:
@@ -97,6 +101,7 @@ class Feed:
     async def close(self) -> None:
         """Stop following; for tests, as a server process ends everything with itself."""
         doorbell.forget(self._ring)
+        self.log_lines.close()
         self._shelf.want(False)
         for task in self._tasks:
             task.cancel()
@@ -140,6 +145,7 @@ class Feed:
         # is found by the next poll.
         if not self._publish_handed_over():
             self._wake()
+        self.bells.wake()
         self._ring_others.set()
 
     def _publish_handed_over(self) -> bool:
@@ -174,6 +180,7 @@ class Feed:
         while True:
             await layer.receive(channel)
             self._wake()
+            self.bells.wake()
 
     # -- following the log -------------------------------------------------------------------------
 

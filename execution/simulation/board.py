@@ -1,11 +1,11 @@
 """What the simulation knows of the tasks it moves, and which one moves next."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from execution.enums import TaskStatus
+from execution.enums import ENDED_STATUSES, TaskStatus
 from execution.simulation.decisions import Action, create_action, next_action
 
 MAX_OPEN: Final = 24
@@ -27,31 +27,58 @@ class Board:
     rng: Random
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     resting: set[str] = field(default_factory=set)
+    leases: dict[str, str] = field(default_factory=dict)
+
+    def hold(self, task: dict[str, Any], lease_id: str) -> dict[str, Any]:
+        """An agent has claimed the task; the task as it is known from now on."""
+        self.leases[task["taskId"]] = lease_id
+        self.update(task)
+        return {**task, "leaseId": lease_id}
+
+    def keep_leases(self, agent: str, held: Collection[str]) -> None:
+        """Of the agent's leases only these are left."""
+        for task_id, lease_id in tuple(self.leases.items()):
+            task = self.tasks.get(task_id)
+            if task is None or (task["agentId"] == agent and lease_id not in held):
+                del self.leases[task_id]
 
     def update(self, task: dict[str, Any]) -> None:
         """Keep what can still move."""
         if task["status"] == TaskStatus.COMPLETED or task["agentId"] not in self.agents:
             self.forget(task["taskId"])
         else:
+            if task["status"] in ENDED_STATUSES:
+                self.leases.pop(task["taskId"], None)
             self.tasks[task["taskId"]] = task
             self.resting.discard(task["taskId"])
 
     def rest(self, action: Action) -> None:
         """After a refusal: neither that task, nor another new one, until the next look."""
-        self.resting.add(action.body.get("taskId", NEW_TASK))
+        if action.is_claim:
+            self.resting.update(
+                task["taskId"]
+                for task in self.tasks.values()
+                if task["agentId"] == action.by and task["status"] == TaskStatus.APPROVED
+            )
+        else:
+            self.resting.add(action.body.get("taskId", NEW_TASK))
+            self.leases.pop(action.body.get("taskId", NEW_TASK), None)
 
     def replace(self, agent: str, tasks: Iterable[dict[str, Any]]) -> None:
         """Take over what the server says of an agent's open tasks; its failures stay known."""
+        held = dict(self.leases)
         for task in [task for task in self.tasks.values() if task["agentId"] == agent]:
             if task["status"] != TaskStatus.FAILED or task["taskId"] in self.resting:
                 self.forget(task["taskId"])
         self.resting.discard(NEW_TASK)
+        self.leases |= held
         for task in tasks:
             self.update(task)
 
     def forget(self, task_id: str) -> None:
         self.tasks.pop(task_id, None)
         self.resting.discard(task_id)
+        self.leases.pop(task_id, None)
 
     def next_action(self) -> Action | None:
         """Something new while there is little to do, else the next step of any task."""
@@ -68,7 +95,8 @@ class Board:
         if not movable:
             return None
         task = self.rng.choice(movable)
-        action = next_action(task, self.rng)
+        lease_id = self.leases.get(task["taskId"])
+        action = next_action({**task, "leaseId": lease_id} if lease_id else task, self.rng)
         if action is None:
             self.forget(task["taskId"])
         return action

@@ -1,4 +1,4 @@
-"""The API as a program outside sees it."""
+"""The API as a program outside sees it: one client per token."""
 
 from collections.abc import Mapping
 from types import TracebackType
@@ -6,38 +6,23 @@ from typing import Any, Final, Self
 
 import httpx
 
-from execution.simulation.decisions import TASKS, Action
+from execution.simulation.decisions import Action
+from nexo_agent import AsyncNexoAgent, Away, Held, LeaseLost, Refused, TokenRefused, calls
+from nexo_agent.calls import Call
 
-BASE: Final = "/api/marketplace/orchestration/"
+__all__ = ["Api", "Away", "LeaseLost", "Refused", "TokenRefused"]
+
 OPEN_STATUSES: Final = "pending,approved,in_progress,marketplace_sync"
 NEWEST: Final = 50
-TIMEOUT_SECONDS: Final = 10.0
 
 Json = dict[str, Any]
 
 
-class Away(Exception):
-    """The server cannot answer now; `retry_after` in seconds when it said so."""
-
-    def __init__(self, cause: str, retry_after: float | None = None) -> None:
-        super().__init__(cause)
-        self.retry_after = retry_after
-
-
-class Refused(Exception):
-    """The server does not want this request; `code` is the API's own."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
-class TokenRefused(Exception):
-    """The token has expired or was revoked."""
-
-
 class Api:
-    """`keys` maps the head and each agent to its token."""
+    """`keys` maps the head and each agent to its token.
+
+    Every method may raise Away, Refused, LeaseLost and TokenRefused.
+    """
 
     def __init__(
         self,
@@ -45,14 +30,9 @@ class Api:
         keys: Mapping[str, str],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._keys = keys
-        # Proxies of the environment are not meant for a server beside us.
-        self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/") + BASE,
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            transport=transport,
-        )
+        self._clients = {
+            name: AsyncNexoAgent(url, name, key, transport) for name, key in keys.items()
+        }
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,49 +43,27 @@ class Api:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._http.aclose()
+        for client in self._clients.values():
+            await client.aclose()
 
     async def open_tasks(self, agent: str) -> list[Json]:
-        """The agent's newest open tasks, as its own token shows them.
-
-        Raises
-        ------
-        Away, Refused, TokenRefused
-        """
-        query = {"status": OPEN_STATUSES, "agent": agent, "limit": str(NEWEST)}
-        answer = await self._request(agent, "GET", TASKS, params=query)
+        """The agent's newest open tasks, as its own token shows them."""
+        call = calls.tasks(status=OPEN_STATUSES, agent=agent, limit=str(NEWEST))
+        answer = await self._clients[agent].send_call(call)
         tasks: list[Json] = answer["tasks"]
         return tasks
 
-    async def send(self, action: Action) -> Json | None:
-        """Carry the action out; the task as it then is, None for what returns no task.
+    async def claim(self, agent: str) -> list[Held]:
+        """One of the agent's approved tasks, whichever is the most urgent."""
+        return await self._clients[agent].claim()
 
-        Raises
-        ------
-        Away, Refused, TokenRefused
-        """
-        answer = await self._request(action.by, action.method, action.path, json=action.body)
+    async def renew(self, agent: str) -> set[str]:
+        """The leases that the agent still holds."""
+        return await self._clients[agent].heartbeat()
+
+    async def send(self, action: Action) -> Json | None:
+        """Carry the action out; the task as it then is, None for what returns no task."""
+        call = Call(action.method, action.path, action.body)
+        answer = await self._clients[action.by].send_call(call)
         task: Json | None = answer.get("task")
         return task
-
-    async def _request(self, by: str, method: str, path: str, **content: Any) -> Json:
-        headers = {"Authorization": f"Token {self._keys[by]}"}
-        try:
-            answer = await self._http.request(method, path, headers=headers, **content)
-        except httpx.TransportError as error:
-            raise Away(str(error) or type(error).__name__) from error
-        try:
-            body = answer.json()
-        except ValueError as error:
-            raise Away(f"HTTP {answer.status_code} without JSON") from error
-        if answer.is_success:
-            return dict(body)
-        if answer.status_code == httpx.codes.UNAUTHORIZED:
-            raise TokenRefused
-        if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise Away(f"HTTP {answer.status_code}", _seconds(answer.headers.get("Retry-After")))
-        raise Refused(body.get("code", ""), body.get("error", ""))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after and retry_after.isdecimal() else None

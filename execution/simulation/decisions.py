@@ -30,12 +30,19 @@ Task = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One request: by the head or by the agent of that id."""
+    """One request: by the head or by the agent of that id.
+
+    A claim says by which agent, and the server which task it gets.
+    """
 
     by: str
     method: Literal["PATCH", "POST"]
     path: str
     body: Mapping[str, Any]
+
+    @property
+    def is_claim(self) -> bool:
+        return self.path.endswith("/claim")
 
 
 def next_action(task: Task, rng: Random) -> Action | None:
@@ -44,7 +51,7 @@ def next_action(task: Task, rng: Random) -> Action | None:
         case TaskStatus.PENDING:
             return _decide(task, rng)
         case TaskStatus.APPROVED:
-            return _move(task, TaskStatus.IN_PROGRESS)
+            return start_action(task) if task.get("leaseId") else claim_action(task["agentId"])
         case TaskStatus.IN_PROGRESS:
             return _work(task, rng)
         case TaskStatus.MARKETPLACE_SYNC:
@@ -52,6 +59,14 @@ def next_action(task: Task, rng: Random) -> Action | None:
         case TaskStatus.FAILED:
             return _retry(task, rng)
     return None
+
+
+def claim_action(agent: str) -> Action:
+    return Action(agent, "POST", f"agents/{agent}/claim", {})
+
+
+def start_action(task: Task) -> Action:
+    return _move(task, TaskStatus.IN_PROGRESS)
 
 
 def create_action(agents: Sequence[str], rng: Random) -> Action:
@@ -77,8 +92,13 @@ def _form(task: Task) -> Form:
 
 
 def _patch(by: str, task: Task, **body: Any) -> Action:
-    """With the version that was seen, so that a person's change in between is never undone."""
+    """With the version that was seen, so that a person's change in between is never undone.
+
+    An agent works under its lease; what was left in progress without one, it just goes on with.
+    """
     seen = {"taskId": task["taskId"], "version": task["version"]}
+    if by != HEAD and task.get("leaseId"):
+        seen["leaseId"] = task["leaseId"]
     return Action(by, "PATCH", TASKS, {**seen, "status": task["status"], **body})
 
 

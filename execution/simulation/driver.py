@@ -10,6 +10,7 @@ from typing import Final
 
 from execution.simulation.board import Board
 from execution.simulation.client import Api, Away, Refused
+from execution.simulation.decisions import Action, start_action
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS: Final = 4.0
 FIRST_WAIT_SECONDS: Final = 0.5
 LONGEST_WAIT_SECONDS: Final = 15.0
-SOMEBODY_WAS_FASTER: Final = "version_conflict"
+SOMEBODY_WAS_FASTER: Final = ("version_conflict", "lease_lost")
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -55,23 +56,38 @@ class Driver:
             await self._patiently(self._step())
 
     async def _look(self, agent: str) -> None:
+        """Renew the agent's leases, which last longer than the round, and see its open tasks."""
+        held = await self.api.renew(agent)
         self.board.replace(agent, await self.api.open_tasks(agent))
+        self.board.keep_leases(agent, held)
 
     async def _step(self) -> None:
         action = self.board.next_action()
         if action is None:
             return
         try:
+            if action.is_claim:
+                started = await self._claim(action)
+                if started is None:
+                    return
+                action = started
             task = await self.api.send(action)
         except Refused as refusal:
             self.counts["refused"] += 1
             self.board.rest(action)
-            if refusal.code != SOMEBODY_WAS_FASTER:
+            if refusal.code not in SOMEBODY_WAS_FASTER:
                 logger.warning("%s %s: %s", action.method, action.path, refusal)
             return
         self.counts["steps"] += 1
         if task is not None:
             self.board.update(task)
+
+    async def _claim(self, action: Action) -> Action | None:
+        """Take what the server gives, and begin it in the same step: only that is seen."""
+        for held in await self.api.claim(action.by):
+            return start_action(self.board.hold(held.task, str(held.lease_id)))
+        self.board.rest(action)
+        return None
 
     async def _patiently(self, request: Awaitable[None]) -> bool:
         """Whether the server answered; if not, wait, longer each time, before the next request."""

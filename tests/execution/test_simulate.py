@@ -75,6 +75,9 @@ class TestDecisions:
         if status == TaskStatus.IN_PROGRESS:
             task["progress"] = progress
         for action in decisions(task):
+            if action.is_claim:
+                assert (action.by, status) == (agent, TaskStatus.APPROVED)
+                continue
             if action.method == "POST":
                 assert (action.by, action.path) == (agent, "task-execution/task-1/logs")
                 assert status == TaskStatus.IN_PROGRESS
@@ -97,7 +100,9 @@ class TestDecisions:
             for status in (TaskStatus.PENDING, TaskStatus.APPROVED, TaskStatus.IN_PROGRESS)
         }
         assert seen[TaskStatus.PENDING] == {"approved", "failed"}
-        assert seen[TaskStatus.APPROVED] == {"in_progress"}
+        assert seen[TaskStatus.APPROVED] == {"log"}  # a claim, which names no status
+        held = decisions(task_in(TaskStatus.APPROVED, leaseId="lease-1"))
+        assert {(a.body["status"], a.body["leaseId"]) for a in held} == {("in_progress", "lease-1")}
         assert seen[TaskStatus.IN_PROGRESS] == {"in_progress", "failed", "log"}
         late = {
             a.body.get("status") for a in decisions(task_in(TaskStatus.IN_PROGRESS, progress=74))
@@ -182,16 +187,25 @@ class FakeServer:
         self.requests: list[tuple[float, str, str]] = []
         self.answer: Callable[[httpx.Request], httpx.Response | None] = lambda request: None
         self.most_open = 0
+        self.leases: dict[str, str] = {}
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         token = request.headers["Authorization"].removeprefix("Token ")
-        self.requests.append((self.clock.seconds, token, request.method))
+        # Renewing and claiming are seen by nobody.
+        is_quiet = request.url.path.endswith(("/heartbeat", "/claim"))
+        kind = "LEASE" if is_quiet else request.method
+        self.requests.append((self.clock.seconds, token, kind))
         refused = self.answer(request)
         if refused is not None:
             return refused
         if request.method == "GET":
             agent = request.url.params["agent"]
             return httpx.Response(200, json={"tasks": self.open_tasks(agent)})
+        if request.url.path.endswith("/heartbeat"):
+            held = [{"leaseId": lease} for lease in self.leases.values()]
+            return httpx.Response(200, json={"leases": held})
+        if request.url.path.endswith("/claim"):
+            return httpx.Response(200, json={"tasks": self.claim(token)})
         body = json.loads(request.content)
         if request.method == "PATCH":
             return httpx.Response(200, json={"task": self.patch(body)})
@@ -205,6 +219,13 @@ class FakeServer:
             for task in self.tasks.values()
             if task["status"] not in ("completed", "failed") and agent in (None, task["agentId"])
         ]
+
+    def claim(self, agent: str) -> list[dict[str, Any]]:
+        for task in self.open_tasks(agent):
+            if task["status"] == "approved" and task["taskId"] not in self.leases:
+                lease = self.leases[task["taskId"]] = f"lease-{task['taskId']}"
+                return [{**task, "leaseId": lease, "leaseExpiresAt": "soon"}]
+        return []
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         detail = {slug: {"state": "planned"} for slug in body["targets"]}
@@ -220,6 +241,7 @@ class FakeServer:
 
     def patch(self, body: dict[str, Any]) -> dict[str, Any]:
         task = self.tasks[body["taskId"]]
+        assert body.get("leaseId") == self.leases.get(task["taskId"]) or "reason" in body
         entered = body["status"] != task["status"]
         task["progress"] = body.get("progress", 50 if entered else task["progress"])
         task.update(status=body["status"], error=body.get("error"))
@@ -227,6 +249,8 @@ class FakeServer:
             task["syncDetail"][slug]["state"] = "synced"
         if all(detail["state"] == "synced" for detail in task["syncDetail"].values()):
             task["status"] = "completed"
+        if task["status"] in ("completed", "failed"):
+            self.leases.pop(task["taskId"], None)
         return task
 
 
@@ -278,8 +302,8 @@ class TestDriver:
         self, play: Play, server: FakeServer
     ) -> None:
         await play(600, rate=2.0)
-        writes = sum(method != "GET" for _at, _by, method in server.requests)
-        reads = len(server.requests) - writes
+        writes = sum(method in ("POST", "PATCH") for _at, _by, method in server.requests)
+        reads = sum(method == "GET" for _at, _by, method in server.requests)
         assert writes <= 600 * 2
         assert reads <= 600 / driver_module.LOOK_EVERY_SECONDS + len(AGENTS) + 1
 
@@ -371,7 +395,7 @@ class TestDriver:
     ) -> None:
         server.answer = lambda request: (
             httpx.Response(403, json={"code": "permission_denied", "error": "No."})
-            if request.method == "POST"
+            if request.method == "POST" and request.url.path.endswith("task-execution")
             else None
         )
         driver = await play(240)

@@ -6,20 +6,26 @@ import { doAction, markTarget, settled } from "./actions.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
 import { shortcuts } from "./keyboard.js";
+import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage, replaceParts } from "./parts.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 const READ_AT_MOST_EVERY = 500;
-// Log lines leave no event: while somebody follows them, they are read with the page.
-const FOLLOW_EVERY = 5_000;
-const ENDED = ["completed", "failed"];
 
 const pauseButton = document.getElementById("pause");
 const refreshButton = document.getElementById("refresh");
-const follow = document.getElementById("follow");
-const logs = document.getElementById("logs");
+// Log lines leave no event: they have a socket of their own.
+const logs = new Logs({
+  place: document.getElementById("logs"),
+  template: document.getElementById("log-line"),
+  follow: document.getElementById("follow"),
+  path: `/ws/marketplace/tasks/${encodeURIComponent(data.task.taskId)}/logs/`,
+  cursor: data.logCursor,
+  levels: data.logLevels,
+  zone: data.zone,
+});
 const indicator = new Indicator();
 let { task } = data;
 let isPaused = false;
@@ -63,11 +69,7 @@ function show(snapshot) {
   if (isPaused) return;
   ({ task } = snapshot);
   replaceParts(snapshot.page);
-  if (follow.checked) scrollToLast();
-}
-
-function scrollToLast() {
-  logs.scrollTop = logs.scrollHeight;
+  logs.take([...snapshot.page.querySelectorAll("#logs > .log")]);
 }
 
 function showFreshness() {
@@ -87,6 +89,7 @@ function changeState(state, before) {
 
 function setPaused(value) {
   isPaused = value;
+  logs.setPaused(value);
   pausedFreshAt = feed.freshAt;
   pauseButton.setAttribute("aria-pressed", String(isPaused));
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
@@ -128,18 +131,8 @@ refreshButton.addEventListener("click", async (event) => {
   if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
 });
 document.addEventListener("submit", act);
-follow.addEventListener("change", () => follow.checked && scrollToLast());
-logs.addEventListener("wheel", () => {
-  const isAtEnd = logs.scrollHeight - logs.scrollTop - logs.clientHeight < 8;
-  if (!isAtEnd) follow.checked = false;
-});
 shortcuts({ p: () => setPaused(!isPaused) });
 setInterval(showFreshness, TICK);
-setInterval(() => {
-  const isWorthIt = follow.checked && !isPaused && !document.hidden && feed.isLive;
-  if (isWorthIt && !ENDED.includes(task.status)) feed.refresh();
-}, FOLLOW_EVERY);
-
 showFreshness();
-scrollToLast();
+logs.start();
 feed.start();

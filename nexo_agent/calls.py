@@ -1,0 +1,133 @@
+"""The API's calls and answers as values: what is sent, and what an answer means. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from nexo_agent.errors import Away, LeaseLost, Refused, TokenRefused
+
+BASE: Final = "/api/marketplace/orchestration/"
+TASKS: Final = "task-execution"
+MAX_LINE_BYTES: Final = 8 * 1024
+MAX_LINES: Final = 500
+OVER: Final = ("completed", "failed")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request; `once` is whether it must not happen twice when it is sent again."""
+
+    method: str
+    path: str
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    once: bool = True
+
+
+@dataclass(slots=True)
+class Held:
+    """A task that this agent holds, with the newest that the server said of it."""
+
+    task: Json
+    lease_id: str | None
+
+    @property
+    def task_id(self) -> str:
+        return str(self.task["taskId"])
+
+    @property
+    def title(self) -> str:
+        return str(self.task["title"])
+
+    @property
+    def task_type(self) -> str:
+        return str(self.task["taskType"])
+
+    @property
+    def channel(self) -> str:
+        return str(self.task["channel"])
+
+    @property
+    def targets(self) -> list[str]:
+        return list(self.task["targets"])
+
+    @property
+    def status(self) -> str:
+        return str(self.task["status"])
+
+    @property
+    def is_over(self) -> bool:
+        return self.status in OVER
+
+
+def claim(agent: str, limit: int, task_types: Iterable[str]) -> Call:
+    body: Json = {"limit": limit}
+    if types := list(task_types):
+        body["taskTypes"] = types
+    return Call("POST", f"agents/{agent}/claim", body)
+
+
+def heartbeat(agent: str, lease_ids: Iterable[str] | None) -> Call:
+    body = None if lease_ids is None else {"leaseIds": list(lease_ids)}
+    return Call("POST", f"agents/{agent}/heartbeat", body, once=False)
+
+
+def tasks(**query: str) -> Call:
+    return Call("GET", TASKS, query=query, once=False)
+
+
+def update(held: Held, status: str | None = None, **fields: Any) -> Call:
+    """`fields` are the API's; those that are None are left out."""
+    body: Json = {"taskId": held.task_id, "status": status or held.status}
+    if held.lease_id is not None:
+        body["leaseId"] = held.lease_id
+    body.update((name, value) for name, value in fields.items() if value is not None)
+    return Call("PATCH", TASKS, body)
+
+
+def log(task_id: str, lines: Iterable[str], level: str) -> Call:
+    body = [{"level": level, "message": _sent(line)} for line in lines]
+    return Call("POST", f"{TASKS}/{task_id}/logs", body)
+
+
+def _sent(line: str) -> str:
+    """As much of a line as the API keeps, without what no JSON may carry."""
+    text = line.replace("\0", "\ufffd").encode(errors="replace")[:MAX_LINE_BYTES]
+    return text.decode(errors="ignore")
+
+
+def held_in(answer: Mapping[str, Any]) -> list[Held]:
+    """The tasks of a claim's answer."""
+    found = []
+    for given in answer["tasks"]:
+        task = {name: value for name, value in given.items() if not name.startswith("lease")}
+        found.append(Held(task, given["leaseId"]))
+    return found
+
+
+def understood(status: int, body: Any, retry_after: str | None) -> Json:
+    """The body of a good answer; `body` is None when it was no JSON object.
+
+    Raises
+    ------
+    Away, Refused, LeaseLost, TokenRefused
+    """
+    if status == 401:
+        raise TokenRefused("The server does not know this token.")
+    if status >= 500 or status == 429:
+        raise Away(f"HTTP {status}", _seconds(retry_after))
+    if body is None:
+        raise Away(f"HTTP {status} without JSON")
+    if status < 300:
+        return dict(body)
+    code, sentence = str(body.get("code", "")), str(body.get("error", f"HTTP {status}"))
+    if code == "idempotency_in_flight":
+        raise Away(sentence)
+    kind = LeaseLost if code == "lease_lost" else Refused
+    raise kind(code, sentence, body.get("details"))
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after and retry_after.isdecimal() else None
