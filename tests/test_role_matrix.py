@@ -91,7 +91,7 @@ WHO_SEES_OPTIMIZATION = (401, 403, 200, 200, 200, 200, 200, 200, 403, 403, 403)
 # A question, but asked by POST: a reading token asks nothing.
 WHO_ASKS = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 403)
 WHO_CHANGES_WEIGHTS = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
-WHO_RUNS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
+WHO_ACTIVATES = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
 WHO_TRIES = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
 PEOPLE = (401, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403)
 PAGE_PREVIEW = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
@@ -146,7 +146,7 @@ MATRIX = (
     Row("POST", "/marketplace/orchestration/optimization?agent=alex", WEIGHTS_FORM, RESET),
     Row("GET", "/marketplace/audit", AUDIT_PAGE),
     Row("GET", "/marketplace/audit/csv", AUDIT_PAGE),
-    Row("POST", ORCHESTRATION + "/activate", WHO_RUNS, {"channels": ["amazon"]}),
+    Row("POST", ORCHESTRATION + "/activate", WHO_ACTIVATES, {"channels": ["amazon"]}),
     Row("POST", ORCHESTRATION + "/activate", WHO_TRIES, {"dryRun": True}),
     Row("GET", ORCHESTRATION + "/status", PEOPLE),
     Row("GET", ORCHESTRATION + "/metrics", WHO_SEES_OPTIMIZATION),
