@@ -2,7 +2,7 @@
 
 from django.urls import re_path
 
-from execution.api import TaskExecutionViewSet
+from execution.api import COMMANDS, TaskExecutionViewSet
 
 _view = TaskExecutionViewSet.as_view
 _TASK = r"task-execution/(?P<task_id>[^/]+)"
@@ -19,5 +19,9 @@ urlpatterns = [
         rf"^{_TASK}/logs/?\Z",
         _view({"get": "logs", "post": "append_logs"}),
         name="task-execution-logs",
+    ),
+    *(
+        re_path(rf"^{_TASK}/{name}/?\Z", _view({"post": name}), name=f"task-execution-{name}")
+        for name in COMMANDS
     ),
 ]

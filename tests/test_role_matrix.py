@@ -16,8 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
-from execution.enums import TaskStatus
-from execution.models import Task, TaskEvent, TaskLog
+from execution.enums import SyncState, TaskStatus
+from execution.models import Task, TaskEvent, TaskLog, TaskTarget
 from nexo.shared.renderers import dump_json
 from tests.envelope import refused
 from tests.execution.test_lifecycle import LEGAL
@@ -73,6 +73,7 @@ WHO_SEES_THE_TASK = (401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 404)
 PEOPLE_WHO_OPERATE = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 404)
 OPERATORS_AND_ITS_AGENT = (401, 403, 403, 200, 200, 200, 200, 403, 403, 200, 404)
 CREATORS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
+WHO_DECIDES = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 404)
 LOG_WRITERS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 201, 404)
 # Pages know sessions only: with a token one is nobody there.
 LOGIN: Literal["login"] = "login"
@@ -115,6 +116,11 @@ MATRIX = (
     Row("GET", TASKS + "/{task}/logs", WHO_SEES_THE_TASK),
     Row("POST", TASKS, CREATORS, NEW_TASK),
     Row("POST", TASKS + "/{task}/logs", LOG_WRITERS, LOG),
+    Row("POST", TASKS + "/{task}/approve", WHO_DECIDES),
+    Row("POST", TASKS + "/{task}/reject", WHO_DECIDES, {"reason": "não"}),
+    Row("POST", TASKS + "/{task}/retry", PEOPLE_WHO_OPERATE, starts_in=FAILED),
+    Row("POST", TASKS + "/{task}/cancel", PEOPLE_WHO_OPERATE, {"reason": "não"}),
+    Row("POST", TASKS + "/{task}/sync", PEOPLE_WHO_OPERATE, starts_in=SYNCING),
     # Decisions are people's; work is also its agent's.
     step(PENDING, APPROVED, PEOPLE_WHO_OPERATE),
     step(PENDING, FAILED, PEOPLE_WHO_OPERATE, failureReason="rejected"),
