@@ -204,11 +204,34 @@ def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | No
 
 def is_touched_by(task_pk: int, actor: str) -> bool:
     """Whether `actor` created the task, or changed what it is to be."""
-    own = TaskEvent.objects.filter(task_id=task_pk, actor=actor)
+    return _touches([task_pk], actor).exists()
+
+
+def touched_by(task_pks: Collection[int], actor: str) -> set[int]:
+    """Those of these tasks that `actor` created or edited."""
+    return set(_touches(task_pks, actor).values_list("task_id", flat=True))
+
+
+def _touches(task_pks: Collection[int], actor: str) -> QuerySet[TaskEvent]:
+    own = TaskEvent.objects.filter(task_id__in=task_pks, actor=actor)
     return own.filter(
         Q(kind__in=(EventKind.CREATED, EventKind.EDITED))
         | Q(kind=EventKind.APPROVED, details__has_key="edits")
-    ).exists()
+    )
+
+
+def handovers(task_pks: Collection[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """When people gave these tasks to another agent, oldest first: actor, instant, both agents."""
+    found: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    events = TaskEvent.objects.filter(
+        task_id__in=task_pks,
+        kind__in=(EventKind.EDITED, EventKind.APPROVED),
+        details__edits__has_key="agent_id",
+    ).order_by("sequence")
+    for task_pk, actor, at, details in events.values_list("task_id", "actor", "at", "details"):
+        agents = details["edits"]["agent_id"]
+        found[task_pk].append({"actor": actor, "at": at, "agents": agents})
+    return found
 
 
 def returns_of(task_pk: int, *, attempt: int) -> int:
