@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
 from execution.models import (
@@ -130,6 +130,19 @@ def newest_first(
     return TASKS.matching(tasks, f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}")
 
 
+def oldest_first(
+    tasks: QuerySet[Task], *, limit: int, after: tuple[datetime, int] | None = None
+) -> list[TaskRow]:
+    """As `newest_first`, the other way round."""
+    if after is not None:
+        created_at, row_id = after
+        tasks = tasks.filter(
+            Q(created_at__gte=created_at),
+            Q(created_at__gt=created_at) | Q(id__gt=row_id),
+        )
+    return TASKS.matching(tasks, f"ORDER BY created_at, id LIMIT {limit + 1:d}")
+
+
 def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     """The targets of each task, in the order of the marketplaces."""
     if not task_pks:
@@ -200,6 +213,22 @@ def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | No
     assignment, result = Task.objects.values_list("assignment", "result").get(pk=task_pk)
     first = TaskEvent.objects.filter(task_id=task_pk).order_by("sequence")
     return assignment, result, first.values_list("actor", flat=True)[0]
+
+
+def assignments_of(task_pks: Collection[int]) -> dict[int, dict[str, Any] | None]:
+    """What is kept of how each task's first agent was chosen."""
+    return dict(Task.objects.filter(pk__in=task_pks).values_list("pk", "assignment"))
+
+
+def creators_of(task_pks: Collection[int]) -> dict[int, str]:
+    created = TaskEvent.objects.filter(task_id__in=task_pks, kind=EventKind.CREATED)
+    return dict(created.values_list("task_id", "actor"))
+
+
+def retried_at(task_pks: Collection[int]) -> dict[int, datetime]:
+    """When each of these tasks was last tried again; none that never was."""
+    retries = TaskEvent.objects.filter(task_id__in=task_pks, kind=EventKind.RETRIED)
+    return dict(retries.order_by().values_list("task_id").annotate(Max("at")))
 
 
 def is_touched_by(task_pk: int, actor: str) -> bool:
@@ -304,6 +333,12 @@ def tallies_by_marketplace() -> dict[str, Tally]:
     return tallies
 
 
+def pending_total() -> int:
+    """How many tasks wait for a decision, from the roll-up."""
+    counts = TaskCount.objects.filter(status=TaskStatus.PENDING)
+    return counts.aggregate(total=Sum("count"))["total"] or 0
+
+
 def combined(tallies: Iterable[Tally]) -> Tally:
     whole = Tally.empty()
     for tally in tallies:
@@ -325,6 +360,10 @@ def feed_summary() -> dict[str, Any]:
 
 
 # -- Events --------------------------------------------------------------------------------------
+
+
+def titles_of(task_ids: Collection[str]) -> dict[str, str]:
+    return dict(Task.objects.filter(task_id__in=task_ids).values_list("task_id", "title"))
 
 
 def events_of(task_pk: int) -> list[Mapping[str, Any]]:
@@ -490,6 +529,20 @@ def open_tasks_by_agent(slugs: Collection[str]) -> dict[str, int]:
 def active_agents(*, limit: int) -> list[str]:
     """Ids that a filter can suggest."""
     return list(Agent.objects.filter(is_active=True).values_list("slug", flat=True)[:limit])
+
+
+def agents_by_marketplace(marketplace_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Names of the active agents by id: those that work there, and the others."""
+    there = set(
+        Agent.objects.filter(marketplaces=marketplace_id, is_active=True).values_list(
+            "slug", flat=True
+        )
+    )
+    names = dict(Agent.objects.filter(is_active=True).values_list("slug", "name"))
+    return (
+        {slug: name for slug, name in names.items() if slug in there},
+        {slug: name for slug, name in names.items() if slug not in there},
+    )
 
 
 def known_agents(slugs: Collection[str]) -> set[str]:

@@ -63,7 +63,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        words = " ".join(str(value) for value in self.body.values() if value != "{task}")
+        words = " ".join(str(value) for value in self.body.values() if "{task" not in str(value))
         return f"{self.method} {self.path} {words}".strip()
 
 
@@ -159,6 +159,14 @@ MATRIX = (
     Row("GET", "/", REDIRECT),
     Row("GET", "/marketplace/tasks/execution", PAGE),
     Row("GET", "/marketplace/tasks/execution/summary", PAGE),
+    Row("GET", "/marketplace/tasks/approvals", MANAGERS_PAGE),
+    Row("POST", "/marketplace/tasks/approvals", PAGE_DECISION, {"approve": "{task}:1"}),
+    Row(
+        "POST",
+        "/marketplace/tasks/approvals",
+        PAGE_DECISION,
+        {"do": "reject", "task": "{task}:1", "note": "não"},
+    ),
     Row("GET", "/marketplace/tasks/{task}", PAGE),
     Row("POST", "/marketplace/tasks/{task}", PAGE_DECISION, {"action": "approve", "version": 1}),
     Row(
@@ -255,7 +263,10 @@ def answer_of(row: Row, caller: Client, task_id: str) -> Answer:
     client = Client(**caller.defaults)
     client.cookies = deepcopy(caller.cookies)  # what the answer sets is for this call alone
     path = row.path.format(task=task_id)
-    body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
+    body = {
+        name: value.replace("{task}", task_id) if isinstance(value, str) else value
+        for name, value in row.body.items()
+    }
     if row.method == "GET":
         answer = client.get(path)
     elif path.startswith("/api/"):

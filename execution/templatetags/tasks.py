@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 
-from execution import texts
+from execution import queries, texts
 from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, SyncState
 from execution.row_view import TONES
 
@@ -18,6 +18,11 @@ register.filter("span", texts.span_text)
 register.filter("exact", texts.exact_text)
 register.filter("clock", texts.clock_text)
 register.filter("event_text", texts.event_text)
+
+
+@register.simple_tag
+def pending_total() -> int:
+    return queries.pending_total()
 
 
 @register.filter
