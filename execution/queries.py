@@ -14,6 +14,7 @@ from execution.models import (
     Agent,
     Lease,
     Marketplace,
+    SavedView,
     Stream,
     Task,
     TaskCount,
@@ -552,3 +553,13 @@ def known_agents(slugs: Collection[str]) -> set[str]:
 def known_external_ids(external_ids: Sequence[str]) -> set[str]:
     found = Task.objects.filter(external_id__in=external_ids)
     return {str(external_id) for external_id in found.values_list("external_id", flat=True)}
+
+
+# -- Saved views ---------------------------------------------------------------------------------
+
+
+def views_for(user_id: int, *, limit: int) -> list[SavedView]:
+    """A person's own saved views, then what others share, each by name."""
+    own = SavedView.objects.filter(owner_id=user_id)
+    shared = SavedView.objects.filter(is_shared=True).exclude(owner_id=user_id)
+    return [*own, *shared.select_related("owner")[:limit]]

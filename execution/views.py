@@ -107,6 +107,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "blank_row": blank_row(short_names),
         "older_query": _older_query(filters, snapshot),
         "all_query": filters.query(status=None),
+        "saved_views": queries.views_for(cast("int", request.user.pk), limit=SUGGESTIONS),
         "first_query": filters.query(),
         "now": now,
         "page_data": {

@@ -38,6 +38,7 @@ WEIGHTS = {"agentId": "alex", "weights": SHARES}
 RESET = {"step": "reset"}
 ORCHESTRATION = "/api/marketplace/orchestration"
 OVERVIEW = "/marketplace/orchestration"
+VIEW = {"do": "save", "name": "Falhas", "query": "status=failed"}
 LOG = {"level": "info", "message": "feito"}
 CODES = {
     401: "not_authenticated",
@@ -81,6 +82,7 @@ PAGE = (LOGIN, 200, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 # Approving and rejecting is quality's part too; PATCH stays with those who operate.
 PAGE_DECISION = (LOGIN, 403, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 PAGE_ACTION = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+KEEPING = (LOGIN, 302, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 MANAGERS_PAGE = (LOGIN, 403, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 AUDIT_PAGE = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 WEIGHTS_FORM = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
@@ -159,6 +161,9 @@ MATRIX = (
     Row("GET", "/", REDIRECT),
     Row("GET", "/marketplace/tasks/execution", PAGE),
     Row("GET", "/marketplace/tasks/execution/summary", PAGE),
+    Row("GET", "/marketplace/tasks/execution/views", PAGE),
+    Row("POST", "/marketplace/tasks/execution/views", KEEPING, VIEW),
+    Row("GET", "/admin/execution/savedview/", ADMIN_SITE),
     Row("GET", "/marketplace/tasks/approvals", MANAGERS_PAGE),
     Row("POST", "/marketplace/tasks/approvals", PAGE_DECISION, {"approve": "{task}:1"}),
     Row(
@@ -255,6 +260,8 @@ def world(module_db: None) -> World:
     tasks = {
         status: str(make_task_in(status, agent_id="alex").row["task_id"]) for status in TaskStatus
     }
+    # As if nothing had been sent yet: there is something to send again.
+    TaskTarget.objects.update(state=SyncState.PLANNED)
     return World(tasks, {caller: make() for caller, make in MAKE.items()}, everything())
 
 
@@ -290,7 +297,8 @@ def test_everyone_gets_what_the_table_says(
 ) -> None:
     assert answer_of(row, world.callers[caller], world.tasks[row.starts_in]) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
-    writes = row.method != "GET" and ("task" in row.path or is_activation)
+    is_write = "task" in row.path and row.body is not VIEW
+    writes = row.method != "GET" and (is_write or is_activation)
     assert (everything() != world.rows) == (writes and expected in (200, 201, 302))
 
 

@@ -83,6 +83,8 @@ def _address(filters: PageFilters) -> str:
 
 
 def _decide(request: HttpRequest) -> HttpResponseBase:
+    if request.POST.get("do") == "nothing":
+        return redirect(_address(inbox_filters(request.GET.dict(), now=clock.now())))
     form = DecisionForm.of(request.POST)
     if not form.is_valid():
         return _invalid(request, form)

@@ -261,7 +261,7 @@ async function edit(row) {
   try {
     const page = await readPage(link.href);
     const form = page.querySelector("#decide form");
-    byId("edit-title").textContent = page.getElementById("decide-title").textContent.trim();
+    byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
     editDialog.querySelector('[data-field="form"]').replaceChildren(form);
     editDialog.showModal();
     form.elements.title.focus();
@@ -313,6 +313,7 @@ byId("rows").addEventListener("click", (event) => {
   event.preventDefault();
   ACTS[act.dataset.act](act.closest(".pending"));
 });
+byId("nothing").addEventListener("click", (event) => event.preventDefault());
 byId("rows").addEventListener("change", showChosen);
 all.addEventListener("change", () => {
   for (const box of list.boxes()) box.checked = all.checked;
