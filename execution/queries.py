@@ -259,7 +259,7 @@ def handovers(task_pks: Collection[int]) -> dict[int, list[Mapping[str, Any]]]:
         details__edits__has_key="agent_id",
     ).order_by("sequence")
     for task_pk, actor, at, details in events.values_list("task_id", "actor", "at", "details"):
-        agents = details["edits"]["agent_id"]
+        agents = (details or {})["edits"]["agent_id"]
         found[task_pk].append({"actor": actor, "at": at, "agents": agents})
     return found
 
