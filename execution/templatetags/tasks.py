@@ -20,9 +20,11 @@ register.filter("clock", texts.clock_text)
 register.filter("event_text", texts.event_text)
 
 
-@register.simple_tag
-def pending_total() -> int:
-    return queries.pending_total()
+@register.simple_tag(takes_context=True)
+def pending_total(context: Mapping[str, Any]) -> int:
+    """Beside the place of approvals, on every page: seconds old, unless the page itself knows."""
+    known: int | None = context.get("pending_total")
+    return queries.recent_pending_total() if known is None else known
 
 
 @register.filter

@@ -181,6 +181,7 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
     return {
         "filters": filters,
         "inbox": inbox,
+        "pending_total": inbox.total,
         "here": reverse("approvals"),
         "address": _address(filters),
         "row_query": filters.query(cursor=filters.cursor),
