@@ -16,9 +16,15 @@ from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, EditsSerializer
 from execution.services import Command
 
 MOST_AT_ONCE: Final = 500
-_CHOSEN = re.compile(r"(?P<task_id>\S{1,64}):(?P<version>[1-9][0-9]{0,9})")
+_TASK_ID = re.compile(r"[!-~]{1,64}")
+_CHOSEN = re.compile(r"(?P<task_id>[!-~]{1,64}):(?P<version>[1-9][0-9]{0,9})")
 
 Chosen = tuple[str, int]
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a task could have this id: PostgreSQL refuses to look for one with a NUL."""
+    return _TASK_ID.fullmatch(text) is not None
 
 
 class ChosenTasks(forms.Field):

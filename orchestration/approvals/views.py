@@ -32,7 +32,7 @@ from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from orchestration.approvals.deciding import DONE, Outcome, decide, refused
-from orchestration.approvals.forms import DecisionForm, EditForm
+from orchestration.approvals.forms import DecisionForm, EditForm, is_task_id
 from orchestration.approvals.inbox import WAITS_LONG_AFTER, inbox_filters, read_inbox
 from orchestration.approvals.strings import inbox_strings
 
@@ -71,6 +71,8 @@ def _caller(request: HttpRequest) -> Caller:
 
 
 def _pending_state(task_id: str) -> TaskState | None:
+    if not is_task_id(task_id):
+        return None
     return queries.task_state(Task.objects.filter(status=TaskStatus.PENDING), task_id)
 
 
@@ -95,8 +97,8 @@ def _decide(request: HttpRequest) -> HttpResponseBase:
 
 
 def _edit_and_approve(request: HttpRequest) -> HttpResponseBase:
-    task_id = request.POST["edit"][:64]
-    state = queries.task_state(Task.objects.all(), task_id)
+    task_id = request.POST["edit"]
+    state = queries.task_state(Task.objects.all(), task_id) if is_task_id(task_id) else None
     if state is None:
         raise Http404
     form = EditForm(state, request.POST)

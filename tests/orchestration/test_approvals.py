@@ -360,7 +360,8 @@ def test_what_no_longer_waits_is_not_edited(qa: Client) -> None:
     for part in ("edit", "reject"):
         answer = qa.get(f"{INBOX}?{part}={state.row['task_id']}", follow=True)
         assert "já não espera aprovação" in answer.content.decode()
-    assert qa.post(INBOX, {"edit": "task-x"}).status_code == 404
+    for task_id in ("task-x", "", "a\x00b", "x" * 5000):
+        assert qa.post(INBOX, {"edit": task_id}).status_code == 404
 
 
 # -- Hostile input ---------------------------------------------------------------------------------
@@ -385,6 +386,7 @@ def test_what_no_longer_waits_is_not_edited(qa: Client) -> None:
         {"do": "approve", "task": [f"task-{number}:1" for number in range(501)]},
         {"do": "reject", "task": "{key}", "note": "x" * 4001},
         {"do": "reject", "task": "{key}"},
+        {"do": "approve", "task": "task-\x00:1"},
         {"approve": ""},
         {"approve": "{key}:1:"},
     ],
