@@ -20,9 +20,7 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def current(
-    context: dict[str, Any], prefix: str, *, alone: bool = False, but: str = ""
-) -> str:
+def current(context: dict[str, Any], prefix: str, *, alone: bool = False, but: str = "") -> str:
     """For aria-current: `page` when the request's path lies under `prefix`, but not under `but`,
     or is it alone."""
     request = context.get("request")
