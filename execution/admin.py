@@ -1,8 +1,9 @@
 """Agents, what they are good at, where they work. Tasks have one writer, which is the service."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -10,7 +11,8 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from accounts.admin_audit import LeavesAudit
 from accounts.permissions import ENTER_ADMIN
-from execution.models import Agent, Marketplace, Specialty
+from execution import saved_views
+from execution.models import Agent, Marketplace, SavedView, Specialty
 from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
 
 
@@ -88,3 +90,29 @@ class SpecialtyAdmin(KeepsItsId, LeavesAudit, SimpleHistoryAdmin):
     @admin.display(description=_("agents"))
     def agents_of_it(self, specialty: Specialty) -> str:
         return ", ".join(agent.name for agent in specialty.agents.all()) or "–"
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(NeedsPermission, admin.ModelAdmin[SavedView]):
+    """What people share can be taken away here; what they keep for themselves is theirs."""
+
+    permission = ENTER_ADMIN
+    list_display = ("name", "owner", "query", "created_at")
+    search_fields = ("name", "owner__username")
+    fields = readonly_fields = ("name", "owner", "query", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SavedView]:
+        return super().get_queryset(request).filter(is_shared=True).select_related("owner")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_model(self, request: HttpRequest, obj: SavedView) -> None:
+        saved_views.remove_view(obj, by=cast("User", request.user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[SavedView]) -> None:
+        for view in queryset:
+            self.delete_model(request, view)

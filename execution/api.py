@@ -1,6 +1,7 @@
 """`/api/marketplace/orchestration/task-execution`: tasks, their events and their logs."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -9,30 +10,61 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.callers import caller_of
+from accounts.callers import Caller, caller_of
 from accounts.permissions import OPERATE_TASKS
 from execution import queries, schema, services
-from execution.exceptions import TaskNotFound
+from execution.exceptions import NotAllowed, TaskNotFound
 from execution.filters import FILTERS, TaskSelection, filter_values
 from execution.keyed import KeyedWrites, keyed
 from execution.models import Task
 from execution.representations import event_json, log_json, task_json
 from execution.rows import TaskState
 from execution.serializers import (
+    ApprovalSerializer,
     LogLineSerializer,
     NewTaskSerializer,
+    RefusalSerializer,
+    RetrySerializer,
+    SyncAgainSerializer,
     TaskUpdateSerializer,
+    checked_body,
     checked_update,
     log_lines,
     new_tasks,
     task_change,
+    task_edits,
 )
+from execution.services import RULES, Command
 from nexo.shared import clock
 from nexo.shared.api import check_parameters, limit_parameter, success
 from nexo.shared.exceptions import validation_error
 from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
 
 LIST_PARAMETERS = frozenset({*FILTERS, "limit", "cursor"})
+BODIES: Mapping[str | None, Any] = {
+    "create": NewTaskSerializer,
+    "update_status": TaskUpdateSerializer,
+    "append_logs": LogLineSerializer,
+    "approve": ApprovalSerializer,
+    "reject": RefusalSerializer,
+    "retry": RetrySerializer,
+    "cancel": RefusalSerializer,
+    "sync": SyncAgainSerializer,
+}
+MESSAGES = {
+    Command.APPROVE: "Task approved",
+    Command.REJECT: "Task rejected",
+    Command.RETRY: "Task waits again",
+    Command.CANCEL: "Task cancelled",
+}
+# What people alone may do, each with its permission.
+COMMANDS = {
+    "approve": RULES[Command.APPROVE].permission,
+    "reject": RULES[Command.REJECT].permission,
+    "retry": RULES[Command.RETRY].permission,
+    "cancel": RULES[Command.CANCEL].permission,
+    "sync": OPERATE_TASKS,
+}
 
 
 class MayOperate(BasePermission):
@@ -46,8 +78,16 @@ class MayOperate(BasePermission):
             return True
         caller = caller_of(request)
         if caller.agent_id is not None:
+            if view.action in COMMANDS:
+                refuse_agent(caller, view.kwargs["task_id"])
             return view.action in view.agent_actions
-        return caller.may(OPERATE_TASKS)
+        return caller.may(COMMANDS.get(view.action, OPERATE_TASKS))
+
+
+def refuse_agent(caller: Caller, task_id: str) -> NoReturn:
+    """A task that is not its own does not exist for an agent."""
+    is_its_own = services.visible_tasks(caller).filter(task_id=task_id).exists()
+    raise NotAllowed if is_its_own else TaskNotFound
 
 
 def _json(state: TaskState) -> dict[str, Any]:
@@ -62,12 +102,7 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     metadata_class = None
 
     def get_serializer_class(self) -> Any:
-        match self.request.method if self.request else None:
-            case "PATCH":
-                return TaskUpdateSerializer
-            case "POST":
-                return LogLineSerializer if "task_id" in self.kwargs else NewTaskSerializer
-        return schema.TaskSerializer
+        return BODIES.get(self.action, schema.TaskSerializer)
 
     @extend_schema(**schema.LIST)
     def list(self, request: Request) -> Response:
@@ -125,6 +160,52 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
             data["taskId"], task_change(data), caller=caller, lease_id=data.get("leaseId")
         )
         return success({"message": "Task execution updated", "task": _json(state)})
+
+    @extend_schema(**schema.APPROVE)
+    @keyed
+    def approve(self, request: Request, task_id: str) -> Response:
+        return self._command(request, task_id, Command.APPROVE)
+
+    @extend_schema(**schema.REJECT)
+    @keyed
+    def reject(self, request: Request, task_id: str) -> Response:
+        return self._command(request, task_id, Command.REJECT)
+
+    @extend_schema(**schema.RETRY)
+    @keyed
+    def retry(self, request: Request, task_id: str) -> Response:
+        return self._command(request, task_id, Command.RETRY)
+
+    @extend_schema(**schema.CANCEL)
+    @keyed
+    def cancel(self, request: Request, task_id: str) -> Response:
+        return self._command(request, task_id, Command.CANCEL)
+
+    def _command(self, request: Request, task_id: str, command: Command) -> Response:
+        check_parameters(request, ())
+        data = checked_body(BODIES[command.value], request.data)
+        state = services.command_task(
+            task_id,
+            command,
+            caller=caller_of(request),
+            reason=data.get("reason") or None,
+            edits=task_edits(data.get("edits")),
+            version=data.get("version"),
+        )
+        return success({"message": MESSAGES[command], "task": _json(state)})
+
+    @extend_schema(**schema.SYNC)
+    @keyed
+    def sync(self, request: Request, task_id: str) -> Response:
+        check_parameters(request, ())
+        data = checked_body(SyncAgainSerializer, request.data)
+        state = services.resync_task(
+            task_id,
+            data.get("channels"),
+            caller=caller_of(request),
+            reason=data.get("reason") or None,
+        )
+        return success({"message": "Sync queued", "task": _json(state)})
 
     @extend_schema(**schema.RETRIEVE)
     def retrieve(self, request: Request, task_id: str) -> Response:

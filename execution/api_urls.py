@@ -3,7 +3,7 @@
 from django.urls import re_path
 
 from execution.agents_api import AgentViewSet
-from execution.api import TaskExecutionViewSet
+from execution.api import COMMANDS, TaskExecutionViewSet
 
 _view = TaskExecutionViewSet.as_view
 _of_agent = AgentViewSet.as_view
@@ -22,6 +22,10 @@ urlpatterns = [
         rf"^{_TASK}/logs/?\Z",
         _view({"get": "logs", "post": "append_logs"}),
         name="task-execution-logs",
+    ),
+    *(
+        re_path(rf"^{_TASK}/{name}/?\Z", _view({"post": name}), name=f"task-execution-{name}")
+        for name in COMMANDS
     ),
     re_path(rf"^{_AGENT}/claim/?\Z", _of_agent({"post": "claim"}), name="agent-claim"),
     re_path(rf"^{_AGENT}/heartbeat/?\Z", _of_agent({"post": "heartbeat"}), name="agent-heartbeat"),

@@ -73,3 +73,9 @@ class AgentNotFound(ApiError):
 class MovedOn(Conflict):
     default_detail = _("The task has moved on since.")
     default_code = "moved_on"
+
+
+class ViewNotFound(ApiError):
+    status_code = HTTPStatus.NOT_FOUND
+    default_detail = _("There is no such view among yours.")
+    default_code = "not_found"

@@ -1,14 +1,16 @@
 """What the task page's forms send; reading and acting there need no JavaScript."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ValidationError
 
 from execution.changes import TaskChange
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.serializers import INT_MAX, MAX_NOTE
 from execution.task_actions import BY_NAME
+from nexo.shared.fields import Line
 
 
 class TaskActionForm(forms.Form):
@@ -40,3 +42,44 @@ class TaskActionForm(forms.Form):
                 version=data["version"],
             )
         return BY_NAME[data["action"]].change(note=data["note"], version=data["version"])
+
+
+LONGEST_QUERY = 4000
+_NAME = Line(max_length=60)
+
+
+class LineField(forms.CharField):
+    """The API's own rule for what shows as one line."""
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        if not text:
+            return ""
+        try:
+            return str(_NAME.run_validation(text))
+        except ValidationError as error:
+            raise forms.ValidationError(
+                [str(one) for one in cast("list[Any]", error.detail)]
+            ) from error
+
+
+class SavedViewForm(forms.Form):
+    """Save the filters of a page, or rename, share, unshare or delete a view."""
+
+    do = forms.ChoiceField(
+        choices=[(name, name) for name in ("save", "rename", "share", "unshare", "delete")]
+    )
+    view = forms.IntegerField(min_value=1, max_value=2**63 - 1, required=False)
+    name = LineField(max_length=60, required=False)
+    query = forms.CharField(max_length=LONGEST_QUERY, required=False)
+    shared = forms.BooleanField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        do = data.get("do")
+        # What could not be read has its own message, and is not in the data.
+        if do in ("save", "rename") and data.get("name") == "":
+            self.add_error("name", _("Give the view a name."))
+        if do not in ("save", None) and data.get("view", 0) is None:
+            self.add_error("view", _("Choose one of your views."))
+        return data

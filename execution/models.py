@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Case, F, Q, When
@@ -398,3 +399,33 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} {self.key}"
+
+
+class SavedView(models.Model):
+    """Filters of the execution page under a name, kept for one person or shared with everyone."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="saved_views",
+        db_index=False,
+        verbose_name=_("owner"),
+    )
+    name = models.CharField(_("name"), max_length=60)
+    query = models.TextField(_("filters"), help_text=_("As the page's address has them."))
+    is_shared = models.BooleanField(_("shared"), default=False)
+    created_at = models.DateTimeField(_("created at"))
+
+    class Meta:
+        ordering: ClassVar = ["name", "id"]
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        indexes: ClassVar = [
+            models.Index(fields=["name"], condition=Q(is_shared=True), name="view_shared_by_name")
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["owner", "name"], name="view_once_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name

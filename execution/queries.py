@@ -9,11 +9,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
+from accounts.caching import BriefCache
 from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
 from execution.models import (
     Agent,
     Lease,
     Marketplace,
+    SavedView,
     Stream,
     Task,
     TaskCount,
@@ -130,6 +132,19 @@ def newest_first(
     return TASKS.matching(tasks, f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}")
 
 
+def oldest_first(
+    tasks: QuerySet[Task], *, limit: int, after: tuple[datetime, int] | None = None
+) -> list[TaskRow]:
+    """As `newest_first`, the other way round."""
+    if after is not None:
+        created_at, row_id = after
+        tasks = tasks.filter(
+            Q(created_at__gte=created_at),
+            Q(created_at__gt=created_at) | Q(id__gt=row_id),
+        )
+    return TASKS.matching(tasks, f"ORDER BY created_at, id LIMIT {limit + 1:d}")
+
+
 def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     """The targets of each task, in the order of the marketplaces."""
     if not task_pks:
@@ -207,13 +222,52 @@ def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | No
     return assignment, result, first.values_list("actor", flat=True)[0]
 
 
+def assignments_of(task_pks: Collection[int]) -> dict[int, dict[str, Any] | None]:
+    """What is kept of how each task's first agent was chosen."""
+    return dict(Task.objects.filter(pk__in=task_pks).values_list("pk", "assignment"))
+
+
+def creators_of(task_pks: Collection[int]) -> dict[int, str]:
+    created = TaskEvent.objects.filter(task_id__in=task_pks, kind=EventKind.CREATED)
+    return dict(created.values_list("task_id", "actor"))
+
+
+def retried_at(task_pks: Collection[int]) -> dict[int, datetime]:
+    """When each of these tasks was last tried again; none that never was."""
+    retries = TaskEvent.objects.filter(task_id__in=task_pks, kind=EventKind.RETRIED)
+    return dict(retries.order_by().values_list("task_id").annotate(Max("at")))
+
+
 def is_touched_by(task_pk: int, actor: str) -> bool:
     """Whether `actor` created the task, or changed what it is to be."""
-    own = TaskEvent.objects.filter(task_id=task_pk, actor=actor)
+    return _touches([task_pk], actor).exists()
+
+
+def touched_by(task_pks: Collection[int], actor: str) -> set[int]:
+    """Those of these tasks that `actor` created or edited."""
+    return set(_touches(task_pks, actor).values_list("task_id", flat=True))
+
+
+def _touches(task_pks: Collection[int], actor: str) -> QuerySet[TaskEvent]:
+    own = TaskEvent.objects.filter(task_id__in=task_pks, actor=actor)
     return own.filter(
         Q(kind__in=(EventKind.CREATED, EventKind.EDITED))
         | Q(kind=EventKind.APPROVED, details__has_key="edits")
-    ).exists()
+    )
+
+
+def handovers(task_pks: Collection[int]) -> dict[int, list[Mapping[str, Any]]]:
+    """When people gave these tasks to another agent, oldest first: actor, instant, both agents."""
+    found: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    events = TaskEvent.objects.filter(
+        task_id__in=task_pks,
+        kind__in=(EventKind.EDITED, EventKind.APPROVED),
+        details__edits__has_key="agent_id",
+    ).order_by("sequence")
+    for task_pk, actor, at, details in events.values_list("task_id", "actor", "at", "details"):
+        agents = (details or {})["edits"]["agent_id"]
+        found[task_pk].append({"actor": actor, "at": at, "agents": agents})
+    return found
 
 
 def returns_of(task_pk: int, *, attempt: int) -> int:
@@ -286,6 +340,20 @@ def tallies_by_marketplace() -> dict[str, Tally]:
     return tallies
 
 
+def pending_total() -> int:
+    """How many tasks wait for a decision, from the roll-up."""
+    counts = TaskCount.objects.filter(status=TaskStatus.PENDING)
+    return counts.aggregate(total=Sum("count"))["total"] or 0
+
+
+RECENT_TOTALS: BriefCache[str, int] = BriefCache()
+
+
+def recent_pending_total() -> int:
+    """As `pending_total`, up to five seconds old: for what every page shows and none is about."""
+    return RECENT_TOTALS.get("pending", pending_total)
+
+
 def combined(tallies: Iterable[Tally]) -> Tally:
     whole = Tally.empty()
     for tally in tallies:
@@ -307,6 +375,10 @@ def feed_summary() -> dict[str, Any]:
 
 
 # -- Events --------------------------------------------------------------------------------------
+
+
+def titles_of(task_ids: Collection[str]) -> dict[str, str]:
+    return dict(Task.objects.filter(task_id__in=task_ids).values_list("task_id", "title"))
 
 
 def events_of(task_pk: int) -> list[Mapping[str, Any]]:
@@ -497,6 +569,20 @@ def active_agents(*, limit: int) -> list[str]:
     return list(Agent.objects.filter(is_active=True).values_list("slug", flat=True)[:limit])
 
 
+def agents_by_marketplace(marketplace_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Names of the active agents by id: those that work there, and the others."""
+    there = set(
+        Agent.objects.filter(marketplaces=marketplace_id, is_active=True).values_list(
+            "slug", flat=True
+        )
+    )
+    names = dict(Agent.objects.filter(is_active=True).values_list("slug", "name"))
+    return (
+        {slug: name for slug, name in names.items() if slug in there},
+        {slug: name for slug, name in names.items() if slug not in there},
+    )
+
+
 def known_agents(slugs: Collection[str]) -> set[str]:
     return set(Agent.objects.filter(slug__in=slugs).values_list("slug", flat=True))
 
@@ -504,3 +590,13 @@ def known_agents(slugs: Collection[str]) -> set[str]:
 def known_external_ids(external_ids: Sequence[str]) -> set[str]:
     found = Task.objects.filter(external_id__in=external_ids)
     return {str(external_id) for external_id in found.values_list("external_id", flat=True)}
+
+
+# -- Saved views ---------------------------------------------------------------------------------
+
+
+def views_for(user_id: int, *, limit: int) -> list[SavedView]:
+    """A person's own saved views, then what others share, each by name."""
+    own = SavedView.objects.filter(owner_id=user_id)
+    shared = SavedView.objects.filter(is_shared=True).exclude(owner_id=user_id)
+    return [*own, *shared.select_related("owner")[:limit]]

@@ -20,7 +20,15 @@ from execution.enums import (
     SyncState,
     TaskStatus,
 )
-from execution.serializers import LogLineSerializer, NewTaskSerializer, TaskUpdateSerializer
+from execution.serializers import (
+    ApprovalSerializer,
+    LogLineSerializer,
+    NewTaskSerializer,
+    RefusalSerializer,
+    RetrySerializer,
+    SyncAgainSerializer,
+    TaskUpdateSerializer,
+)
 from nexo.shared.schema import (
     CURSOR,
     IDEMPOTENCY_KEY,
@@ -218,6 +226,27 @@ UPDATE: dict[str, Any] = {
     "request": TaskUpdateSerializer,
     "responses": {200: TaskUpdatedSerializer, **errors(403, 404, 409, 413, 415, 422)},
 }
+
+
+def _command(name: str, summary: str, request: Any) -> dict[str, Any]:
+    return {
+        "operation_id": f"{name}Task",
+        "summary": summary,
+        "parameters": [IDEMPOTENCY_KEY],
+        "request": request,
+        "responses": {200: TaskUpdatedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    }
+
+
+APPROVE = _command(
+    "approve",
+    "Approve a pending task, with edits or as it is; not one that you created or edited",
+    ApprovalSerializer,
+)
+REJECT = _command("reject", "Reject a pending task and say why", RefusalSerializer)
+RETRY = _command("retry", "Let a failed task wait for approval again", RetrySerializer)
+CANCEL = _command("cancel", "Stop an open task and say why", RefusalSerializer)
+SYNC = _command("sync", "Queue the targets that are not synced again", SyncAgainSerializer)
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getTask",
     "summary": "One task",

@@ -1,6 +1,7 @@
 """Bodies that clients send, checked and turned into what the services take."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from execution import queries
-from execution.changes import UNSET, TaskChange
+from execution.changes import UNSET, Edits, TaskChange
 from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, TaskStatus
 from execution.models import SLUG_PATTERN
 from execution.services import LogLine, NewTask
@@ -55,6 +56,15 @@ class Choice(serializers.ChoiceField):
         if not isinstance(data, str) or data not in self.choices:
             self.fail("invalid_choice", input=str(data)[:100])
         return data
+
+
+class Targets(serializers.ListField):
+    """One marketplace or several."""
+
+    def __init__(self, **options: Any) -> None:
+        # Given also by whoever copies the field.
+        options = {"allow_empty": False, "max_length": len(MarketplaceSlug), **options}
+        super().__init__(child=Choice(choices=MarketplaceSlug.choices), **options)
 
 
 class TaskUpdateSerializer(StrictSerializer):
@@ -129,25 +139,10 @@ class NewTaskListSerializer(serializers.ListSerializer[Any]):
         return attrs
 
 
-class NewTaskSerializer(StrictSerializer):
+class TaskFieldsSerializer(StrictSerializer):
+    """What holds for the fields of a task, whether it is new or edited."""
+
     default_error_messages = {"unknown_agent": _("There is no such agent.")}
-
-    taskType = Slug(max_length=64)
-    title = Line(max_length=200)
-    channel = Choice(choices=MarketplaceSlug.choices)
-    agentId = Slug(required=False, allow_null=True, max_length=64)
-    estimatedHours = Number(max_value=MAX_HOURS)
-    targets = serializers.ListField(
-        child=Choice(choices=MarketplaceSlug.choices),
-        required=False,
-        allow_empty=False,
-        max_length=len(MarketplaceSlug),
-    )
-    priority = Choice(required=False, choices=Priority.choices)
-    externalId = Line(required=False, allow_null=True, max_length=200)
-
-    class Meta:
-        list_serializer_class = NewTaskListSerializer
 
     def validate_estimatedHours(self, value: float) -> float:
         if value <= 0:
@@ -155,9 +150,27 @@ class NewTaskSerializer(StrictSerializer):
         return value
 
     def validate_targets(self, value: list[str]) -> list[str]:
-        if len(set(value)) != len(value):
-            raise serializers.ValidationError(_("Each marketplace may be given once."))
-        return value
+        return each_once(value)
+
+
+def each_once(marketplaces: list[str]) -> list[str]:
+    if len(set(marketplaces)) != len(marketplaces):
+        raise serializers.ValidationError(_("Each marketplace may be given once."))
+    return marketplaces
+
+
+class NewTaskSerializer(TaskFieldsSerializer):
+    taskType = Slug(max_length=64)
+    title = Line(max_length=200)
+    channel = Choice(choices=MarketplaceSlug.choices)
+    agentId = Slug(required=False, allow_null=True, max_length=64)
+    estimatedHours = Number(max_value=MAX_HOURS)
+    targets = Targets(required=False)
+    priority = Choice(required=False, choices=Priority.choices)
+    externalId = Line(required=False, allow_null=True, max_length=200)
+
+    class Meta:
+        list_serializer_class = NewTaskListSerializer
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         # In a list the parent asks for all agents at once.
@@ -190,18 +203,96 @@ def new_tasks(data: Any) -> list[NewTask]:
     return [_new_task(item) for item in (checked if isinstance(data, list) else [checked])]
 
 
+def minutes_of(hours: float) -> float:
+    """Through the decimal text, so that 0.1 hours are 6 minutes exactly."""
+    return float(Decimal(str(hours)) * 60)
+
+
 def _new_task(data: dict[str, Any]) -> NewTask:
     return NewTask(
         task_type=data["taskType"],
         title=data["title"],
         marketplace_id=data["channel"],
-        # Through the decimal text, so that 0.1 hours are 6 minutes exactly.
-        estimated_minutes=float(Decimal(str(data["estimatedHours"])) * 60),
+        estimated_minutes=minutes_of(data["estimatedHours"]),
         agent_id=data.get("agentId"),
         targets=data.get("targets") or (),
         priority=Priority(data.get("priority", Priority.NORMAL)),
         external_id=data.get("externalId"),
     )
+
+
+# -- Commands ------------------------------------------------------------------------------------
+
+
+class Reason(Text):
+    """A reason that has to be given: something to read, on as many lines as it takes."""
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if all(unicodedata.category(character)[0] in "CZ" for character in value):
+            self.fail("blank")
+        return value
+
+
+class EditsSerializer(TaskFieldsSerializer):
+    title = Line(required=False, max_length=200)
+    estimatedHours = Number(required=False, max_value=MAX_HOURS)
+    agentId = Slug(required=False, max_length=64)
+    targets = Targets(required=False)
+    priority = Choice(required=False, choices=Priority.choices)
+
+    def validate_agentId(self, value: str) -> str:
+        if not queries.known_agents({value}):
+            raise serializers.ValidationError(self.error_messages["unknown_agent"])
+        return value
+
+
+class RetrySerializer(StrictSerializer):
+    reason = Text(required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE)
+    version = WholeNumber(required=False, min_value=1, max_value=INT_MAX)
+
+
+class ApprovalSerializer(RetrySerializer):
+    edits = EditsSerializer(required=False)
+
+
+class RefusalSerializer(RetrySerializer):
+    reason = Reason(max_length=MAX_NOTE)
+
+
+class SyncAgainSerializer(StrictSerializer):
+    channels = Targets(required=False)
+    reason = Text(required=False, allow_null=True, allow_blank=True, max_length=MAX_NOTE)
+
+    def validate_channels(self, value: list[str]) -> list[str]:
+        return each_once(value)
+
+
+def checked_body(serializer: type[StrictSerializer], data: Any) -> dict[str, Any]:
+    """The body of a command.
+
+    Raises
+    ------
+    ValidationError
+    """
+    return dict(serializer().run_validation(data))
+
+
+def task_edits(data: Mapping[str, Any] | None) -> Edits | None:
+    """What checked edits ask for; None when they ask for nothing."""
+    if not data:
+        return None
+    hours = data.get("estimatedHours")
+    return Edits(
+        title=data.get("title", UNSET),
+        estimated_minutes=UNSET if hours is None else minutes_of(hours),
+        agent_id=data.get("agentId", UNSET),
+        priority=Priority(data["priority"]) if "priority" in data else UNSET,
+        targets=data.get("targets", UNSET),
+    )
+
+
+# -- Logs ----------------------------------------------------------------------------------------
 
 
 class LogLineSerializer(StrictSerializer):

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.utils import formats
+from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 
-from execution.enums import EventKind, FailureReason, MarketplaceSlug, SyncState
+from execution.enums import EventKind, FailureReason, MarketplaceSlug, Priority, SyncState
 from nexo.shared.clock import BUSINESS_ZONE
 
 WORDS: Final = {
@@ -46,7 +47,7 @@ SYSTEM_PARTS: Final = {
     "sync": _("automatic sync"),
     "playbook": _("playbook"),
     "schedule": _("schedule"),
-    "lease": _("lease control"),
+    "leases": _("lease control"),
     "import": _("import"),
 }
 
@@ -167,6 +168,14 @@ DEEDS: Final = {
     EventKind.RESULT: _("%(actor)s delivered the result"),
     EventKind.EDITED: _("%(actor)s edited the task"),
 }
+EDITS: Final = {
+    "title": _("the title from “%(old)s” to “%(new)s”"),
+    "estimated_minutes": _("the estimate from %(old)s to %(new)s min"),
+    "agent_id": _("the agent from %(old)s to %(new)s"),
+    "priority": _("the priority from %(old)s to %(new)s"),
+    "targets": _("the targets from %(old)s to %(new)s"),
+}
+"""What an edit changed, as part of a sentence, in the order in which it is told."""
 
 
 def event_text(event: Mapping[str, Any]) -> str:
@@ -181,8 +190,14 @@ def event_text(event: Mapping[str, Any]) -> str:
         sentence = FAILURE_DEEDS[FailureReason(event["failure_reason"])] % values
     elif kind == EventKind.STARTED and event["from_status"] == "pending":
         sentence = _("%(actor)s approved and started the work") % values
-    elif kind == EventKind.SYNC and details.get("sync"):
-        sentence = _marked_text(values["actor"], details["sync"])
+    elif kind == EventKind.SYNC and ("sync" in details or "queued" in details):
+        sentence = _sync_text(values["actor"], details)
+    elif kind == EventKind.APPROVED and details.get("edits"):
+        values["edits"] = edits_text(details["edits"])
+        sentence = _("%(actor)s approved and changed %(edits)s") % values
+    elif kind == EventKind.EDITED and details.get("edits"):
+        values["edits"] = edits_text(details["edits"])
+        sentence = _("%(actor)s changed %(edits)s") % values
     else:
         sentence = DEEDS[kind] % values
     if withdrawn := details.get("withdrawn"):
@@ -191,7 +206,32 @@ def event_text(event: Mapping[str, Any]) -> str:
     return f"{sentence}: “{words}”" if words else str(sentence)
 
 
-def _marked_text(actor: str, marked: Mapping[str, bool]) -> str:
+def edits_text(edits: Mapping[str, Sequence[Any]]) -> str:
+    """Every edit with its old and its new value: "the title from … to … and the agent from …"."""
+    parts = [
+        str(sentence % {"old": _edit_value(name, old), "new": _edit_value(name, new)})
+        for name, sentence in EDITS.items()
+        if name in edits
+        for old, new in (edits[name],)
+    ]
+    return get_text_list(parts, str(_("and")))
+
+
+def _edit_value(name: str, value: Any) -> str:
+    match name:
+        case "estimated_minutes":
+            exact = round(value, 1)
+            return formats.number_format(int(exact) if exact == int(exact) else exact)
+        case "priority":
+            return str(Priority(value).label).lower()
+        case "targets":
+            return _channels(value)
+    return str(_("nobody")) if value is None else str(value)
+
+
+def _sync_text(actor: str, details: Mapping[str, Any]) -> str:
+    """Which targets were marked by hand, and which are sent again."""
+    marked = details.get("sync", {})
     synced = [slug for slug, is_synced in marked.items() if is_synced]
     others = [slug for slug, is_synced in marked.items() if not is_synced]
     parts = []
@@ -201,6 +241,9 @@ def _marked_text(actor: str, marked: Mapping[str, bool]) -> str:
     if others:
         values = {"actor": actor, "channels": _channels(others)}
         parts.append(str(_("%(actor)s marked as not synced: %(channels)s") % values))
+    if queued := details.get("queued"):
+        values = {"actor": actor, "channels": _channels(queued)}
+        parts.append(str(_("%(actor)s asked to sync again: %(channels)s") % values))
     return "; ".join(parts)
 
 
@@ -238,3 +281,14 @@ def assignment_text(
             return str(sentence % values)
         case rule:
             return str(_("Chosen by the rule %(rule)s.") % {"rule": rule})
+
+
+def handover_text(handover: Mapping[str, Any]) -> str:
+    """Who gave the task to its present agent: a row of `queries.handovers`."""
+    old, new = handover["agents"]
+    values = {
+        "actor": actor_text(handover["actor"]),
+        "old": _edit_value("agent_id", old),
+        "new": _edit_value("agent_id", new),
+    }
+    return str(_("%(actor)s gave the task to %(new)s; before, %(old)s had it.") % values)

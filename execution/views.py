@@ -107,6 +107,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "blank_row": blank_row(short_names),
         "older_query": _older_query(filters, snapshot),
         "all_query": filters.query(status=None),
+        "saved_views": queries.views_for(cast("int", request.user.pk), limit=SUGGESTIONS),
         "first_query": filters.query(),
         "now": now,
         "page_data": {
@@ -244,6 +245,9 @@ def _task_context(
     explanation, result, creator = queries.task_story(row["id"])
     events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
     logs = queries.newest_logs_of(row["id"], limit=LOG_LENGTH)
+    handovers = queries.handovers([row["id"]])[row["id"]]
+    # What chose the first agent spoke of that one, whoever has the task since.
+    first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     status = TaskStatus(row["status"])
     return {
         "task": row,
@@ -255,8 +259,10 @@ def _task_context(
         "actions": legal_actions(_actions(request), status),
         "reasoning": assignment.reasoning(explanation),
         "assignment": texts.assignment_text(
-            explanation, agent_id=row["agent_id"], channel=row["marketplace_id"]
+            explanation, agent_id=first_agent, channel=row["marketplace_id"]
         ),
+        "handover": texts.handover_text(handovers[-1]) if handovers else "",
+        "first_agent": first_agent,
         "minutes_at_work": _whole(execution_minutes(row["started_at"], row["ended_at"])),
         "result": result,
         "creator": texts.actor_text(creator),

@@ -10,6 +10,8 @@ urlpatterns = [
     # The most asked for comes first: each pattern before it costs every call.
     path("api/marketplace/orchestration/", include(api_urls.calls)),
     path("api/", include(api_urls.documents)),
+    # Before the pages of single tasks, whose address it would be.
+    path("", include("orchestration.approvals.urls")),
     path("", include("execution.urls")),
     path("", include("optimization.urls")),
     path("", include("orchestration.audit_urls")),

@@ -46,6 +46,8 @@ DEEDS: Final = {
     "paused": gettext_lazy("%(actor)s paused: %(object)s"),
     "resumed": gettext_lazy("%(actor)s resumed: %(object)s"),
     "activate": gettext_lazy("%(actor)s activated: %(object)s"),
+    "shared": gettext_lazy("%(actor)s shared: %(object)s"),
+    "unshared": gettext_lazy("%(actor)s stopped sharing: %(object)s"),
 }
 """Sentences of what is no task's event; any other action is told by its own name."""
 
@@ -64,6 +66,8 @@ ACTIONS: Final = {
     "paused": pgettext_lazy("audited action", "paused"),
     "resumed": pgettext_lazy("audited action", "resumed"),
     "activate": pgettext_lazy("audited action", "activated"),
+    "shared": pgettext_lazy("audited action", "shared"),
+    "unshared": pgettext_lazy("audited action", "no longer shared"),
 }
 """What the filter offers; it takes any other name too."""
 
@@ -93,6 +97,7 @@ FIELDS: Final = {
     "priority": gettext_lazy("priority"),
     "targets": gettext_lazy("targets"),
     "owner": gettext_lazy("owner"),
+    "filters": gettext_lazy("filters"),
     "scope": gettext_lazy("scope"),
     "expires_at": gettext_lazy("expires at"),
 }

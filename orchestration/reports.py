@@ -317,7 +317,8 @@ def report_markdown(found: Report) -> str:
         f"# NEXO: {markdown_text(found.title)}",
         "",
         f"- {_('Period')}: {period}",
-        f"- {_('Generated at')}: {exact_text(found.at)}",
+        # Out of the f-string, where gettext's tools do not look.
+        "- {}: {}".format(_("Generated at"), exact_text(found.at)),
         f"- {_('System health')}: {found.health.label}",
         "",
     ]

@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.db import connection, transaction
 
+from execution.queries import RECENT_TOTALS
 from nexo.shared.throttling import CallerRateThrottle
 
 if not settings.TESTING:
@@ -64,7 +65,8 @@ def module_db(
 
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
-    """Throttle counts and cached sessions end with the test that made them."""
+    """Throttle counts, cached sessions and totals end with the test that made them."""
     yield
     cache.clear()
     CallerRateThrottle.cache.clear()
+    RECENT_TOTALS.clear()

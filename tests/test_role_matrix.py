@@ -16,8 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
-from execution.enums import TaskStatus
-from execution.models import Task, TaskEvent, TaskLog
+from execution.enums import SyncState, TaskStatus
+from execution.models import Task, TaskEvent, TaskLog, TaskTarget
 from nexo.shared.renderers import dump_json
 from tests.envelope import refused
 from tests.execution.test_lifecycle import LEGAL
@@ -39,6 +39,7 @@ WEIGHTS = {"agentId": "alex", "weights": SHARES}
 RESET = {"step": "reset"}
 ORCHESTRATION = "/api/marketplace/orchestration"
 OVERVIEW = "/marketplace/orchestration"
+VIEW = {"do": "save", "name": "Falhas", "query": "status=failed"}
 LOG = {"level": "info", "message": "feito"}
 CODES = {
     401: "not_authenticated",
@@ -64,7 +65,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        words = " ".join(str(value) for value in self.body.values() if value != "{task}")
+        words = " ".join(str(value) for value in self.body.values() if "{task" not in str(value))
         return f"{self.method} {self.path} {words}".strip()
 
 
@@ -74,6 +75,7 @@ WHO_SEES_THE_TASK = (401, 200, 200, 200, 200, 200, 200, 200, 200, 200, 404)
 PEOPLE_WHO_OPERATE = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 404)
 OPERATORS_AND_ITS_AGENT = (401, 403, 403, 200, 200, 200, 200, 403, 403, 200, 404)
 CREATORS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
+WHO_DECIDES = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 404)
 LOG_WRITERS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 201, 404)
 # Only the agent itself takes work.
 ITS_AGENT = (401, 403, 403, 403, 403, 403, 403, 403, 403, 200, 403)
@@ -84,6 +86,7 @@ PAGE = (LOGIN, 200, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 # Approving and rejecting is quality's part too; PATCH stays with those who operate.
 PAGE_DECISION = (LOGIN, 403, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 PAGE_ACTION = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+KEEPING = (LOGIN, 302, 302, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 MANAGERS_PAGE = (LOGIN, 403, 200, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 AUDIT_PAGE = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 WEIGHTS_FORM = (LOGIN, 403, 403, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
@@ -119,6 +122,11 @@ MATRIX = (
     Row("GET", TASKS + "/{task}/logs", WHO_SEES_THE_TASK),
     Row("POST", TASKS, CREATORS, NEW_TASK),
     Row("POST", TASKS + "/{task}/logs", LOG_WRITERS, LOG),
+    Row("POST", TASKS + "/{task}/approve", WHO_DECIDES),
+    Row("POST", TASKS + "/{task}/reject", WHO_DECIDES, {"reason": "não"}),
+    Row("POST", TASKS + "/{task}/retry", PEOPLE_WHO_OPERATE, starts_in=FAILED),
+    Row("POST", TASKS + "/{task}/cancel", PEOPLE_WHO_OPERATE, {"reason": "não"}),
+    Row("POST", TASKS + "/{task}/sync", PEOPLE_WHO_OPERATE, starts_in=SYNCING),
     # Decisions are people's; work is also its agent's.
     step(PENDING, APPROVED, PEOPLE_WHO_OPERATE),
     step(PENDING, FAILED, PEOPLE_WHO_OPERATE, failureReason="rejected"),
@@ -161,6 +169,17 @@ MATRIX = (
     Row("GET", "/", REDIRECT),
     Row("GET", "/marketplace/tasks/execution", PAGE),
     Row("GET", "/marketplace/tasks/execution/summary", PAGE),
+    Row("GET", "/marketplace/tasks/execution/views", PAGE),
+    Row("POST", "/marketplace/tasks/execution/views", KEEPING, VIEW),
+    Row("GET", "/admin/execution/savedview/", ADMIN_SITE),
+    Row("GET", "/marketplace/tasks/approvals", MANAGERS_PAGE),
+    Row("POST", "/marketplace/tasks/approvals", PAGE_DECISION, {"approve": "{task}:1"}),
+    Row(
+        "POST",
+        "/marketplace/tasks/approvals",
+        PAGE_DECISION,
+        {"do": "reject", "task": "{task}:1", "note": "não"},
+    ),
     Row("GET", "/marketplace/tasks/{task}", PAGE),
     Row("POST", "/marketplace/tasks/{task}", PAGE_DECISION, {"action": "approve", "version": 1}),
     Row(
@@ -249,6 +268,8 @@ def world(module_db: None) -> World:
     tasks = {
         status: str(make_task_in(status, agent_id="alex").row["task_id"]) for status in TaskStatus
     }
+    # As if nothing had been sent yet: there is something to send again.
+    TaskTarget.objects.update(state=SyncState.PLANNED)
     return World(tasks, {caller: make() for caller, make in MAKE.items()}, everything())
 
 
@@ -257,7 +278,10 @@ def answer_of(row: Row, caller: Client, task_id: str) -> Answer:
     client = Client(**caller.defaults)
     client.cookies = deepcopy(caller.cookies)  # what the answer sets is for this call alone
     path = row.path.format(task=task_id, agent="alex")
-    body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
+    body = {
+        name: value.replace("{task}", task_id) if isinstance(value, str) else value
+        for name, value in row.body.items()
+    }
     if row.method == "GET":
         answer = client.get(path)
     elif path.startswith("/api/"):
@@ -281,7 +305,8 @@ def test_everyone_gets_what_the_table_says(
 ) -> None:
     assert answer_of(row, world.callers[caller], world.tasks[row.starts_in]) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
-    writes = row.method != "GET" and ("task" in row.path or is_activation)
+    is_write = "task" in row.path and row.body is not VIEW
+    writes = row.method != "GET" and (is_write or is_activation)
     assert (everything() != world.rows) == (writes and expected in (200, 201, 302))
 
 

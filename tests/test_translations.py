@@ -18,7 +18,8 @@ from tests.servers import PROJECT
 pytestmark = pytest.mark.unit
 CATALOGUE = PROJECT / "locale/pt_BR/LC_MESSAGES/django.po"
 SOURCES = [
-    PROJECT / name for name in ("nexo", "accounts", "execution", "optimization", "templates")
+    PROJECT / name
+    for name in ("nexo", "accounts", "execution", "optimization", "orchestration", "templates")
 ]
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 
-from execution import texts
+from execution import queries, texts
 from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, SyncState
 from execution.row_view import TONES
 
@@ -18,6 +18,13 @@ register.filter("span", texts.span_text)
 register.filter("exact", texts.exact_text)
 register.filter("clock", texts.clock_text)
 register.filter("event_text", texts.event_text)
+
+
+@register.simple_tag(takes_context=True)
+def pending_total(context: Mapping[str, Any]) -> int:
+    """Beside the place of approvals, on every page: seconds old, unless the page itself knows."""
+    known: int | None = context.get("pending_total")
+    return queries.recent_pending_total() if known is None else known
 
 
 @register.filter

@@ -85,7 +85,7 @@ def test_more_filters_narrow_and_clear_lets_go(page: Page, api: Api, task_type: 
     assert query(page) == expected
     expect(row_of(page, task)).to_be_visible()
     expect(page.locator("#shown")).to_have_text("1 de 1")
-    expect(page.locator(".filters summary")).to_have_text("Mais filtros 3")
+    expect(page.locator("#filter-form summary")).to_have_text("Mais filtros 3")
     page.get_by_role("link", name="Limpar").click()
     page.wait_for_url(lambda url: url.endswith(LIST))
 

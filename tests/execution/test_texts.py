@@ -113,6 +113,43 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
             event("sync", details={"sync": {"amazon": True, "shein": False}}),
             "ana marcou como sincronizado: Amazon; ana marcou como não sincronizado: Shein",
         ),
+        (
+            event("sync", details={"queued": ["shein", "kaway"]}, reason="agora vai"),
+            "ana mandou sincronizar de novo: Shein, Kaway: “agora vai”",
+        ),
+        (
+            event(
+                "approved",
+                details={"edits": {"estimated_minutes": [60.0, 90.0]}},
+                reason="foto nova",
+            ),
+            "ana aprovou e alterou a estimativa de 60 para 90 min: “foto nova”",
+        ),
+        (
+            event(
+                "approved",
+                details={
+                    "edits": {
+                        "targets": [["amazon"], ["amazon", "shein"]],
+                        "priority": ["normal", "urgent"],
+                        "title": ["Foto", "Foto nova"],
+                        "estimated_minutes": [60.0, 66.6],
+                    }
+                },
+            ),
+            "ana aprovou e alterou o título de “Foto” para “Foto nova”, a estimativa de 60 para"
+            " 66,6 min, a prioridade de normal para urgente e os destinos de Amazon para Amazon,"
+            " Shein",
+        ),
+        (
+            event("edited", details={"edits": {"agent_id": [None, "marina"]}}),
+            "ana alterou o agente de ninguém para marina",
+        ),
+        (event("edited"), "ana editou a tarefa"),
+        (
+            event("lease_expired", actor="system:leases"),
+            "controle de reservas: a reserva do agente venceu, a tarefa voltou a esperar",
+        ),
     ],
 )
 def test_events_are_sentences(row: dict[str, Any], text: str) -> None:

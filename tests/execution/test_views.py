@@ -310,3 +310,22 @@ def test_page_counts_a_real_log_as_its_file_does() -> None:
             html = client.get(f"{LIST}?channel={channel}&status={status}").content.decode()
             shown = total_of(html).replace(".", "")
             assert int(shown) == expected[channel, status], (channel, status)
+
+
+def test_why_this_agent_stays_true_when_a_person_gives_the_task_away() -> None:
+    make_agent("alex")
+    make_agent("marina", "amazon")
+    state = make_task()
+    client = client_of("head")
+    first = state.row["agent_id"]
+    other = {"alex": "marina", "marina": "alex"}[str(first)]
+    edits = {"agentId": other}
+    client.post(
+        f"/api/marketplace/orchestration/task-execution/{state.row['task_id']}/approve",
+        {"edits": edits},
+        content_type="application/json",
+    )
+    html = client.get(address_of(state)).content.decode()
+    assert f"passou a tarefa para {other}; antes, estava com {first}." in html
+    assert f"Por que {first} ficou com ela no início:" in html
+    assert f"alterou o agente de {first} para {other}" in html

@@ -20,10 +20,11 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def current(context: dict[str, Any], prefix: str, *, alone: bool = False) -> str:
-    """`page` when the request's path lies under `prefix`, or is it, for aria-current."""
+def current(context: dict[str, Any], prefix: str, *, alone: bool = False, but: str = "") -> str:
+    """For aria-current: `page` when the request's path lies under `prefix`, but not under `but`,
+    or is it alone."""
     request = context.get("request")
-    if request is None:
+    if request is None or (but and request.path.startswith(but)):
         return "false"
     is_here = request.path.rstrip("/") == prefix if alone else request.path.startswith(prefix)
     return "page" if is_here else "false"

@@ -70,7 +70,9 @@ export async function settled(change, { label, onConflict }) {
   }
 }
 
-function refusal(error) {
+/** Why something was not done, and what to do about it. */
+export function refusal(error) {
+  if (error.code === "own_task") return error.message;
   switch (error.status) {
     case undefined:
       return t("action.network");

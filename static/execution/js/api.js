@@ -36,10 +36,21 @@ export async function patchTask(body) {
   return answer(await fetch(data.apiUrl, { method: "PATCH", headers, body: JSON.stringify(body) }));
 }
 
+/** A page's own form, answered as JSON. */
+export async function postForm(address, body) {
+  return answer(await fetch(address, { method: "POST", headers: writing(), body }));
+}
+
 /** The task page's own form: who may decide but not operate acts through it. */
-export async function postAction(taskId, fields) {
-  const body = new URLSearchParams(fields);
-  return answer(await fetch(taskAddress(taskId), { method: "POST", headers: writing(), body }));
+export function postAction(taskId, fields) {
+  return postForm(taskAddress(taskId), new URLSearchParams(fields));
+}
+
+/** Approve, reject, retry, cancel or sync. */
+export async function postCommand(taskId, command, body) {
+  const headers = writing({ "Content-Type": "application/json" });
+  const address = `${data.apiUrl}/${encodeURIComponent(taskId)}/${command}`;
+  return answer(await fetch(address, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
 export function listPage(cursor, limit = data.pageSize) {

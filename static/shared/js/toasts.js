@@ -4,7 +4,8 @@ import { t } from "./strings.js";
 
 const SHOWN_MILLISECONDS = 6000;
 
-export function toast(text, { error = false } = {}) {
+/** `action` is what takes it back: {label, act}. */
+export function toast(text, { error = false, action = null } = {}) {
   const box = document.createElement("div");
   box.className = "toast";
   box.dataset.tone = error ? "red" : "green";
@@ -12,6 +13,7 @@ export function toast(text, { error = false } = {}) {
   const sentence = document.createElement("p");
   sentence.textContent = text;
   box.append(sentence);
+  if (action) box.append(undoing(box, action));
   document.getElementById("toasts").append(box);
   letGo(box, { error });
 }
@@ -21,6 +23,18 @@ export function adoptToasts() {
   for (const box of document.querySelectorAll("#toasts .toast")) {
     letGo(box, { error: box.dataset.tone === "red" });
   }
+}
+
+function undoing(box, { label, act }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button small";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    box.remove();
+    act();
+  });
+  return button;
 }
 
 function letGo(box, { error }) {

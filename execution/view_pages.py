@@ -1,0 +1,93 @@
+"""The page of saved views, and the one form that every change of them comes through."""
+
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+from rest_framework.exceptions import ValidationError
+
+from execution import queries, saved_views
+from execution.exceptions import ViewNotFound
+from execution.forms import SavedViewForm
+from execution.models import SavedView
+from execution.page_filters import read_filters
+from nexo.shared import clock
+
+SHARED_SHOWN = 100
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def views_page(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _change(request)
+    return render(request, "execution/views.html", _context(request))
+
+
+def normal_query(query: str) -> str:
+    """The known filters of a query string, as the page itself would write them."""
+    try:
+        parameters = dict(parse_qsl(query, max_num_fields=100))
+    except ValueError:
+        return ""
+    return read_filters(parameters, now=clock.now()).query()
+
+
+def _change(request: HttpRequest) -> HttpResponse:
+    user = cast("User", request.user)
+    form = SavedViewForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, [str(e) for errors in form.errors.values() for e in errors])
+    data = form.cleaned_data
+    try:
+        match data["do"]:
+            case "save":
+                query = normal_query(data["query"])
+                view = saved_views.save_view(
+                    user, name=data["name"], query=query, is_shared=data["shared"]
+                )
+                messages.success(request, _("Saved: {name}").format(name=view.name))
+                return redirect(address_of(view))
+            case "rename":
+                saved_views.rename_view(data["view"], by=user, name=data["name"])
+                messages.success(request, _("Renamed: {name}").format(name=data["name"]))
+            case "share":
+                view = saved_views.share_view(data["view"], by=user, is_shared=True)
+                messages.success(request, _("Shared with everyone: {name}").format(name=view.name))
+            case "unshare":
+                view = saved_views.share_view(data["view"], by=user, is_shared=False)
+                messages.success(request, _("Only yours now: {name}").format(name=view.name))
+            case "delete":
+                view = saved_views.delete_view(data["view"], by=user)
+                messages.success(request, _("Deleted: {name}").format(name=view.name))
+    except ViewNotFound as error:
+        raise Http404 from error
+    except ValidationError as error:
+        fields = cast("dict[str, list[Any]]", error.detail)
+        return _refused(request, [str(text) for texts in fields.values() for text in texts])
+    return redirect("saved-views")
+
+
+def _refused(request: HttpRequest, sentences: list[str]) -> HttpResponse:
+    context = {**_context(request), "errors": sentences}
+    return render(request, "execution/views.html", context, status=400)
+
+
+def address_of(view: SavedView) -> str:
+    return f"{reverse('execution')}?{view.query}"
+
+
+def _context(request: HttpRequest) -> dict[str, Any]:
+    views = queries.views_for(cast("int", request.user.pk), limit=SHARED_SHOWN)
+    return {
+        "own": [view for view in views if view.owner_id == request.user.pk],
+        "shared": [view for view in views if view.owner_id != request.user.pk],
+        "most": saved_views.MOST_PER_PERSON,
+    }

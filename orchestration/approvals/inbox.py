@@ -1,0 +1,167 @@
+"""The tasks that wait for a decision, the longest first, with what one decides by."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+
+from execution import assignment, queries, texts
+from execution.assignment import Reasoning
+from execution.enums import MarketplaceSlug, Priority, TaskStatus
+from execution.filters import TaskSelection
+from execution.models import Task
+from execution.page_filters import PageFilters, read_filters
+from execution.representations import whole_minutes
+from execution.rows import TargetRow, TaskRow
+from nexo.shared.pagination import encode_cursor
+
+PAGE_SIZE: Final = 50
+WAITS_LONG_AFTER: Final = timedelta(hours=24)
+FILTERS: Final = ("channel", "agent", "taskType", "cursor")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """One task as the inbox shows it. `key` names it with the version that was seen."""
+
+    task_id: str
+    version: int
+    title: str
+    task_type: str
+    channel: str
+    agent: str
+    how_chosen: str
+    reasoning: Reasoning | None
+    score: int | None
+    estimate: str
+    priority: str
+    priority_text: str
+    targets: str
+    attempt_text: str
+    creator: str
+    created_at: datetime
+    since: datetime
+    waiting: str
+    waits_long: bool
+    is_own: bool
+
+    @property
+    def key(self) -> str:
+        return f"{self.task_id}:{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Inbox:
+    position: queries.Position
+    rows: Sequence[PendingRow]
+    next_cursor: str | None
+    total: int
+    by_channel: Mapping[str, int]
+
+
+def inbox_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters:
+    return read_filters({name: parameters.get(name, "") for name in FILTERS}, now=now)
+
+
+def read_inbox(filters: PageFilters, *, actor: str, now: datetime) -> Inbox:
+    """One page of the inbox as `actor` sees it."""
+    # The position first: rows read after it can only be newer than the number says.
+    position = queries.stream_position()
+    pending = Task.objects.filter(status=TaskStatus.PENDING)
+    selection = TaskSelection(filters.values, pending, sees_all=True)
+    found = queries.oldest_first(selection.tasks(), limit=PAGE_SIZE, after=filters.after)
+    page = found[:PAGE_SIZE]
+    tallies = queries.tallies_by_marketplace()
+    by_channel = {slug: tally.counts[TaskStatus.PENDING] for slug, tally in tallies.items()}
+    return Inbox(
+        position=position,
+        rows=_rows(page, actor, now),
+        next_cursor=(
+            encode_cursor(page[-1]["created_at"], page[-1]["id"])
+            if len(found) > PAGE_SIZE
+            else None
+        ),
+        total=sum(by_channel.values()),
+        by_channel=by_channel,
+    )
+
+
+def _rows(page: Sequence[TaskRow], actor: str, now: datetime) -> list[PendingRow]:
+    if not page:
+        return []
+    pks = [row["id"] for row in page]
+    targets = queries.targets_of(pks)
+    explanations = queries.assignments_of(pks)
+    creators = queries.creators_of(pks)
+    handovers = queries.handovers(pks)
+    retried = queries.retried_at(pks)
+    own = queries.touched_by(pks, actor)
+    return [
+        _row(
+            row,
+            targets[row["id"]],
+            explanations[row["id"]],
+            handovers[row["id"]],
+            creator=creators.get(row["id"], ""),
+            since=retried.get(row["id"], row["created_at"]),
+            is_own=row["id"] in own,
+            now=now,
+        )
+        for row in page
+    ]
+
+
+def _row(
+    row: TaskRow,
+    targets: Sequence[TargetRow],
+    explanation: Mapping[str, Any] | None,
+    handovers: Sequence[Mapping[str, Any]],
+    *,
+    creator: str,
+    since: datetime,
+    is_own: bool,
+    now: datetime,
+) -> PendingRow:
+    reasoning = assignment.reasoning(explanation)
+    scores = {one.agent_id: one.score for one in reasoning.candidates} if reasoning else {}
+    first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
+    chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
+    priority = Priority(row["priority"])
+    return PendingRow(
+        task_id=row["task_id"],
+        version=row["version"],
+        title=row["title"],
+        task_type=row["task_type"],
+        channel=str(MarketplaceSlug(row["marketplace_id"]).label),
+        agent=row["agent_id"] or texts.NOTHING,
+        how_chosen=texts.handover_text(handovers[-1]) if handovers else chosen,
+        reasoning=reasoning,
+        score=scores.get(row["agent_id"] or ""),
+        estimate=texts.minutes_text(whole_minutes(row["estimated_minutes"])),
+        priority=priority.value,
+        priority_text=str(priority.label),
+        targets=", ".join(MarketplaceSlug(t["marketplace_id"]).label for t in targets),
+        attempt_text=(
+            texts.word("row.attempt", count=row["attempt"]) if row["attempt"] > 1 else ""
+        ),
+        creator=texts.actor_text(creator),
+        created_at=row["created_at"],
+        since=since,
+        waiting=waiting_text(now - since),
+        waits_long=now - since >= WAITS_LONG_AFTER,
+        is_own=is_own,
+    )
+
+
+def waiting_text(waited: timedelta) -> str:
+    """How long somebody has been waiting, in the largest unit that tells enough."""
+    minutes = int(waited.total_seconds() // 60)
+    if minutes < 1:
+        return _("just arrived")
+    if minutes < 60:
+        return _("waits {count} min").format(count=minutes)
+    if minutes < 48 * 60:
+        return _("waits {count} h").format(count=minutes // 60)
+    return _("waits {count} days").format(count=minutes // (24 * 60))

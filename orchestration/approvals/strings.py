@@ -1,0 +1,40 @@
+"""Sentences that the inbox's script says; {name} marks what it fills in."""
+
+from django.utils.translation import gettext as _
+
+
+def inbox_strings() -> dict[str, str]:
+    return {
+        "new.one": _("{count} new"),
+        "new.other": _("{count} new ones"),
+        "left.one": _("Hide {count} that is decided"),
+        "left.other": _("Hide {count} that are decided"),
+        "chosen.one": _("{count} selected"),
+        "chosen.other": _("{count} selected"),
+        "waiting.now": _("just arrived"),
+        "waiting.minutes": _("waits {count} min"),
+        "waiting.hours": _("waits {count} h"),
+        "waiting.days": _("waits {count} days"),
+        "fate.approved": _("{actor} approved"),
+        "fate.rejected": _("{actor} rejected"),
+        "fate.cancelled": _("{actor} cancelled"),
+        "fate.started": _("{actor} approved and started the work"),
+        "fate.failed": _("{actor} ended it"),
+        "fate.gone": _("no longer pending"),
+        "you": _("you"),
+        "agent": _("agent {name}"),
+        "system": _("the system"),
+        "done.approve": _("Approved: {title}"),
+        "done.reject": _("Rejected: {title}"),
+        "done.approve.many": _("Approved: {count}"),
+        "done.reject.many": _("Rejected: {count}"),
+        "refused.many.one": _("{count} was not done; its row says why."),
+        "refused.many.other": _("{count} were not done; their rows say why."),
+        "refused.one": _("{title}: {sentence}"),
+        "retry": _("Try again"),
+        "retried": _("Waits again: {title}"),
+        "chooseFirst": _("Select at least one task: press x on a row."),
+        "moreFailed": _("The next tasks could not be read. Try again."),
+        "announce.new.one": _("{count} new task waits for approval."),
+        "announce.new.other": _("{count} new tasks wait for approval."),
+    }

@@ -1,0 +1,380 @@
+// The approvals inbox: the server has drawn it; here it is decided without leaving it, and follows
+// the feed. What others decide turns grey and stays until one lets it go; what comes new waits.
+
+import { formatNumber, plural, t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
+import { ask, refusal } from "../../execution/js/actions.js";
+import { postCommand, postForm } from "../../execution/js/api.js";
+import { Feed } from "../../execution/js/feed.js";
+import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
+import { shortcuts } from "../../execution/js/keyboard.js";
+import { data } from "../../execution/js/page-data.js";
+import { pageDataOf, readPage } from "../../execution/js/parts.js";
+import { matches } from "../../execution/js/tasks.js";
+import { List } from "./list.js";
+import { fateText, tickWaiting } from "./telling.js";
+
+const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
+const TICK = 1_000;
+const READ_AT_MOST_EVERY = 500;
+
+const byId = (id) => document.getElementById(id);
+const list = new List(byId("rows"), byId("more"));
+const indicator = new Indicator();
+const pill = byId("pill");
+const leftButton = byId("left");
+const all = byId("all");
+const refreshButton = byId("refresh");
+const editDialog = byId("edit-dialog");
+const here = refreshButton.href;
+const waiting = new Set();
+// What this page is deciding itself: the feed may tell of it before the answer does.
+const deciding = new Set();
+let { total } = data;
+let newest = null;
+let timer = 0;
+
+const feed = new Feed({
+  path: SOCKET_PATH,
+  position: data,
+  read: async () => {
+    const page = await readPage(here);
+    return { ...pageDataOf(page), page };
+  },
+  on: {
+    frame: receive,
+    summary: () => {},
+    snapshot: reconcile,
+    state: changeState,
+    epoch: () => location.reload(),
+  },
+});
+
+// -- What comes in ---------------------------------------------------------------------------------
+
+function receive({ events, tasks }) {
+  const last = new Map();
+  for (const event of events) {
+    last.set(event.taskId, event);
+    count(event, tasks);
+  }
+  for (const task of tasks) take(task, last.get(task.taskId));
+  showState();
+}
+
+function take(task, event) {
+  const row = list.row(task.taskId);
+  const belongs = task.status === "pending" && matches(task, data.filters, Date.now());
+  if (!row) {
+    if (belongs && list.isInRange(task)) waiting.add(task.taskId);
+    else waiting.delete(task.taskId);
+  } else if (!belongs) {
+    if (!deciding.has(task.taskId)) list.leave(row, fateText(task, event));
+  } else if (list.hasLeft(row) || task.version !== Number(row.dataset.version)) {
+    readSoon();
+  }
+}
+
+function count({ taskId, from, to }, tasks) {
+  const change = (to === "pending") - (from === "pending");
+  if (!change) return;
+  total = Math.max(0, total + change);
+  showTotal();
+  const channel = tasks.find((task) => task.taskId === taskId)?.channel;
+  for (const chip of document.querySelectorAll(".chip[data-channel]")) {
+    if (chip.dataset.channel && chip.dataset.channel !== channel) continue;
+    const slot = chip.querySelector('[data-field="count"]');
+    slot.dataset.value ??= slot.textContent.replace(/\D/g, "");
+    slot.dataset.value = Math.max(0, Number(slot.dataset.value) + change);
+    slot.textContent = formatNumber(Number(slot.dataset.value));
+  }
+}
+
+/** A page read anew: rows that changed are replaced, those that are gone turn grey, new ones wait. */
+function reconcile(snapshot) {
+  newest = snapshot.page;
+  total = snapshot.total;
+  showTotal();
+  const fresh = list.rowsOf(newest);
+  waiting.clear();
+  for (const taskId of fresh.keys()) if (!list.row(taskId)) waiting.add(taskId);
+  list.follow(fresh, { isWhole: newest.getElementById("more").hidden }, t("fate.gone"));
+  showState();
+}
+
+function readSoon() {
+  timer ||= setTimeout(() => {
+    timer = 0;
+    feed.refresh();
+  }, READ_AT_MOST_EVERY);
+}
+
+async function settle() {
+  if (waiting.size) await feed.refresh();
+  list.letGo();
+  const [first] = newest && waiting.size ? list.letIn(list.rowsOf(newest), waiting) : [];
+  waiting.clear();
+  showState();
+  first?.querySelector(".title").focus();
+}
+
+// -- What is shown around the rows -----------------------------------------------------------------
+
+function showState() {
+  if (waiting.size && pill.hidden) announce(plural("announce.new", waiting.size));
+  pill.hidden = !waiting.size;
+  if (waiting.size) pill.lastElementChild.textContent = plural("new", waiting.size);
+  leftButton.hidden = !list.left;
+  if (list.left) leftButton.textContent = plural("left", list.left);
+  byId("rows").hidden = !list.size;
+  byId("empty").hidden = Boolean(list.size);
+  showChosen();
+}
+
+function showTotal() {
+  const badge = document.querySelector("[data-pending]");
+  badge.hidden = !total;
+  badge.firstChild.data = formatNumber(total);
+}
+
+function showChosen() {
+  const boxes = list.boxes();
+  const chosen = boxes.filter((box) => box.checked).length;
+  byId("chosen").textContent = chosen ? plural("chosen", chosen) : "";
+  all.checked = chosen > 0 && chosen === boxes.length;
+  all.indeterminate = chosen > 0 && chosen < boxes.length;
+}
+
+function showFreshness() {
+  indicator.show({ state: feed.state, freshAt: feed.freshAt });
+}
+
+function changeState(state, before) {
+  showFreshness();
+  showHalt(state);
+  const isOld = !["live", "connecting"].includes(state);
+  document.body.classList.toggle("is-old", isOld);
+  if (isOld && before === "live") announce(t("announce.lost"));
+  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+}
+
+// -- Decisions -------------------------------------------------------------------------------------
+
+const titleOf = (row) => row.querySelector(".title").textContent;
+const keyOf = (row) => `${row.dataset.task}:${row.dataset.version}`;
+
+/** Send the form and show what became of each row. Answers the results; null when none came. */
+async function decide(fields, rows) {
+  const ids = rows.map((row) => row.dataset.task);
+  for (const row of rows) row.setAttribute("aria-busy", "true");
+  for (const id of ids) deciding.add(id);
+  try {
+    const { results } = await postForm(here, new URLSearchParams(fields));
+    for (const result of results) showOutcome(result);
+    return results;
+  } catch (error) {
+    toast(error.status === 400 ? error.message : refusal(error), { error: true });
+    return null;
+  } finally {
+    for (const row of rows) row.removeAttribute("aria-busy");
+    for (const id of ids) deciding.delete(id);
+    showState();
+  }
+}
+
+function showOutcome({ taskId, code, sentence }) {
+  const row = list.row(taskId);
+  if (!row) return;
+  if (code === "done") list.remove(row);
+  else if (code === "version_conflict") readSoon();
+  else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
+  else list.say(row, sentence);
+}
+
+function tell(results, command) {
+  const done = results.filter(({ code }) => code === "done");
+  const refused = results.filter(({ code }) => code !== "done");
+  if (results.length === 1) {
+    for (const { title, sentence, code } of refused) {
+      const said = code === "version_conflict" ? t("action.conflict") : sentence;
+      toast(t("refused.one", { title, sentence: said }), { error: true });
+    }
+  } else if (refused.length) {
+    toast(plural("refused.many", refused.length), { error: true });
+  }
+  if (!done.length) return;
+  if (done.length > 1) {
+    toast(t(`done.${command}.many`, { count: formatNumber(done.length) }));
+    return;
+  }
+  const [{ title, taskId }] = done;
+  const again = { label: t("retry"), act: () => retry(taskId, title) };
+  const canUndo = command === "reject" && data.mayRetry;
+  toast(t(`done.${command}`, { title }), canUndo ? { action: again } : {});
+}
+
+async function retry(taskId, title) {
+  try {
+    await postCommand(taskId, "retry", {});
+    toast(t("retried", { title }));
+  } catch (error) {
+    toast(refusal(error), { error: true });
+  }
+}
+
+async function approve(row) {
+  if (list.isOpen(row) && !row.querySelector('[data-act="approve"]').disabled) {
+    const results = await decide({ approve: keyOf(row) }, [row]);
+    if (results) tell(results, "approve");
+  } else {
+    announce(row.querySelector(".note:not([hidden])")?.textContent ?? "");
+  }
+}
+
+async function reject(rows) {
+  const [first] = rows;
+  const title = rows.length === 1 ? titleOf(first) : plural("chosen", rows.length);
+  const note = await ask(data.reject, { title });
+  if (note === null) return;
+  const fields = rows.map((row) => ["task", keyOf(row)]);
+  const results = await decide([["do", "reject"], ["note", note], ...fields], rows);
+  if (results) tell(results, "reject");
+}
+
+async function approveChosen() {
+  const rows = list.chosen();
+  if (!rows.length) {
+    toast(t("chooseFirst"), { error: true });
+    return;
+  }
+  const fields = rows.map((row) => ["task", keyOf(row)]);
+  const results = await decide([["do", "approve"], ...fields], rows);
+  if (results) tell(results, "approve");
+}
+
+// -- Edit, then approve ----------------------------------------------------------------------------
+
+async function edit(row) {
+  const link = row.querySelector('[data-act="edit"]');
+  if (!link || !list.isOpen(row)) return;
+  row.setAttribute("aria-busy", "true");
+  try {
+    const page = await readPage(link.href);
+    const form = page.querySelector("#decide form");
+    byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
+    editDialog.querySelector('[data-field="form"]').replaceChildren(form);
+    editDialog.showModal();
+    form.elements.title.focus();
+  } catch (error) {
+    // Whoever decided meanwhile is told by the feed; signed out is told by the page.
+    if (error.status === 401 || error.status === undefined) toast(refusal(error), { error: true });
+    else feed.refresh();
+  } finally {
+    row.removeAttribute("aria-busy");
+  }
+}
+
+editDialog.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-back]")) return;
+  event.preventDefault();
+  editDialog.close();
+});
+editDialog.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = event.target;
+  const row = list.row(form.dataset.edit);
+  const button = form.querySelector("button.primary");
+  const fault = form.querySelector('[data-field="error"]');
+  button.setAttribute("aria-busy", "true");
+  fault.textContent = "";
+  deciding.add(form.dataset.edit);
+  try {
+    const { results } = await postForm(here, new URLSearchParams(new FormData(form)));
+    editDialog.close();
+    for (const result of results) showOutcome(result);
+    tell(results, "approve");
+  } catch (error) {
+    fault.textContent = error.status === 400 ? error.message : refusal(error);
+  } finally {
+    deciding.delete(form.dataset.edit);
+    button.removeAttribute("aria-busy");
+    if (row?.isConnected) row.removeAttribute("aria-busy");
+    showState();
+  }
+});
+
+// -- Wiring ----------------------------------------------------------------------------------------
+
+const ACTS = { approve, edit, reject: (row) => reject([row]) };
+
+byId("rows").addEventListener("click", (event) => {
+  const act = event.target.closest("[data-act]");
+  if (!act || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  ACTS[act.dataset.act](act.closest(".pending"));
+});
+byId("nothing").addEventListener("click", (event) => event.preventDefault());
+byId("rows").addEventListener("change", showChosen);
+all.addEventListener("change", () => {
+  for (const box of list.boxes()) box.checked = all.checked;
+  showChosen();
+});
+byId("approve-chosen").addEventListener("click", (event) => {
+  event.preventDefault();
+  approveChosen();
+});
+byId("reject-chosen").addEventListener("click", (event) => {
+  event.preventDefault();
+  const rows = list.chosen();
+  if (rows.length) reject(rows);
+  else toast(t("chooseFirst"), { error: true });
+});
+pill.addEventListener("click", settle);
+leftButton.addEventListener("click", () => {
+  list.letGo();
+  showState();
+});
+refreshButton.addEventListener("click", async (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  refreshButton.setAttribute("aria-busy", "true");
+  const wasRead = await feed.refresh();
+  refreshButton.removeAttribute("aria-busy");
+  if (wasRead) await settle();
+  else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
+});
+byId("more").addEventListener("click", async (event) => {
+  event.preventDefault();
+  const more = event.currentTarget;
+  if (more.getAttribute("aria-busy") === "true") return;
+  more.setAttribute("aria-busy", "true");
+  try {
+    list.append(await readPage(more.href));
+    showState();
+  } catch {
+    toast(t("moreFailed"), { error: true });
+  } finally {
+    more.removeAttribute("aria-busy");
+  }
+});
+shortcuts({
+  j: () => list.step(1),
+  k: () => list.step(-1),
+  x: () => {
+    const box = list.current()?.querySelector("[name=task]");
+    if (box && !box.disabled) box.checked = !box.checked;
+    showChosen();
+  },
+  a: () => list.current() && approve(list.current()),
+  r: () => list.current() && list.isOpen(list.current()) && reject([list.current()]),
+  e: () => list.current() && edit(list.current()),
+});
+setInterval(() => {
+  showFreshness();
+  if (!document.hidden) tickWaiting(byId("rows"), data.waitsLongAfter);
+}, TICK);
+
+showFreshness();
+showChosen();
+byId("results")?.focus();
+feed.start();

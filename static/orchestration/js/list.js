@@ -1,0 +1,145 @@
+// The inbox's rows as elements: which are there, which are chosen, which have been decided.
+
+export class List {
+  #body;
+  #more;
+
+  constructor(body, more) {
+    this.#body = body;
+    this.#more = more;
+  }
+
+  get size() {
+    return this.#body.children.length;
+  }
+
+  /** How many are shown that no longer wait. */
+  get left() {
+    return this.#body.querySelectorAll(".has-left").length;
+  }
+
+  row(taskId) {
+    return this.#body.querySelector(`[data-task="${CSS.escape(taskId)}"]`);
+  }
+
+  rowsOf(page) {
+    const rows = [...page.getElementById("rows").children];
+    return new Map(rows.map((row) => [row.dataset.task, row]));
+  }
+
+  hasLeft(row) {
+    return row.classList.contains("has-left");
+  }
+
+  /** Whether something can be decided of it now. */
+  isOpen(row) {
+    return !this.hasLeft(row) && row.getAttribute("aria-busy") !== "true";
+  }
+
+  boxes() {
+    return [...this.#body.querySelectorAll("[name=task]:not(:disabled)")];
+  }
+
+  chosen() {
+    return this.boxes()
+      .filter((box) => box.checked)
+      .map((box) => box.closest(".pending"));
+  }
+
+  current() {
+    return document.activeElement.closest?.(".pending") ?? null;
+  }
+
+  /** Tasks younger than the last row come with "more", not by themselves. */
+  isInRange(task) {
+    const last = this.#body.lastElementChild;
+    if (this.#more.hidden || !last) return true;
+    return Date.parse(task.createdAt) <= Date.parse(last.dataset.created);
+  }
+
+  step(by) {
+    const rows = [...this.#body.children];
+    const here = rows.indexOf(this.current());
+    const next = here < 0 ? rows[0] : rows[here + by];
+    next?.querySelector(".title").focus();
+    next?.scrollIntoView({ block: "nearest" });
+  }
+
+  // -- rows that come and go ------------------------------------------------------------------------
+
+  /** Say on the row what became of it; nothing more can be done with it here. */
+  leave(row, fate) {
+    row.classList.add("has-left");
+    this.say(row, fate);
+    for (const control of row.querySelectorAll("input, button")) {
+      control.checked = false;
+      control.disabled = true;
+    }
+  }
+
+  say(row, sentence) {
+    const slot = row.querySelector('[data-field="fate"]');
+    slot.textContent = sentence;
+    slot.hidden = false;
+  }
+
+  /** Take a row out; who stood on it goes on with the next. */
+  remove(row) {
+    const stoodHere = row.contains(document.activeElement) || document.activeElement === document.body;
+    const next = row.nextElementSibling ?? row.previousElementSibling;
+    row.remove();
+    if (stoodHere) next?.querySelector(".title").focus();
+  }
+
+  letGo() {
+    for (const row of this.#body.querySelectorAll(".has-left")) this.remove(row);
+  }
+
+  /** Take over what a page read anew says of the rows that are shown. */
+  follow(fresh, { isWhole }, goneText) {
+    const last = [...fresh.values()].at(-1)?.dataset.created ?? "";
+    for (const row of [...this.#body.children]) {
+      const now = fresh.get(row.dataset.task);
+      const wasRead = isWhole || Date.parse(row.dataset.created) < Date.parse(last);
+      if (now && (this.hasLeft(row) || now.dataset.version !== row.dataset.version)) {
+        this.#replace(row, now.cloneNode(true));
+      } else if (!now && wasRead && !this.hasLeft(row)) {
+        this.leave(row, goneText);
+      }
+    }
+  }
+
+  #replace(row, now) {
+    const stoodHere = row.contains(document.activeElement);
+    const box = now.querySelector("[name=task]");
+    box.checked = !box.disabled && row.querySelector("[name=task]").checked;
+    row.replaceWith(now);
+    if (stoodHere) now.querySelector(".title").focus({ preventScroll: true });
+  }
+
+  /** Put the wanted ones of the fresh rows in their places; answers those that came. */
+  letIn(fresh, wanted) {
+    const came = [];
+    let before = null;
+    for (const [taskId, now] of fresh) {
+      let row = this.row(taskId);
+      if (!row && wanted.has(taskId)) {
+        row = now.cloneNode(true);
+        if (before) before.after(row);
+        else this.#body.prepend(row);
+        came.push(row);
+      }
+      before = row ?? before;
+    }
+    return came;
+  }
+
+  append(page) {
+    for (const [taskId, row] of this.rowsOf(page)) {
+      if (!this.row(taskId)) this.#body.append(row);
+    }
+    const more = page.getElementById("more");
+    this.#more.href = more.getAttribute("href");
+    this.#more.hidden = more.hidden;
+  }
+}

@@ -1,0 +1,223 @@
+"""The approvals inbox in the browser: by hand, by keyboard, and while others decide too."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Api, Complaints, wait_until_live
+from tests.e2e.test_quality import serious_faults
+
+INBOX = "/marketplace/tasks/approvals"
+
+
+@pytest.fixture
+def inbox(open_as: Callable[..., Page], task_type: str) -> Callable[..., Page]:
+    def open_inbox(username: str = "qa", **options: Any) -> Page:
+        page = open_as(username, **options)
+        page.goto(f"{INBOX}?taskType={task_type}")
+        if options.get("java_script_enabled", True):
+            wait_until_live(page)
+        return page
+
+    return open_inbox
+
+
+def row(page: Page, task: dict[str, Any]) -> Any:
+    return page.locator(f'.pending[data-task="{task["taskId"]}"]')
+
+
+def status_of(api: Api, task: dict[str, Any]) -> str:
+    (found,) = api.read(f"taskId={task['taskId']}")["tasks"]
+    return str(found["status"])
+
+
+def test_keyboard_walks_approves_rejects_and_selects(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=5, taskType=task_type)
+    page = inbox()
+    page.keyboard.press("j")
+    expect(row(page, tasks[0]).locator(".title")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("a")
+    expect(row(page, tasks[0])).to_have_count(0)
+    expect(page.get_by_text(f"Aprovada: {tasks[0]['title']}")).to_be_visible()
+    assert status_of(api, tasks[0]) == "approved"
+    # One goes on with the next.
+    expect(row(page, tasks[1]).locator(".title")).to_be_focused()
+    page.keyboard.press("r")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Rejeitar tarefa").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Diga o motivo.")
+    dialog.get_by_label("Motivo").fill("sem foto")
+    dialog.get_by_role("button", name="Rejeitar tarefa").click()
+    expect(row(page, tasks[1])).to_have_count(0)
+    assert status_of(api, tasks[1]) == "failed"
+    page.locator(".pending .title").first.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.get_by_text("selecionadas: 2")).to_be_visible()
+    page.get_by_role("button", name="Aprovar selecionadas").click()
+    expect(page.get_by_text("Aprovadas: 2")).to_be_visible()
+    expect(page.locator(".pending")).to_have_count(1)
+    page.locator(".pending .title").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=tasks[4]["title"])).to_be_visible()
+
+
+def test_edit_then_approve_is_told_on_the_timeline(
+    inbox: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("400")
+    (task,) = api.create(taskType=task_type)
+    page = inbox()
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Título")).to_be_focused()
+    dialog.get_by_label("Estimativa em minutos").fill("-1")
+    dialog.locator("form").evaluate("(form) => (form.noValidate = true)")
+    dialog.get_by_role("button", name="Aprovar").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("maior que 0")
+    dialog.get_by_label("Estimativa em minutos").fill("90")
+    dialog.get_by_label("Motivo").fill("foto nova")
+    dialog.get_by_role("button", name="Aprovar").click()
+    expect(row(page, task)).to_have_count(0)
+    page.goto(f"/marketplace/tasks/{task['taskId']}")
+    told = "qa aprovou e alterou a estimativa de 60 para 90 min: “foto nova”"
+    expect(page.get_by_text(told)).to_be_visible()
+
+
+def test_what_others_decide_turns_grey_and_what_is_new_waits(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    first, second, third = api.create(times=3, taskType=task_type)
+    page = inbox()
+    page.keyboard.press("j")
+    api.update(second, "failed", failureReason="rejected", reason="não")
+    expect(row(page, second)).to_contain_text("rejeitada por admin")
+    expect(row(page, second).get_by_role("checkbox")).to_be_disabled()
+    expect(page.locator(".pending")).to_have_count(3)
+    (new,) = api.create(taskType=task_type)
+    pill = page.get_by_role("button", name="1 nova")
+    expect(pill).to_be_visible()
+    expect(row(page, new)).to_have_count(0)
+    expect(row(page, first).locator(".title")).to_be_focused()
+    pill.click()
+    expect(row(page, new).locator(".title")).to_be_focused()
+    expect(row(page, second)).to_have_count(0)
+    api.update(third, "in_progress")
+    expect(row(page, third)).to_contain_text("aprovada e iniciada por admin")
+    page.get_by_role("button", name="Ocultar 1 já decidida").click()
+    expect(page.locator(".pending")).to_have_count(2)
+
+
+def test_a_rejection_can_be_tried_again_by_who_operates(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = inbox("head")
+    row(page, task).get_by_text("Rejeitar…").click()
+    page.get_by_role("dialog").get_by_label("Motivo").fill("engano")
+    page.get_by_role("dialog").get_by_role("button", name="Rejeitar tarefa").click()
+    expect(page.get_by_text("Nada com esses filtros")).to_be_visible()
+    page.locator(".toast").get_by_role("button", name="Tentar de novo").click()
+    page.get_by_role("button", name="1 nova").click()
+    expect(row(page, task)).to_contain_text("tentativa 2")
+
+
+def test_own_tasks_say_why_before_one_tries(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = inbox("admin")
+    expect(row(page, task)).to_contain_text("precisa aprov")
+    expect(row(page, task).get_by_role("button", name="Aprovar")).to_be_disabled()
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.keyboard.press("e")
+    page.keyboard.press("x")
+    page.wait_for_timeout(300)
+    assert status_of(api, task) == "pending"
+    expect(page.locator("#chosen")).to_be_empty()
+
+
+def test_works_without_javascript(inbox: Callable[..., Page], api: Api, task_type: str) -> None:
+    tasks = api.create(times=4, taskType=task_type)
+    page = inbox(java_script_enabled=False)
+    row(page, tasks[0]).get_by_role("button", name="Aprovar").click()
+    expect(page.get_by_text(f"Aprovada: {tasks[0]['title']}")).to_be_visible()
+    row(page, tasks[1]).get_by_text("Rejeitar…").click()
+    page.locator("#decide").get_by_label("Motivo").fill("sem foto")
+    page.locator("#decide").get_by_role("button", name="Rejeitar tarefa").click()
+    row(page, tasks[2]).get_by_text("Editar…").click()
+    page.get_by_label("Título").fill("Outro título")
+    page.locator("#decide").get_by_role("button", name="Aprovar").click()
+    assert [status_of(api, task) for task in tasks] == ["approved", "failed", "approved", "pending"]
+    # Enter in a box must not decide anything.
+    box = row(page, tasks[3]).get_by_role("checkbox")
+    box.check()
+    box.press("Enter")
+    assert status_of(api, tasks[3]) == "pending"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_nothing_serious_in_the_inbox(
+    inbox: Callable[..., Page], api: Api, task_type: str, width: int
+) -> None:
+    first, second = api.create(times=2, taskType=task_type, targets=["amazon", "shein"])
+    page = inbox()
+    page.set_viewport_size({"width": width, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("main :is(button, summary, .chip, .button)")]
+          .filter((control) => control.checkVisibility({ opacityProperty: true }))
+          .filter((control) => !control.classList.contains("visually-hidden"))
+          .filter((control) => control.getBoundingClientRect().height < 40)
+          .map((control) => control.outerHTML.slice(0, 120))"""
+    )
+    assert width > 640 or small == []
+    faults = serious_faults(page)
+    row(page, first).get_by_text("Por quê?").click()
+    faults += serious_faults(page)
+    page.keyboard.press("Escape")
+    row(page, first).get_by_text("Editar…").click()
+    expect(page.get_by_role("dialog").get_by_label("Título")).to_be_visible()
+    faults += serious_faults(page)
+    page.keyboard.press("Escape")
+    api.update(second, "approved")
+    expect(row(page, second)).to_contain_text("aprovada por admin")
+    faults += serious_faults(page)
+    assert faults == []
+
+
+def test_filters_are_kept_as_a_view_shared_and_deleted(
+    open_as: Callable[..., Page], task_type: str
+) -> None:
+    page = open_as("qa")
+    page.goto(f"/marketplace/tasks/execution?taskType={task_type}&status=failed")
+    wait_until_live(page)
+    page.locator("summary", has_text="Vistas").click()
+    assert serious_faults(page) == []
+    page.get_by_label("Salvar estes filtros como").fill(task_type)
+    page.get_by_role("button", name="Salvar vista").click()
+    page.locator("summary", has_text="Vistas").click()
+    link = page.locator(".saved-views a", has_text=task_type)
+    expect(link).to_have_attribute("aria-current", "true")
+    page.get_by_role("link", name="Gerenciar vistas").click()
+    assert serious_faults(page) == []
+    page.get_by_role("button", name=f"Compartilhar {task_type}").click()
+    other = open_as("user")
+    other.goto("/marketplace/tasks/execution/views")
+    expect(other.get_by_role("link", name=task_type)).to_be_visible()
+    expect(other.get_by_role("button", name="Excluir vista")).to_have_count(0)
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.locator("summary", has_text=f"Excluir… {task_type}").click()
+    assert serious_faults(page) == []
+    page.get_by_role("button", name="Excluir vista").click()
+    expect(page.get_by_text(f"Excluída: {task_type}")).to_be_visible()
