@@ -204,11 +204,16 @@ def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | No
 
 def is_touched_by(task_pk: int, actor: str) -> bool:
     """Whether `actor` created the task, or changed what it is to be."""
-    own = TaskEvent.objects.filter(task_id=task_pk, actor=actor)
-    return own.filter(
+    return touches(actor).filter(task_id=task_pk).exists()
+
+
+def touches(actor: str) -> QuerySet[TaskEvent]:
+    """The events by which `actor` created tasks, or changed what they are to be."""
+    return TaskEvent.objects.filter(
         Q(kind__in=(EventKind.CREATED, EventKind.EDITED))
-        | Q(kind=EventKind.APPROVED, details__has_key="edits")
-    ).exists()
+        | Q(kind=EventKind.APPROVED, details__has_key="edits"),
+        actor=actor,
+    )
 
 
 def returns_of(task_pk: int, *, attempt: int) -> int:
@@ -220,7 +225,7 @@ def returns_of(task_pk: int, *, attempt: int) -> int:
 def failure_of(task_pk: int, *, sequence: int) -> Mapping[str, Any] | None:
     """The failure with this event number: where the task came from, and the lease it ended."""
     events = TaskEvent.objects.filter(pk=sequence, task_id=task_pk, kind=EventKind.FAILED)
-    return events.values("from_status", "details", "agent_id").first()
+    return events.values("from_status", "details", "agent_id", "failure_reason").first()
 
 
 def overdue(at: datetime) -> Q:
