@@ -15,14 +15,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
-from execution.enums import TaskStatus
+from execution.enums import SyncState, TaskStatus
 from execution.feed.runtime import current_feed
-from execution.models import Task, TaskEvent, TaskLog
+from execution.models import Task, TaskEvent, TaskLog, TaskTarget
 from nexo.shared.renderers import dump_json
+from orchestration.bulk.services import start_job
 from tests.envelope import refused
 from tests.execution.feed.sockets import in_thread, opened
 from tests.execution.test_lifecycle import LEGAL
 from tests.factories import make_agent, make_task_in, make_user
+from tests.orchestration.bulk.orders import by_ids, person
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -54,7 +56,8 @@ Answer = int | Literal["login"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call and what each caller gets for it; `{task}` is the id of a task."""
+    """One call and what each caller gets for it; `{task}` is the id of a task, `{job}` of a head's
+    bulk job that cancelled it."""
 
     method: str
     path: str
@@ -92,6 +95,13 @@ WHO_RUNS = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
 WHO_TRIES = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
 PEOPLE = (401, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403)
 PAGE_PREVIEW = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+# With one task that is named; what a filter matches is for those who run the orchestration.
+WHO_DECIDES_IN_BULK = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_ACTS_IN_BULK = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_SEES_THE_JOB = (401, 404, 404, 200, 200, 200, 200, 200, 404, 403, 403)
+WHO_UNDOES_THE_JOB = (401, 404, 404, 200, 200, 200, 200, 403, 404, 403, 403)
+JOB_PAGE = (LOGIN, 404, 404, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+JOB_FORM = (LOGIN, 404, 404, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 REDIRECT = (302,) * 11
 ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
@@ -109,6 +119,16 @@ SYNCING, COMPLETED, FAILED = (
     TaskStatus.COMPLETED,
     TaskStatus.FAILED,
 )
+BULK = TASKS + "/bulk"
+
+
+def bulk(
+    action: str, answers: tuple[Answer, ...], starts_in: TaskStatus = PENDING, **fields: Any
+) -> Row:
+    body = {"action": action, "taskIds": ["{task}"], "reason": "porque sim", **fields}
+    return Row("POST", BULK, answers, body, starts_in)
+
+
 MATRIX = (
     Row("GET", TASKS, EVERYONE_SIGNED_IN),
     Row("GET", TASKS + "/{task}", WHO_SEES_THE_TASK),
@@ -129,6 +149,15 @@ MATRIX = (
     step(SYNCING, SYNCING, OPERATORS_AND_ITS_AGENT, syncStatus={"amazon": True}),
     step(IN_PROGRESS, COMPLETED, OPERATORS_AND_ITS_AGENT),
     step(IN_PROGRESS, FAILED, OPERATORS_AND_ITS_AGENT, error="sem estoque"),
+    bulk("approve", WHO_DECIDES_IN_BULK),
+    bulk("reject", WHO_DECIDES_IN_BULK),
+    bulk("cancel", WHO_ACTS_IN_BULK),
+    bulk("retry", WHO_ACTS_IN_BULK, FAILED),
+    bulk("assign", WHO_ACTS_IN_BULK, agentId="marina"),
+    bulk("sync", WHO_ACTS_IN_BULK, COMPLETED),
+    Row("POST", BULK, WHO_ACTS_IN_BULK, {"action": "approve", "filter": {}, "reason": "sim"}),
+    Row("GET", BULK + "/{job}", WHO_SEES_THE_JOB),
+    Row("POST", BULK + "/{job}/undo", WHO_UNDOES_THE_JOB),
     Row("GET", OPTIMIZATION, WHO_SEES_OPTIMIZATION),
     Row("POST", OPTIMIZATION + "/recommend", WHO_ASKS, {"taskType": "photo", "channel": "amazon"}),
     Row("GET", OPTIMIZATION + "/weights?agentId=alex", WHO_SEES_OPTIMIZATION),
@@ -226,11 +255,18 @@ def cells() -> list[Any]:
     ]
 
 
-def answer_of(row: Row, caller: str, task_id: str) -> Answer:
+def job_of(row: Row, task_id: str) -> str:
+    return (
+        start_job(by_ids("cancel", task_id), caller=person()).job_id if "{job}" in row.path else ""
+    )
+
+
+def answer_of(row: Row, caller: str, task_id: str, job_id: str = "") -> Answer:
     """What one caller gets for one call."""
     client = MAKE[caller]()
-    path = row.path.format(task=task_id)
-    body = {name: task_id if value == "{task}" else value for name, value in row.body.items()}
+    path = row.path.format(task=task_id, job=job_id)
+    named = {"{task}": task_id, "['{task}']": [task_id]}
+    body = {name: named.get(str(value), value) for name, value in row.body.items()}
     if row.method == "GET":
         answer = client.get(path)
     elif path.startswith("/api/"):
@@ -253,8 +289,12 @@ def test_everyone_gets_what_the_table_says(row: Row, caller: str, expected: Answ
     make_agent("alex")
     make_agent("marina")
     task_id = make_task_in(row.starts_in, agent_id="alex").row["task_id"]
+    if row.body.get("action") == "sync":
+        # Completed by hand: a target that has not been synced.
+        TaskTarget.objects.update(state=SyncState.FAILED)
+    job_id = job_of(row, task_id)
     before = everything()
-    assert answer_of(row, caller, task_id) == expected
+    assert answer_of(row, caller, task_id, job_id) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
     writes = row.method != "GET" and ("task" in row.path or is_activation)
     assert (everything() != before) == (writes and expected in (200, 201, 302))
@@ -337,6 +377,7 @@ def paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
             yield from paths(pattern.url_patterns, text)
         elif isinstance(pattern, URLPattern):
             plain = text.replace("(?P<task_id>[^/]+)", "{task}").replace("/?\\Z", "")
+            plain = plain.replace("(?P<job_id>[^/]+)", "{job}")
             yield "/" + plain.replace("^", "")
 
 
