@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e bench lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove bench lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -28,6 +28,10 @@ test-postgres: setup  ## the same tests on a PostgreSQL and a Redis of their own
 
 e2e: setup  ## the pages in Chromium
 	@bin/pytest e2e
+
+prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on PostgreSQL
+	@bin/pytest sqlite -m proof
+	@bin/pytest postgres -m proof
 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks

@@ -20,7 +20,7 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import caller_for_user
 from accounts.gate import refusal
-from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
 from execution import assignment, page_controls, queries, services, texts
 from execution.enums import Card, FailureReason, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
@@ -108,6 +108,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "older_query": _older_query(filters, snapshot),
         "all_query": filters.query(status=None),
         "first_query": filters.query(),
+        "may_bulk": request.user.has_perm(RUN_ORCHESTRATION),
         "now": now,
         "page_data": {
             **_shared_data(request, short_names),

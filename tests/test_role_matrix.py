@@ -198,6 +198,8 @@ MATRIX = (
         {"action": "cancel", "note": "não", "version": 1},
     ),
     Row("POST", "/marketplace/tasks/{task}", PAGE_ACTION, {"action": "start", "version": 1}),
+    Row("GET", "/marketplace/tasks/bulk/{job}", JOB_PAGE),
+    Row("POST", "/marketplace/tasks/bulk/{job}", JOB_FORM),
     Row("GET", "/accounts/login/", SIGN_IN),
     Row("POST", "/accounts/logout/", SIGNED_OUT),
     Row("GET", "/accounts/password/", PAGE),

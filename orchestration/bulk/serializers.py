@@ -140,7 +140,9 @@ class BulkOrderSerializer(StrictSerializer):
             if agent_id is not None:
                 self._fail("agentId", "only_assign")
         elif agent_id is None:
-            self._fail("agentId", "needs_agent")
+            # What can be assigned does not depend on to whom.
+            if not attrs["dryRun"]:
+                self._fail("agentId", "needs_agent")
         elif not queries.known_agents([agent_id]):
             self._fail("agentId", "unknown_agent")
 

@@ -36,6 +36,11 @@ export async function patchTask(body) {
   return answer(await fetch(data.apiUrl, { method: "PATCH", headers, body: JSON.stringify(body) }));
 }
 
+export async function postJson(url, body) {
+  const headers = writing({ "Content-Type": "application/json" });
+  return answer(await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
 /** The task page's own form: who may decide but not operate acts through it. */
 export async function postAction(taskId, fields) {
   const body = new URLSearchParams(fields);
