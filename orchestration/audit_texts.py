@@ -46,6 +46,13 @@ DEEDS: Final = {
     "paused": gettext_lazy("%(actor)s paused: %(object)s"),
     "resumed": gettext_lazy("%(actor)s resumed: %(object)s"),
     "activate": gettext_lazy("%(actor)s activated: %(object)s"),
+    "bulk_approve": gettext_lazy("%(actor)s approved in bulk: %(id)s"),
+    "bulk_reject": gettext_lazy("%(actor)s rejected in bulk: %(id)s"),
+    "bulk_retry": gettext_lazy("%(actor)s tried again in bulk: %(id)s"),
+    "bulk_cancel": gettext_lazy("%(actor)s cancelled in bulk: %(id)s"),
+    "bulk_assign": gettext_lazy("%(actor)s assigned in bulk: %(id)s"),
+    "bulk_sync": gettext_lazy("%(actor)s sent again in bulk: %(id)s"),
+    "bulk_undo": gettext_lazy("%(actor)s undid a bulk action: %(id)s"),
 }
 """Sentences of what is no task's event; any other action is told by its own name."""
 
@@ -64,6 +71,13 @@ ACTIONS: Final = {
     "paused": pgettext_lazy("audited action", "paused"),
     "resumed": pgettext_lazy("audited action", "resumed"),
     "activate": pgettext_lazy("audited action", "activated"),
+    "bulk_approve": pgettext_lazy("audited action", "approved in bulk"),
+    "bulk_reject": pgettext_lazy("audited action", "rejected in bulk"),
+    "bulk_retry": pgettext_lazy("audited action", "tried again in bulk"),
+    "bulk_cancel": pgettext_lazy("audited action", "cancelled in bulk"),
+    "bulk_assign": pgettext_lazy("audited action", "assigned in bulk"),
+    "bulk_sync": pgettext_lazy("audited action", "sent again in bulk"),
+    "bulk_undo": pgettext_lazy("audited action", "bulk action undone"),
 }
 """What the filter offers; it takes any other name too."""
 

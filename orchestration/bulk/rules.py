@@ -9,6 +9,7 @@ from typing import Final
 
 from accounts.callers import Caller
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
+from execution.changes import RESYNC_STATUSES
 from execution.enums import TaskStatus
 from execution.services import RULES, Command
 from orchestration.bulk.enums import BulkAction
@@ -21,13 +22,11 @@ MAX_TASKS: Final = 100_000
 UNDO_WITHIN: Final = timedelta(minutes=10)
 
 DECISIONS: Final = (BulkAction.APPROVE, BulkAction.REJECT)
-# Of `execution.changes.plan_resync`.
-SYNC_SOURCES: Final = (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED)
 
 
 def sources(action: BulkAction) -> tuple[TaskStatus, ...]:
     """The statuses that the action can be done in."""
-    return SYNC_SOURCES if action == BulkAction.SYNC else RULES[Command(action)].sources
+    return RESYNC_STATUSES if action == BulkAction.SYNC else RULES[Command(action)].sources
 
 
 def may_order(action: BulkAction, caller: Caller, *, decides_by_ids: bool) -> bool:

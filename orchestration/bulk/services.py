@@ -250,7 +250,7 @@ def _begin(job: BulkJob, caller: Caller, **details: Any) -> None:
     audit.record(
         f"bulk_{job.action}",
         actor=caller.actor,
-        object_kind="bulk_job",
+        object_kind="bulk",
         object_id=job.job_id,
         reason=job.reason,
         details={"total": job.total, **job.selection, **{k: v for k, v in details.items() if v}},

@@ -66,9 +66,8 @@ def refusals(counts: Mapping[str, int]) -> list[Refusal]:
 
 def done_text(job: BulkJob) -> str:
     """`1.180 of 1.234 done`, while it runs and at the end."""
-    return _("{done} of {total} done").format(
-        done=number_text(job.done), total=number_text(job.total)
-    )
+    sentence = ngettext("{done} of {total} done", "{done} of {total} done", job.total)
+    return sentence.format(done=number_text(job.done), total=number_text(job.total))
 
 
 def strings() -> dict[str, str]:

@@ -75,7 +75,7 @@ def test_each_task_has_its_outcome_and_one_event() -> None:
     assert (event.actor, event.reason) == (head.actor, "estoque zerado")
     assert event.failure_reason == "cancelled"
     assert job.items.get(task_id=first).sequence == event.sequence
-    entry = AuditEntry.objects.get(object_kind="bulk_job")
+    entry = AuditEntry.objects.get(object_kind="bulk")
     assert (entry.action, entry.actor, entry.object_id) == ("bulk_cancel", head.actor, job.job_id)
     assert (entry.reason, entry.origin) == ("estoque zerado", "192.0.2.7")
     assert entry.details == {"total": 4, "taskIds": 4}
