@@ -36,6 +36,10 @@ DESTRUCTIVE: Final = (BulkAction.REJECT, BulkAction.CANCEL)
 
 
 def title_text(action: str, count: int) -> str:
+    return _title(action, count).format(count=number_text(count))
+
+
+def _title(action: str, count: int) -> str:
     sentences = {
         BulkAction.APPROVE: ngettext("Approve {count} task", "Approve {count} tasks", count),
         BulkAction.REJECT: ngettext("Reject {count} task", "Reject {count} tasks", count),
@@ -45,7 +49,7 @@ def title_text(action: str, count: int) -> str:
         BulkAction.SYNC: ngettext("Sync {count} task again", "Sync {count} tasks again", count),
         BulkAction.UNDO: ngettext("Undo {count} task", "Undo {count} tasks", count),
     }
-    return sentences[BulkAction(action)].format(count=number_text(count))
+    return sentences[BulkAction(action)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def done_text(job: BulkJob) -> str:
 def strings() -> dict[str, str]:
     """What the scripts of the list say; {name} marks what they fill in."""
     return {
+        **{f"bulk.title.{action.value}.one": _title(action, 1) for action in EFFECTS},
+        **{f"bulk.title.{action.value}.other": _title(action, 2) for action in EFFECTS},
         "bulk.pick": _("Select {title}"),
         "bulk.picked.one": pgettext("one task", "{count} selected"),
         "bulk.picked.other": pgettext("several tasks", "{count} selected"),

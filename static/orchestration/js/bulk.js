@@ -53,6 +53,8 @@ bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
   if (button) open(button);
 });
+// How many match changes while somebody selects.
+new MutationObserver(showBar).observe(byId("shown"), { attributeFilter: ["data-total"] });
 shortcuts({ x: () => picks.toggleFocused() });
 
 // -- Before ----------------------------------------------------------------------------------------
@@ -62,7 +64,9 @@ let action = "";
 function open(button) {
   action = button.dataset.bulk;
   const confirm = slot(form, "confirm");
-  byId("bulk-title").textContent = confirm.textContent = button.textContent;
+  const count = picks.isAll ? total() : picks.ids.size;
+  byId("bulk-title").textContent = plural(`bulk.title.${action}`, count);
+  confirm.textContent = byId("bulk-title").textContent;
   byId("bulk-effect").textContent = button.dataset.effect;
   const isDestructive = button.classList.contains("danger");
   confirm.classList.toggle("danger", isDestructive);
@@ -96,7 +100,7 @@ async function preview() {
     say(t(told.done ? "bulk.will" : "bulk.none", values), told.refused);
     confirm.disabled = !told.done;
   } catch (error) {
-    say(t("bulk.refused", { error: error.message }));
+    say(t("bulk.refused", { error: sentence(error) }));
   }
 }
 
@@ -136,11 +140,16 @@ form.addEventListener("submit", async (event) => {
     watch(jobId, confirm.textContent);
   } catch (error) {
     const key = error.status === undefined ? "bulk.unknown" : "bulk.refused";
-    fault.textContent = t(key, { error: error.message });
+    fault.textContent = t(key, { error: sentence(error) });
     confirm.disabled = false;
   }
   confirm.removeAttribute("aria-busy");
 });
+
+/** What is wrong, without the name that programs know the field by. */
+function sentence({ details, code, message }) {
+  return code === "validation_error" ? Object.values(details)[0][0] : message;
+}
 
 function isComplete() {
   const missing = action === "assign" && !agent.value.trim() ? agent : null;
