@@ -20,6 +20,7 @@ from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker as JobWorker
 
 from nexo.shared.origin import working_for
+from orchestration.bulk.services import resume_overdue_jobs
 from orchestration.services import run_due_templates
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class PeriodicStep:
 
 PERIODIC_STEPS: Final[list[PeriodicStep]] = [
     PeriodicStep("due templates", 15.0, run_due_templates),
+    PeriodicStep("overdue bulk jobs", 5.0, resume_overdue_jobs),
 ]
 
 

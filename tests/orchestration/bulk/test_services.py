@@ -389,7 +389,7 @@ def test_undo_is_for_ten_minutes_and_for_what_failed() -> None:
         undo_job(job.job_id, caller=head)
     job = start_job(by_ids("cancel", retried), caller=head)
     BulkJob.objects.filter(pk=job.pk).update(finished_at=clock.now() - timedelta(minutes=11))
-    with pytest.raises(UndoUnavailable, match="ten minutes|dez minutos"):
+    with pytest.raises(UndoUnavailable, match=r"ten minutes|dez minutos"):
         undo_job(job.job_id, caller=head)
     nothing = start_job(by_ids("cancel", "task-x"), caller=head)
     with pytest.raises(UndoUnavailable):
