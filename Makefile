@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e test-workers bench lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove bench lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -29,7 +29,9 @@ test-postgres: setup  ## the same tests on a PostgreSQL and a Redis of their own
 e2e: setup  ## the pages in Chromium
 	@bin/pytest e2e
 
-test-workers: setup  ## 8 worker processes claim 2,000 tasks at once, on each database (minutes)
+prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on PostgreSQL
+	@bin/pytest sqlite -m proof
+	@bin/pytest postgres -m proof
 	@NEXO_MANY_WORKERS=1 bin/pytest sqlite tests/test_many_workers.py
 	@NEXO_MANY_WORKERS=1 bin/pytest postgres tests/test_many_workers.py
 

@@ -49,6 +49,10 @@ RESENDABLE: Final = frozenset(
 )
 
 
+# In which a task's targets can be sent again.
+RESYNC_STATUSES: Final = (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED)
+
+
 @dataclass(frozen=True, slots=True)
 class Edits:
     """What a task is to be, where that was given; `targets` are marketplaces, each once."""
@@ -217,7 +221,7 @@ class _Planner:
         return self._planned()
 
     def plan_resync(self, marketplaces: Collection[str] | None) -> Plan:
-        if self.old not in (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED):
+        if self.old not in RESYNC_STATUSES:
             raise self._invalid(_("Targets can be sent only once the task is being published."))
         for slug in marketplaces or ():
             if slug not in self.targets:

@@ -12,12 +12,16 @@ from execution.serializers import INT_MAX, MAX_NOTE
 from execution.task_actions import BY_NAME
 from nexo.shared.fields import Line
 
+# Sends targets again: a channel's, or all that are not synced. No step of the life cycle.
+RESYNC = "sync"
+
 
 class TaskActionForm(forms.Form):
-    """One action of `task_actions`, or a target marked by hand."""
+    """One action of `task_actions`, a target marked by hand, or targets to be sent again."""
 
     action = forms.ChoiceField(
-        choices=[(name, action.label) for name, action in BY_NAME.items()], required=False
+        choices=[*((name, action.label) for name, action in BY_NAME.items()), (RESYNC, RESYNC)],
+        required=False,
     )
     channel = forms.ChoiceField(choices=MarketplaceSlug.choices, required=False)
     synced = forms.BooleanField(required=False)
@@ -26,12 +30,24 @@ class TaskActionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        if data.get("action") == RESYNC:
+            return data
         if bool(data.get("action")) == bool(data.get("channel")):
             raise forms.ValidationError(_("Choose one action."))
         action = BY_NAME.get(data.get("action", ""))
         if action and action.needs_note and not data.get("note"):
             self.add_error("note", _("Say why."))
         return data
+
+    @property
+    def resends(self) -> bool:
+        return bool(self.cleaned_data["action"] == RESYNC)
+
+    @property
+    def channels(self) -> list[str] | None:
+        """Where to send again; None is wherever that is due."""
+        channel = self.cleaned_data["channel"]
+        return [channel] if channel else None
 
     def change(self) -> TaskChange:
         data = self.cleaned_data

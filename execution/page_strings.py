@@ -53,6 +53,7 @@ def shared_strings() -> dict[str, str]:
         ),
         "mark.synced": _("Mark {channel} as synced"),
         "mark.unsynced": _("Mark {channel} as not synced"),
+        "menu.resync": _("Sync again"),
         "menu.open": _("Open task"),
         "menu.copy": _("Copy id"),
         "menu.actions": _("Actions"),

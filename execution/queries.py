@@ -240,19 +240,20 @@ def retried_at(task_pks: Collection[int]) -> dict[int, datetime]:
 
 def is_touched_by(task_pk: int, actor: str) -> bool:
     """Whether `actor` created the task, or changed what it is to be."""
-    return _touches([task_pk], actor).exists()
+    return touches(actor).filter(task_id=task_pk).exists()
 
 
 def touched_by(task_pks: Collection[int], actor: str) -> set[int]:
     """Those of these tasks that `actor` created or edited."""
-    return set(_touches(task_pks, actor).values_list("task_id", flat=True))
+    return set(touches(actor).filter(task_id__in=task_pks).values_list("task_id", flat=True))
 
 
-def _touches(task_pks: Collection[int], actor: str) -> QuerySet[TaskEvent]:
-    own = TaskEvent.objects.filter(task_id__in=task_pks, actor=actor)
-    return own.filter(
+def touches(actor: str) -> QuerySet[TaskEvent]:
+    """The events by which `actor` created tasks, or changed what they are to be."""
+    return TaskEvent.objects.filter(
         Q(kind__in=(EventKind.CREATED, EventKind.EDITED))
-        | Q(kind=EventKind.APPROVED, details__has_key="edits")
+        | Q(kind=EventKind.APPROVED, details__has_key="edits"),
+        actor=actor,
     )
 
 
@@ -279,7 +280,7 @@ def returns_of(task_pk: int, *, attempt: int) -> int:
 def failure_of(task_pk: int, *, sequence: int) -> Mapping[str, Any] | None:
     """The failure with this event number: where the task came from, and the lease it ended."""
     events = TaskEvent.objects.filter(pk=sequence, task_id=task_pk, kind=EventKind.FAILED)
-    return events.values("from_status", "details", "agent_id").first()
+    return events.values("from_status", "details", "agent_id", "failure_reason").first()
 
 
 def overdue(at: datetime) -> Q:

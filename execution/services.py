@@ -462,11 +462,13 @@ def undo_failure(
 ) -> TaskState:
     """Take back the failure with this event number, if it is the last that happened to the task.
 
+    Who approves and rejects takes back rejections.
+
     Raises
     ------
     TaskNotFound, NotAllowed; MovedOn: something has happened to the task since
     """
-    if caller.agent_id is not None or not caller.may(OPERATE_TASKS):
+    if caller.agent_id is not None or not (caller.may(OPERATE_TASKS) or caller.may(APPROVE_TASKS)):
         raise NotAllowed
     with transaction.atomic(), bare_statements():
         state = queries.locked_task(task_id)
@@ -475,6 +477,9 @@ def undo_failure(
         failure = queries.failure_of(state.row["id"], sequence=sequence)
         if failure is None or state.row["sequence"] != sequence:
             raise MovedOn
+        is_rejection = failure["failure_reason"] == FailureReason.REJECTED
+        if not caller.may(APPROVE_TASKS if is_rejection else OPERATE_TASKS):
+            raise NotAllowed
         now = clock.now()
         back_to = TaskStatus(failure["from_status"])
         plan = plan_undo(state, back_to=back_to, actor=caller.actor, reason=reason, now=now)

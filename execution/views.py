@@ -20,8 +20,9 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import caller_for_user
 from accounts.gate import refusal
-from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
 from execution import assignment, page_controls, queries, services, texts
+from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.enums import Card, FailureReason, LogLevel, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
@@ -109,6 +110,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "all_query": filters.query(status=None),
         "saved_views": queries.views_for(cast("int", request.user.pk), limit=SUGGESTIONS),
         "first_query": filters.query(),
+        "may_bulk": request.user.has_perm(RUN_ORCHESTRATION),
         "now": now,
         "page_data": {
             **_shared_data(request, short_names),
@@ -168,6 +170,10 @@ def _shared_data(request: HttpRequest, short_names: Mapping[str, str]) -> dict[s
             for slug, short in short_names.items()
         },
         "actions": [action_json(action) for action in _actions(request)],
+        "resend": {
+            "statuses": [status.value for status in RESYNC_STATUSES],
+            "states": sorted(state.value for state in RESENDABLE),
+        },
         "mayOperate": request.user.has_perm(OPERATE_TASKS),
     }
 
@@ -214,6 +220,9 @@ def _change(request: HttpRequest, task_id: str) -> TaskState:
         fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
         raise ValidationError(fields)
     caller = caller_for_user(cast("User", request.user))
+    if form.resends:
+        reason = form.cleaned_data["note"] or None
+        return services.resync_task(task_id, form.channels, caller=caller, reason=reason)
     return services.update_task(task_id, form.change(), caller=caller)
 
 
@@ -256,6 +265,7 @@ def _task_context(
         "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
+        "resendable": _resendable(request, state),
         "actions": legal_actions(_actions(request), status),
         "reasoning": assignment.reasoning(explanation),
         "assignment": texts.assignment_text(
@@ -281,6 +291,13 @@ def _task_context(
         },
         "strings": {**frame_strings(), **shared_strings()},
     }
+
+
+def _resendable(request: HttpRequest, state: TaskState) -> list[str]:
+    """The targets that one may have sent again."""
+    if state.row["status"] not in RESYNC_STATUSES or not request.user.has_perm(OPERATE_TASKS):
+        return []
+    return [t["marketplace_id"] for t in state.targets if t["state"] in RESENDABLE]
 
 
 def _list_address(request: HttpRequest) -> str:

@@ -6,9 +6,16 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from execution import api_urls as execution
 from optimization import api_urls as optimization
 from orchestration import api_urls as orchestration
+from orchestration.bulk import api_urls as bulk
 
-# One list, not one list in another: each resolver on the way costs every call.
-calls = [*execution.urlpatterns, *optimization.urlpatterns, *orchestration.urlpatterns]
+# One list, not one list in another: each resolver on the way costs every call. `bulk` before the
+# tasks, of which it would be one.
+calls = [
+    *bulk.urlpatterns,
+    *execution.urlpatterns,
+    *optimization.urlpatterns,
+    *orchestration.urlpatterns,
+]
 documents = [
     re_path(r"^schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?\Z", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

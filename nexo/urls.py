@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("optimization.urls")),
     path("", include("orchestration.audit_urls")),
     path("", include("orchestration.urls")),
+    path("", include("orchestration.bulk.urls")),
     path("accounts/", include("accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("metrics", metrics, name="metrics"),

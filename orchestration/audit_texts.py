@@ -48,6 +48,13 @@ DEEDS: Final = {
     "activate": gettext_lazy("%(actor)s activated: %(object)s"),
     "shared": gettext_lazy("%(actor)s shared: %(object)s"),
     "unshared": gettext_lazy("%(actor)s stopped sharing: %(object)s"),
+    "bulk_approve": gettext_lazy("%(actor)s approved in bulk: %(id)s"),
+    "bulk_reject": gettext_lazy("%(actor)s rejected in bulk: %(id)s"),
+    "bulk_retry": gettext_lazy("%(actor)s tried again in bulk: %(id)s"),
+    "bulk_cancel": gettext_lazy("%(actor)s cancelled in bulk: %(id)s"),
+    "bulk_assign": gettext_lazy("%(actor)s assigned in bulk: %(id)s"),
+    "bulk_sync": gettext_lazy("%(actor)s sent again in bulk: %(id)s"),
+    "bulk_undo": gettext_lazy("%(actor)s undid a bulk action: %(id)s"),
 }
 """Sentences of what is no task's event; any other action is told by its own name."""
 
@@ -68,6 +75,13 @@ ACTIONS: Final = {
     "activate": pgettext_lazy("audited action", "activated"),
     "shared": pgettext_lazy("audited action", "shared"),
     "unshared": pgettext_lazy("audited action", "no longer shared"),
+    "bulk_approve": pgettext_lazy("audited action", "approved in bulk"),
+    "bulk_reject": pgettext_lazy("audited action", "rejected in bulk"),
+    "bulk_retry": pgettext_lazy("audited action", "tried again in bulk"),
+    "bulk_cancel": pgettext_lazy("audited action", "cancelled in bulk"),
+    "bulk_assign": pgettext_lazy("audited action", "assigned in bulk"),
+    "bulk_sync": pgettext_lazy("audited action", "sent again in bulk"),
+    "bulk_undo": pgettext_lazy("audited action", "bulk action undone"),
 }
 """What the filter offers; it takes any other name too."""
 

@@ -1,4 +1,4 @@
-"""The playbook, and the plans that activations made of it."""
+"""The playbook, and the plans that activations made of it; bulk jobs have tables of their own."""
 
 from typing import ClassVar
 
@@ -13,6 +13,8 @@ from simple_history.models import HistoricalRecords
 from execution.enums import Priority
 from execution.models import Marketplace, Task, valid_slug
 from nexo.shared import clock
+from orchestration.bulk.models import BulkItem as BulkItem
+from orchestration.bulk.models import BulkJob as BulkJob
 from orchestration.enums import PlanCause
 from orchestration.schedule import LONGEST, BadRecurrence, check_recurrence
 

@@ -1,6 +1,6 @@
 """Workers as processes, all at once and killed in the middle: each task is worked on exactly once.
 
-The large form takes minutes and has a target of its own: `make test-workers`.
+The large form takes minutes and is one of `make prove`.
 """
 
 import json
@@ -108,7 +108,7 @@ def in_progress(here: Site) -> list[dict[str, str]]:
     return list(answer.json()["tasks"])
 
 
-@pytest.mark.skipif(not os.environ.get("NEXO_MANY_WORKERS"), reason="make test-workers runs it")
+@pytest.mark.skipif(not os.environ.get("NEXO_MANY_WORKERS"), reason="make prove runs it")
 def test_eight_workers_claim_two_thousand_tasks(tmp_path: Path) -> None:
     """As a handler that is one function, so that starting commands is not what is measured."""
     with site(tmp_path) as here, ExitStack() as stack:

@@ -19,9 +19,11 @@ from accounts.roles import Role
 from execution.enums import SyncState, TaskStatus
 from execution.models import Task, TaskEvent, TaskLog, TaskTarget
 from nexo.shared.renderers import dump_json
+from orchestration.bulk.services import start_job
 from tests.envelope import refused
 from tests.execution.test_lifecycle import LEGAL
 from tests.factories import make_agent, make_task_in, make_user, rows_of
+from tests.orchestration.bulk.orders import by_ids, person
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -55,7 +57,8 @@ Answer = int | Literal["login"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call and what each caller gets for it; `{task}` and `{agent}` are ids."""
+    """One call and what each caller gets for it; `{task}` and `{agent}` are ids, `{job}` is that of a
+    head's bulk job that cancelled the task."""
 
     method: str
     path: str
@@ -98,6 +101,13 @@ WHO_ACTIVATES = (401, 403, 403, 201, 201, 201, 201, 403, 403, 403, 403)
 WHO_TRIES = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
 PEOPLE = (401, 200, 200, 200, 200, 200, 200, 200, 200, 403, 403)
 PAGE_PREVIEW = (LOGIN, 403, 403, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+# With one task that is named; what a filter matches is for those who run the orchestration.
+WHO_DECIDES_IN_BULK = (401, 403, 200, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_ACTS_IN_BULK = (401, 403, 403, 200, 200, 200, 200, 403, 403, 403, 403)
+WHO_SEES_THE_JOB = (401, 404, 404, 200, 200, 200, 200, 200, 404, 403, 403)
+WHO_UNDOES_THE_JOB = (401, 404, 404, 200, 200, 200, 200, 403, 404, 403, 403)
+JOB_PAGE = (LOGIN, 404, 404, 200, 200, 200, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+JOB_FORM = (LOGIN, 404, 404, 302, 302, 302, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
 REDIRECT = (302,) * 11
 ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
@@ -115,6 +125,16 @@ SYNCING, COMPLETED, FAILED = (
     TaskStatus.COMPLETED,
     TaskStatus.FAILED,
 )
+BULK = TASKS + "/bulk"
+
+
+def bulk(
+    action: str, answers: tuple[Answer, ...], starts_in: TaskStatus = PENDING, **fields: Any
+) -> Row:
+    body = {"action": action, "taskIds": ["{task}"], "reason": "porque sim", **fields}
+    return Row("POST", BULK, answers, body, starts_in)
+
+
 MATRIX = (
     Row("GET", TASKS, EVERYONE_SIGNED_IN),
     Row("GET", TASKS + "/{task}", WHO_SEES_THE_TASK),
@@ -144,6 +164,15 @@ MATRIX = (
     Row("POST", AGENTS + "/{agent}/heartbeat", ITS_AGENT),
     Row("POST", AGENTS + "/{agent}/pause", WHO_RUNS, {"reason": "férias"}),
     Row("POST", AGENTS + "/{agent}/resume", WHO_RUNS),
+    bulk("approve", WHO_DECIDES_IN_BULK),
+    bulk("reject", WHO_DECIDES_IN_BULK),
+    bulk("cancel", WHO_ACTS_IN_BULK),
+    bulk("retry", WHO_ACTS_IN_BULK, FAILED),
+    bulk("assign", WHO_ACTS_IN_BULK, agentId="marina"),
+    bulk("sync", WHO_ACTS_IN_BULK, COMPLETED),
+    Row("POST", BULK, WHO_ACTS_IN_BULK, {"action": "approve", "filter": {}, "reason": "sim"}),
+    Row("GET", BULK + "/{job}", WHO_SEES_THE_JOB),
+    Row("POST", BULK + "/{job}/undo", WHO_UNDOES_THE_JOB),
     Row("GET", OPTIMIZATION, WHO_SEES_OPTIMIZATION),
     Row("POST", OPTIMIZATION + "/recommend", WHO_ASKS, {"taskType": "photo", "channel": "amazon"}),
     Row("GET", OPTIMIZATION + "/weights?agentId=alex", WHO_SEES_OPTIMIZATION),
@@ -195,6 +224,8 @@ MATRIX = (
         {"action": "cancel", "note": "não", "version": 1},
     ),
     Row("POST", "/marketplace/tasks/{task}", PAGE_ACTION, {"action": "start", "version": 1}),
+    Row("GET", "/marketplace/tasks/bulk/{job}", JOB_PAGE),
+    Row("POST", "/marketplace/tasks/bulk/{job}", JOB_FORM),
     Row("GET", "/accounts/login/", SIGN_IN),
     Row("POST", "/accounts/logout/", SIGNED_OUT),
     Row("GET", "/accounts/password/", PAGE),
@@ -273,15 +304,25 @@ def world(module_db: None) -> World:
     return World(tasks, {caller: make() for caller, make in MAKE.items()}, everything())
 
 
-def answer_of(row: Row, caller: Client, task_id: str) -> Answer:
+def job_of(row: Row, task_id: str) -> str:
+    return (
+        start_job(by_ids("cancel", task_id), caller=person()).job_id if "{job}" in row.path else ""
+    )
+
+
+def _named(value: Any, task_id: str) -> Any:
+    """A body's value with the task's id in its place."""
+    if isinstance(value, list):
+        return [_named(one, task_id) for one in value]
+    return value.replace("{task}", task_id) if isinstance(value, str) else value
+
+
+def answer_of(row: Row, caller: Client, task_id: str, job_id: str = "") -> Answer:
     """What one caller gets for one call."""
     client = Client(**caller.defaults)
     client.cookies = deepcopy(caller.cookies)  # what the answer sets is for this call alone
-    path = row.path.format(task=task_id, agent="alex")
-    body = {
-        name: value.replace("{task}", task_id) if isinstance(value, str) else value
-        for name, value in row.body.items()
-    }
+    path = row.path.format(task=task_id, agent="alex", job=job_id)
+    body = {name: _named(value, task_id) for name, value in row.body.items()}
     if row.method == "GET":
         answer = client.get(path)
     elif path.startswith("/api/"):
@@ -303,11 +344,14 @@ def everything() -> dict[str, Any]:
 def test_everyone_gets_what_the_table_says(
     world: World, row: Row, caller: str, expected: Answer
 ) -> None:
-    assert answer_of(row, world.callers[caller], world.tasks[row.starts_in]) == expected
+    task_id = world.tasks[row.starts_in]
+    job_id = job_of(row, task_id)
+    before = everything() if job_id else world.rows
+    assert answer_of(row, world.callers[caller], task_id, job_id) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
     is_write = "task" in row.path and row.body is not VIEW
     writes = row.method != "GET" and (is_write or is_activation)
-    assert (everything() != world.rows) == (writes and expected in (200, 201, 302))
+    assert (everything() != before) == (writes and expected in (200, 201, 302))
 
 
 # -- Every step of the life cycle ----------------------------------------------------------------
@@ -363,6 +407,7 @@ def paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
         elif isinstance(pattern, URLPattern):
             plain = text.replace("(?P<task_id>[^/]+)", "{task}").replace("/?\\Z", "")
             plain = plain.replace("(?P<agent_id>[^/]{1,64})", "{agent}")
+            plain = plain.replace("(?P<job_id>[^/]+)", "{job}")
             yield "/" + plain.replace("^", "")
 
 

@@ -7,11 +7,28 @@ import { patchTask, postAction } from "./api.js";
 import { data } from "./page-data.js";
 
 const SYNCING = "marketplace_sync";
+// No step of the life cycle: targets that are not synced are queued again.
+const RESYNC = { name: "sync", label: t("menu.resync"), note: "none", isDestructive: false };
 const OPEN_TARGETS = ["planned", "queued"];
 
 /** What can be done with `task` now, the likeliest first; nothing for those who may only look. */
 export function legalActions(task) {
-  return data.actions.filter((action) => action.sources.includes(task.status));
+  const steps = data.actions.filter((action) => action.sources.includes(task.status));
+  return canResend(task) ? [...steps, RESYNC] : steps;
+}
+
+function canResend({ status, targets, syncDetail }) {
+  const { statuses, states } = data.resend;
+  return (
+    data.mayOperate &&
+    statuses.includes(status) &&
+    targets.some((channel) => states.includes(syncDetail[channel].state))
+  );
+}
+
+/** Have targets sent again: one marketplace's, or all that are not synced. */
+export function resend({ taskId, version }, channel = "") {
+  return postAction(taskId, { action: RESYNC.name, channel, version });
 }
 
 /** The targets that can be marked by hand: [{channel, label, synced}]. */
@@ -44,6 +61,7 @@ function actionBody(action, task, note) {
 /** Do `action` with the task as it was seen. */
 export function doAction(action, task, note) {
   const { taskId, version } = task;
+  if (action === RESYNC) return resend(task);
   if (data.mayOperate) return patchTask(actionBody(action, task, note));
   return postAction(taskId, { action: action.name, note, version });
 }

@@ -41,16 +41,19 @@ export async function postForm(address, body) {
   return answer(await fetch(address, { method: "POST", headers: writing(), body }));
 }
 
+export async function postJson(url, body) {
+  const headers = writing({ "Content-Type": "application/json" });
+  return answer(await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }));
+}
+
 /** The task page's own form: who may decide but not operate acts through it. */
 export function postAction(taskId, fields) {
   return postForm(taskAddress(taskId), new URLSearchParams(fields));
 }
 
 /** Approve, reject, retry, cancel or sync. */
-export async function postCommand(taskId, command, body) {
-  const headers = writing({ "Content-Type": "application/json" });
-  const address = `${data.apiUrl}/${encodeURIComponent(taskId)}/${command}`;
-  return answer(await fetch(address, { method: "POST", headers, body: JSON.stringify(body) }));
+export function postCommand(taskId, command, body) {
+  return postJson(`${data.apiUrl}/${encodeURIComponent(taskId)}/${command}`, body);
 }
 
 export function listPage(cursor, limit = data.pageSize) {

@@ -95,6 +95,7 @@ function isReading() {
     scrollY > 8 ||
     body.contains(document.activeElement) ||
     menu.isOpen ||
+    body.querySelector("[data-pick]:checked") !== null ||
     document.querySelector("dialog[open]") !== null ||
     performance.now() - handMovedAt < HAND_STEADY
   );
@@ -127,6 +128,7 @@ function heldNews() {
 
 function showCounts() {
   const shown = formatNumber(store.shown.length - store.left.size);
+  byId("shown").dataset.total = summary.total;
   byId("shown").textContent = t("shown", { shown, total: formatNumber(summary.total) });
   byId("tasks").hidden = !store.shown.length;
   byId("empty").hidden = Boolean(store.shown.length);

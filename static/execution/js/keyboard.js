@@ -3,7 +3,7 @@
 
 import { isTyping } from "../../shared/js/frame.js";
 
-const CONTROLS = "[data-copy], [data-row-menu]";
+const CONTROLS = "[data-pick], [data-copy], [data-row-menu]";
 
 export function walkRows(body) {
   let current = null;

@@ -2,7 +2,7 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { doAction, markTarget, settled } from "./actions.js";
+import { doAction, markTarget, resend, settled } from "./actions.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, showHalt } from "./indicator.js";
 import { shortcuts } from "./keyboard.js";
@@ -101,15 +101,11 @@ function setPaused(value) {
 }
 
 async function act(event) {
-  const form = event.target.closest("form[data-action], form[data-mark]");
+  const form = event.target.closest("form[data-action], form[data-mark], form[data-resync]");
   if (!form) return;
   event.preventDefault();
   const button = form.querySelector("button");
-  const { action: name, mark: channel } = form.dataset;
-  const action = data.actions.find((one) => one.name === name);
-  const change = action
-    ? doAction(action, task, form.elements.note?.value.trim() ?? "")
-    : markTarget({ channel, synced: Boolean(form.elements.synced) }, task);
+  const change = changeOf(form);
   button.setAttribute("aria-busy", "true");
   const onConflict = () => feed.refresh();
   const changed = await settled(change, { label: button.textContent, onConflict });
@@ -119,6 +115,15 @@ async function act(event) {
   // The event will bring it; to a page that is paused or cut off nothing comes.
   if (isPaused) setPaused(false);
   if (!feed.isLive) feed.refresh();
+}
+
+function changeOf(form) {
+  const { action: name, mark: channel, resync } = form.dataset;
+  if (resync !== undefined) return resend(task, resync);
+  const action = data.actions.find((one) => one.name === name);
+  return action
+    ? doAction(action, task, form.elements.note?.value.trim() ?? "")
+    : markTarget({ channel, synced: Boolean(form.elements.synced) }, task);
 }
 
 pauseButton.addEventListener("click", () => setPaused(!isPaused));

@@ -2,6 +2,11 @@
 
 const strings = JSON.parse(document.getElementById("strings")?.textContent || "{}");
 
+/** Sentences of a part that brings its own. */
+export function addStrings(more) {
+  Object.assign(strings, more);
+}
+
 /** The sentence under `key`, with `{name}` filled from `values`. */
 export function t(key, values = {}) {
   const sentence = strings[key] ?? key;

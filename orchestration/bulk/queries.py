@@ -1,0 +1,123 @@
+"""Reads of bulk jobs, and of the tasks that an order would meet."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, QuerySet
+
+from accounts.callers import Caller
+from accounts.permissions import RUN_ORCHESTRATION
+from execution import queries as tasks
+from execution.enums import TaskStatus
+from execution.filters import TaskSelection
+from execution.models import Task
+from orchestration.bulk.enums import Outcome
+from orchestration.bulk.models import BulkItem, BulkJob
+
+# Of the statements that name tasks; SQLite takes 250,000 values, PostgreSQL 65,535.
+BATCH = 1_000
+
+
+def visible_jobs(caller: Caller) -> QuerySet[BulkJob]:
+    """All to those who run the orchestration, their own to other people."""
+    if caller.agent_id is not None:
+        return BulkJob.objects.none()
+    if caller.may(RUN_ORCHESTRATION):
+        return BulkJob.objects.all()
+    return BulkJob.objects.filter(user_id=caller.user_id or 0)
+
+
+def items_after(job: BulkJob, *, after: int, limit: int, refused: bool = False) -> list[BulkItem]:
+    """Up to `limit` tasks of a job in their order, after a position."""
+    items = job.items.filter(position__gt=after).order_by("position")
+    if refused:
+        items = items.filter(outcome=Outcome.REFUSED)
+    return list(items[:limit])
+
+
+def pending_items(job: BulkJob, *, limit: int) -> list[BulkItem]:
+    # The literal, so that the partial index serves it.
+    return list(job.items.filter(outcome="pending").order_by("position")[:limit])
+
+
+# -- Tasks ---------------------------------------------------------------------------------------
+
+
+def matching(values: Mapping[str, Any]) -> QuerySet[Task]:
+    """The tasks that checked filters of the list select."""
+    return TaskSelection(values, Task.objects.all(), sees_all=True).tasks()
+
+
+def named(task_ids: Sequence[str]) -> Iterator[QuerySet[Task]]:
+    """The tasks with these ids, in as many selections as the database wants."""
+    for some in _batches(task_ids):
+        yield Task.objects.filter(task_id__in=some)
+
+
+def _batches(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (task_ids[place : place + BATCH] for place in range(0, len(task_ids), BATCH))
+
+
+def own_tasks(selected: QuerySet[Task], actor: str) -> QuerySet[Task]:
+    """Those of `selected` that `actor` created or edited, as `queries.is_touched_by` has it."""
+    return selected.filter(Exists(tasks.touches(actor).filter(task_id=OuterRef("pk"))))
+
+
+def by_status(selected: QuerySet[Task]) -> Counter[TaskStatus]:
+    counts = selected.order_by().values_list("status").annotate(Count("id"))
+    return Counter({TaskStatus(status): count for status, count in counts})
+
+
+def sequences_locked(task_ids: Sequence[str]) -> dict[str, int]:
+    """Lock these tasks until the transaction ends, and say which event changed each last.
+
+    In the order of their keys, and before any of them is written: a write holds the counters that
+    every other write wants, and whoever then waited for a task would wait for a waiter.
+    """
+    found: dict[str, int] = {}
+    for selected in named(task_ids):
+        rows = selected.order_by("pk").select_for_update(of=("self",))
+        found.update(rows.values_list("task_id", "sequence"))
+    return found
+
+
+# -- Freezing ------------------------------------------------------------------------------------
+
+FREEZE = """
+INSERT INTO orchestration_bulkitem (job_id, position, task_id, outcome, code)
+SELECT %s, ROW_NUMBER() OVER (ORDER BY created_at DESC, id DESC), task_id, 'pending', ''
+FROM ({selected}) AS selected
+"""
+FREEZE_UNDO = """
+INSERT INTO orchestration_bulkitem (job_id, position, task_id, outcome, code, undoes)
+SELECT %s, ROW_NUMBER() OVER (ORDER BY position), task_id, 'pending', '', sequence
+FROM orchestration_bulkitem WHERE job_id = %s AND outcome = 'done' AND sequence IS NOT NULL
+"""
+
+
+def freeze_matching(job: BulkJob, selected: QuerySet[Task], *, limit: int) -> int:
+    """Keep the tasks that match now, in the list's order, up to `limit`; one statement."""
+    rows = selected.order_by().values("id", "created_at", "task_id")[:limit]
+    statement, values = rows.query.get_compiler(connection=connection).as_sql()
+    return _insert(FREEZE.format(selected=statement), [job.pk, *values])
+
+
+def freeze_named(job: BulkJob, task_ids: Sequence[str]) -> int:
+    items = (
+        BulkItem(job=job, position=position, task_id=task_id)
+        for position, task_id in enumerate(task_ids, 1)
+    )
+    return len(BulkItem.objects.bulk_create(items, batch_size=BATCH))
+
+
+def freeze_undo(job: BulkJob, undone: BulkJob) -> int:
+    """Keep what the other job did."""
+    return _insert(FREEZE_UNDO, [job.pk, undone.pk])
+
+
+def _insert(statement: str, values: Sequence[Any]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return int(cursor.rowcount)

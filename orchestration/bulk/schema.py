@@ -1,0 +1,69 @@
+"""What the OpenAPI document says of the bulk calls."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from nexo.shared.schema import CURSOR, IDEMPOTENCY_KEY, LIMIT, EnvelopeSerializer, errors
+from orchestration.bulk.enums import BulkAction, JobState, Outcome
+from orchestration.bulk.serializers import BulkOrderSerializer, UndoSerializer
+
+
+class RefusedSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class ResultSerializer(serializers.Serializer[Any]):
+    taskId = serializers.CharField()
+    outcome = serializers.ChoiceField([outcome.value for outcome in Outcome])
+    code = serializers.CharField(allow_null=True)
+
+
+class BulkAnswerSerializer(EnvelopeSerializer):
+    jobId = serializers.CharField(allow_null=True, help_text="Null in a dry run.")
+    dryRun = serializers.BooleanField()
+    total = serializers.IntegerField()
+    done = serializers.IntegerField()
+    refused = RefusedSerializer(many=True)
+    results = ResultSerializer(many=True)
+    undoUntil = serializers.DateTimeField(allow_null=True)
+    # Not in a dry run.
+    action = serializers.ChoiceField([action.value for action in BulkAction], required=False)
+    state = serializers.ChoiceField([state.value for state in JobState], required=False)
+    reason = serializers.CharField(allow_null=True, required=False)
+    agentId = serializers.CharField(allow_null=True, required=False)
+    selection = serializers.DictField(required=False)
+    actor = serializers.CharField(required=False)
+    createdAt = serializers.DateTimeField(required=False)
+    finishedAt = serializers.DateTimeField(allow_null=True, required=False)
+    undoOf = serializers.CharField(allow_null=True, required=False)
+    undoneBy = serializers.CharField(allow_null=True, required=False)
+
+
+class BulkJobSerializer(BulkAnswerSerializer):
+    nextCursor = serializers.CharField(allow_null=True)
+
+
+_ANSWERS = {200: BulkAnswerSerializer, 202: BulkAnswerSerializer}
+
+ORDER: dict[str, Any] = {
+    "operation_id": "bulk_order",
+    "summary": "Do one action to many tasks",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": BulkOrderSerializer,
+    "responses": {**_ANSWERS, **errors(403, 409, 413, 415, 422)},
+}
+RETRIEVE: dict[str, Any] = {
+    "operation_id": "bulk_job",
+    "summary": "How far a bulk job is, and what came of each task",
+    "parameters": [LIMIT, CURSOR],
+    "responses": {200: BulkJobSerializer, **errors(403, 404)},
+}
+UNDO: dict[str, Any] = {
+    "operation_id": "bulk_undo",
+    "summary": "Take back a bulk cancel or reject",
+    "parameters": [IDEMPOTENCY_KEY],
+    "request": UndoSerializer,
+    "responses": {**_ANSWERS, **errors(403, 404, 409, 413, 415, 422)},
+}

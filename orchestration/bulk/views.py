@@ -1,0 +1,96 @@
+"""The page of a bulk job: how far it is, what was refused and why, and its undo."""
+
+from typing import Any, Final, cast
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+from rest_framework.exceptions import APIException
+
+from accounts.callers import Caller, caller_for_user
+from execution.page_filters import SHARED_WITH_API
+from execution.texts import actor_text
+from nexo.shared import clock
+from nexo.shared.exceptions import Conflict
+from nexo.shared.pagination import decode_place, encode_place
+from nexo.shared.strings import frame_strings
+from orchestration.bulk import queries, services, texts
+from orchestration.bulk.enums import JobState
+from orchestration.bulk.exceptions import JobNotFound
+from orchestration.bulk.models import BulkJob
+
+PAGE_SIZE: Final = 100
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def bulk_job_page(request: HttpRequest, job_id: str) -> HttpResponse:
+    caller = caller_for_user(cast("User", request.user))
+    try:
+        if request.method == "POST":
+            return _undo(request, job_id, caller)
+        job = services.read_job(job_id, caller=caller)
+    except JobNotFound as error:
+        raise Http404 from error
+    return render(request, "orchestration/bulk_job.html", _context(request, job, caller))
+
+
+def _undo(request: HttpRequest, job_id: str, caller: Caller) -> HttpResponse:
+    try:
+        undo = services.undo_job(job_id, caller=caller)
+    except Conflict as error:
+        messages.error(request, str(error.detail))
+        return redirect("bulk-job-page", job_id)
+    if undo.is_done:
+        messages.success(request, _("Done."))
+    return redirect("bulk-job-page", undo.job_id)
+
+
+def _context(request: HttpRequest, job: BulkJob, caller: Caller) -> dict[str, Any]:
+    now = clock.now()
+    items = queries.items_after(job, after=_after(request), limit=PAGE_SIZE + 1, refused=True)
+    page, more = items[:PAGE_SIZE], len(items) > PAGE_SIZE
+    until = services.undo_until(job)
+    may_undo = until is not None and now <= until and services.still_may(job, caller)
+    filters = job.selection.get("filter")
+    return {
+        "job": job,
+        "now": now,
+        "title": texts.title_text(job.action, job.total),
+        "tone": texts.TONES[JobState(job.state)],
+        "icon_name": texts.ICONS.get(JobState(job.state), "completed"),
+        "done_text": texts.done_text(job),
+        "settled": job.done + job.refused,
+        "actor": actor_text(job.actor),
+        "filter_text": " · ".join(filters.values()) if filters else "",
+        "filter_address": _list_address(filters),
+        "refusals": texts.refusals(job.refusals),
+        "items": page,
+        "next_cursor": encode_place(page[-1].position) if more else None,
+        "undo_until": until if may_undo else None,
+        "undone_by": getattr(job, "undone_by", None),
+        "page_data": {},
+        "strings": frame_strings(),
+    }
+
+
+def _after(request: HttpRequest) -> int:
+    """The place that the address names; what is no place is the beginning."""
+    try:
+        return decode_place(request.GET["cursor"]) if "cursor" in request.GET else 0
+    except APIException:
+        return 0
+
+
+def _list_address(filters: dict[str, str] | None) -> str | None:
+    """The list under the same filters; None where the page cannot show them."""
+    if filters is None or not filters.keys() <= set(SHARED_WITH_API):
+        return None
+    query = urlencode(filters, safe=",")
+    return reverse("execution") + (f"?{query}" if query else "")

@@ -1,0 +1,200 @@
+// Bulk actions on the list: select, see what would happen, say why, watch it happen.
+
+import { postJson } from "../../execution/js/api.js";
+import { shortcuts } from "../../execution/js/keyboard.js";
+import { data } from "../../execution/js/page-data.js";
+import { readPage } from "../../execution/js/parts.js";
+import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
+import { Picks } from "./picks.js";
+
+const READ_EVERY = 2_000;
+const OUTCOME = '[data-part="job"] [data-job-state]';
+
+const byId = (id) => document.getElementById(id);
+addStrings(JSON.parse(byId("bulk-strings").textContent));
+
+const bar = byId("bulk-bar");
+const dialog = byId("bulk-dialog");
+const form = byId("bulk-form");
+const result = byId("bulk-result");
+const fault = byId("bulk-fault");
+const note = byId("bulk-note");
+const agent = byId("bulk-agent");
+const shownBox = byId("pick-shown");
+const slot = (parent, name) => parent.querySelector(`[data-field="${name}"]`);
+const picks = new Picks(byId("rows"), { onChange: showBar });
+
+// -- The bar ---------------------------------------------------------------------------------------
+
+function total() {
+  return Number(byId("shown").dataset.total);
+}
+
+function showBar() {
+  bar.hidden = picks.isEmpty;
+  const all = slot(bar, "all");
+  const count = formatNumber(total());
+  slot(bar, "count").textContent = picks.isAll
+    ? t("bulk.allPicked", { count })
+    : plural("bulk.picked", picks.ids.size);
+  all.hidden = picks.isAll || total() <= picks.ids.size;
+  all.textContent = t("bulk.all", { count });
+  shownBox.checked = picks.hasAllShown;
+  shownBox.indeterminate = !shownBox.checked && !picks.isEmpty;
+}
+
+shownBox.addEventListener("change", () => picks.pickShown(shownBox.checked));
+slot(bar, "all").addEventListener("click", () => {
+  picks.pickAll();
+  bar.querySelector("[data-bulk]").focus();
+});
+slot(bar, "clear").addEventListener("click", () => picks.pickShown(false));
+bar.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-bulk]");
+  if (button) open(button);
+});
+// How many match changes while somebody selects.
+new MutationObserver(showBar).observe(byId("shown"), { attributeFilter: ["data-total"] });
+shortcuts({ x: () => picks.toggleFocused() });
+
+// -- Before ----------------------------------------------------------------------------------------
+
+let action = "";
+
+function open(button) {
+  action = button.dataset.bulk;
+  const confirm = slot(form, "confirm");
+  const count = picks.isAll ? total() : picks.ids.size;
+  byId("bulk-title").textContent = plural(`bulk.title.${action}`, count);
+  confirm.textContent = byId("bulk-title").textContent;
+  byId("bulk-effect").textContent = button.dataset.effect;
+  const isDestructive = button.classList.contains("danger");
+  confirm.classList.toggle("danger", isDestructive);
+  confirm.classList.toggle("primary", !isDestructive);
+  slot(form, "agent-field").hidden = action !== "assign";
+  form.hidden = false;
+  result.hidden = true;
+  form.reset();
+  fault.textContent = "";
+  dialog.showModal();
+  (action === "assign" ? agent : note).focus();
+  preview();
+}
+
+function order(fields) {
+  const selection = picks.isAll
+    ? { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) }
+    : { taskIds: [...picks.ids] };
+  return { action, ...selection, ...fields };
+}
+
+async function preview() {
+  const confirm = slot(form, "confirm");
+  const asked = action;
+  confirm.disabled = true;
+  say(t("bulk.asking"));
+  try {
+    const told = await postJson(bar.dataset.api, order({ dryRun: true }));
+    if (asked !== action || !dialog.open) return;
+    const values = { done: formatNumber(told.done), total: formatNumber(told.total) };
+    say(t(told.done ? "bulk.will" : "bulk.none", values), told.refused);
+    confirm.disabled = !told.done;
+  } catch (error) {
+    say(t("bulk.refused", { error: sentence(error) }));
+  }
+}
+
+function say(sentence, refused = []) {
+  const line = document.createElement("p");
+  line.textContent = sentence;
+  const parts = [line];
+  if (refused.length) {
+    const list = document.createElement("ul");
+    list.className = "bulk-refusals";
+    list.append(...refused.map(refusal));
+    parts.push(list);
+  }
+  slot(form, "preview").replaceChildren(...parts);
+}
+
+function refusal({ code, count }) {
+  const item = document.createElement("li");
+  const number = document.createElement("strong");
+  number.textContent = formatNumber(count);
+  item.append(number, ` ${t(`bulk.code.${code}`)}`);
+  return item;
+}
+
+// -- The order -------------------------------------------------------------------------------------
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const confirm = slot(form, "confirm");
+  if (confirm.disabled || !isComplete()) return;
+  confirm.disabled = true;
+  confirm.setAttribute("aria-busy", "true");
+  const fields = { reason: note.value.trim() };
+  if (action === "assign") fields.agentId = agent.value.trim();
+  try {
+    const { jobId } = await postJson(bar.dataset.api, order(fields));
+    watch(jobId, confirm.textContent);
+  } catch (error) {
+    const key = error.status === undefined ? "bulk.unknown" : "bulk.refused";
+    fault.textContent = t(key, { error: sentence(error) });
+    confirm.disabled = false;
+  }
+  confirm.removeAttribute("aria-busy");
+});
+
+/** What is wrong, without the name that programs know the field by. */
+function sentence({ details, code, message }) {
+  return code === "validation_error" ? Object.values(details)[0][0] : message;
+}
+
+function isComplete() {
+  const missing = action === "assign" && !agent.value.trim() ? agent : null;
+  const field = missing ?? (note.value.trim() ? null : note);
+  agent.setAttribute("aria-invalid", String(field === agent));
+  note.setAttribute("aria-invalid", String(field === note));
+  fault.textContent = field ? t(field === agent ? "bulk.needsAgent" : "bulk.needsNote") : "";
+  field?.focus();
+  return !field;
+}
+
+slot(form, "back").addEventListener("click", () => dialog.close());
+
+// -- While it runs, and after ----------------------------------------------------------------------
+
+let watched = "";
+
+function watch(jobId, title) {
+  watched = bar.dataset.page.replace(/0$/, encodeURIComponent(jobId));
+  form.hidden = true;
+  result.hidden = false;
+  slot(result, "title").textContent = title;
+  slot(result, "page").href = watched;
+  slot(result, "outcome").replaceChildren();
+  slot(result, "fault").textContent = "";
+  slot(result, "title").focus();
+  picks.pickShown(false);
+  read(watched);
+}
+
+/** The outcome as the job's own page has it, again and again until the job is done. */
+async function read(address) {
+  let isDone = false;
+  try {
+    const fresh = (await readPage(address)).querySelector(OUTCOME);
+    if (address !== watched || !dialog.open) return;
+    const shown = slot(result, "outcome");
+    if (shown.firstElementChild?.outerHTML !== fresh.outerHTML) shown.replaceChildren(fresh);
+    isDone = fresh.dataset.jobState === "done";
+    slot(result, "fault").textContent = "";
+  } catch {
+    slot(result, "fault").textContent = t("bulk.unread");
+  }
+  if (!isDone && dialog.open) setTimeout(() => read(address), READ_EVERY);
+}
+
+slot(result, "close").addEventListener("click", () => dialog.close());
+showBar();

@@ -1,0 +1,167 @@
+"""Bulk actions in the list, and the page of a bulk job."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.conftest import LIST, Api, Complaints, row_of, wait_until_live
+from tests.e2e.test_quality import serious_faults
+
+
+@pytest.fixture
+def tasks(api: Api, task_type: str) -> list[dict[str, Any]]:
+    """Four pending tasks and a completed one, newest first as the list has them."""
+    made = api.create(times=5, taskType=task_type)
+    api.update(made[0], "in_progress")
+    api.update(made[0], "completed")
+    return made[::-1]
+
+
+@pytest.fixture
+def head(open_as: Callable[..., Page], tasks: list[dict[str, Any]], task_type: str) -> Page:
+    """A window on a list that holds the five tasks alone."""
+    page = open_as("head")
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    return page
+
+
+def box(page: Page, task: dict[str, Any]) -> Locator:
+    return row_of(page, task).locator("[data-pick]")
+
+
+def bar(page: Page) -> Locator:
+    return page.get_by_role("region", name="Tarefas selecionadas")
+
+
+def order(page: Page, action: str, reason: str = "Teste em massa") -> Locator:
+    """Open the dialog, say why, confirm; the dialog as it then is."""
+    bar(page).get_by_role("button", name=action, exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+    dialog.get_by_label("Motivo").fill(reason)
+    dialog.locator("[data-field=confirm]").click()
+    expect(dialog.locator("[data-job-state=done]")).to_be_visible()
+    return dialog
+
+
+def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Api) -> None:
+    box(head, tasks[0]).click()
+    box(head, tasks[4]).click(modifiers=["Shift"])
+    expect(bar(head)).to_contain_text("5 selecionadas")
+    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog).to_contain_text("4 de 5")
+    expect(dialog).to_contain_text("o status não permite")
+    # Without a reason nothing is sent.
+    dialog.get_by_role("button", name="Cancelar 5 tarefas").click()
+    expect(dialog.get_by_role("alert").first).to_have_text("Diga o motivo.")
+    dialog.get_by_label("Motivo").fill("Campanha encerrada")
+    dialog.get_by_role("button", name="Cancelar 5 tarefas").click()
+    expect(dialog).to_contain_text("4 de 5 feitas")
+    expect(row_of(head, tasks[0])).to_contain_text("Falha")
+    expect(bar(head)).to_be_hidden()
+
+    dialog.get_by_role("button", name="Desfazer").click()
+    expect(head.get_by_role("heading", level=1)).to_have_text("Desfazer 4 tarefas")
+    expect(head.locator("[data-part=job]")).to_contain_text("4 de 4 feitas")
+    head.get_by_role("link", name="Cancelar 5 tarefas").click()
+    expect(head.get_by_text("Isto foi desfeito.")).to_be_visible()
+    expect(head.get_by_text("Campanha encerrada")).to_be_visible()
+    expect(head.get_by_role("link", name=tasks[4]["taskId"])).to_be_visible()
+    found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
+    assert found[0]["status"] == "pending"
+
+
+def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None:
+    head.get_by_label("Selecionar todas as mostradas").check()
+    expect(bar(head)).to_contain_text("5 selecionadas")
+    # Tasks that come while somebody selects wait above the list.
+    api.create(taskType=task_type)
+    expect(head.locator("#pill")).to_be_visible()
+    bar(head).get_by_role("button", name="Selecionar todas as 6").click()
+    dialog = order(head, "Rejeitar")
+    expect(dialog).to_contain_text("5 de 6 feitas")
+
+
+def test_assign_asks_for_the_agent(
+    head: Page, tasks: list[dict[str, Any]], api: Api, complaints: Complaints
+) -> None:
+    complaints.expected.append("400")
+    box(head, tasks[0]).check()
+    bar(head).get_by_role("button", name="Atribuir", exact=True).click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog.get_by_label("Agente")).to_be_focused()
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+    dialog.get_by_label("Motivo").fill("férias")
+    dialog.get_by_label("Agente").fill("ninguem")
+    dialog.locator("[data-field=confirm]").click()
+    expect(dialog.get_by_role("alert").first).to_contain_text("Este agente não existe")
+    dialog.get_by_label("Agente").fill("marina")
+    dialog.locator("[data-field=confirm]").click()
+    expect(dialog).to_contain_text("1 de 1 feita")
+    found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
+    assert found[0]["agentId"] == "marina"
+
+
+def test_the_keyboard_selects(head: Page, tasks: list[dict[str, Any]]) -> None:
+    head.keyboard.press("j")
+    head.keyboard.press("x")
+    head.keyboard.press("j")
+    head.keyboard.press("x")
+    expect(bar(head)).to_contain_text("2 selecionadas")
+    head.keyboard.press("x")
+    expect(bar(head)).to_contain_text("1 selecionada")
+    expect(box(head, tasks[0])).to_be_checked()
+    bar(head).get_by_role("button", name="Limpar seleção").click()
+    expect(bar(head)).to_be_hidden()
+    expect(box(head, tasks[0])).not_to_be_checked()
+
+
+def test_others_are_offered_none_of_it(open_as: Callable[..., Page], task_type: str) -> None:
+    page = open_as("qa")
+    scripts: list[str] = []
+    page.on("request", lambda request: scripts.append(request.url))
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    assert page.locator("[data-pick], #bulk-bar").count() == 0
+    assert not [url for url in scripts if "bulk" in url]
+
+
+def test_a_job_page_reads_without_scripts(
+    head: Page, open_as: Callable[..., Page], tasks: list[dict[str, Any]]
+) -> None:
+    box(head, tasks[0]).check()
+    dialog = order(head, "Cancelar")
+    address = str(dialog.get_by_role("link", name="Abrir a página").get_attribute("href"))
+    page = open_as("head", java_script_enabled=False)
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Cancelar 1 tarefa")
+    page.get_by_role("button", name="Desfazer").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Desfazer 1 tarefa")
+    page.goto(address)
+    assert page.get_by_role("button", name="Desfazer").count() == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_and_room_for_fingers(head: Page, tasks: list[dict[str, Any]], width: int) -> None:
+    head.set_viewport_size({"width": width, "height": 844})
+    for task in (tasks[0], tasks[4]):
+        box(head, task).check()
+    faults = serious_faults(head)
+    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+    faults += serious_faults(head)
+    assert head.evaluate("document.documentElement.scrollWidth") == width
+    dialog.get_by_label("Motivo").fill("x")
+    dialog.locator("[data-field=confirm]").click()
+    expect(dialog.locator("[data-job-state=done]")).to_be_visible()
+    faults += serious_faults(head)
+    dialog.get_by_role("link", name="Abrir a página").click()
+    expect(head.get_by_role("heading", level=1)).to_be_visible()
+    faults += serious_faults(head)
+    assert faults == []
+    assert head.evaluate("document.documentElement.scrollWidth") == width

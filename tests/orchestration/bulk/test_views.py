@@ -1,0 +1,129 @@
+"""The page of a bulk job as the server draws it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.callers import caller_for_user
+from accounts.roles import Role
+from nexo.shared import clock
+from orchestration.bulk.models import BulkJob
+from orchestration.bulk.services import start_job
+from tests.factories import make_agent, make_user
+from tests.orchestration.bulk.orders import by_filter, by_ids, make_tasks, person, statuses
+from tests.test_bad_input import BAD_IDS
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+def client_of(user: Any) -> Client:
+    client = Client(headers={"Accept-Language": "pt-BR"})
+    client.force_login(user, settings.AUTHENTICATION_BACKENDS[-1])
+    return client
+
+
+@pytest.fixture
+def head() -> Client:
+    make_agent("alex")
+    return client_of(make_user(Role.HEAD))
+
+
+def page_of(client: Client, job: BulkJob, query: str = "") -> str:
+    answer = client.get(f"/marketplace/tasks/bulk/{job.job_id}{query}")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_it_tells_what_came_of_it(head: Client) -> None:
+    job = start_job(by_ids("cancel", *make_tasks(2), "task-x"), caller=person(username="ana"))
+    html = page_of(head, job)
+    for part in ("Cancelar 3 tarefas", "2 de 3 feitas", "não existem", "task-x", "ana", "teste"):
+        assert part in html
+    assert "Desfazer" in html
+
+
+def test_the_filter_leads_back_to_the_list(head: Client) -> None:
+    make_tasks(1)
+    job = start_job(by_filter("cancel", status="pending", channel="amazon"), caller=person())
+    assert "/marketplace/tasks/execution?status=pending&amp;channel=amazon" in page_of(head, job)
+    job = start_job(by_filter("cancel", createdAfter="2026-01-01"), caller=person())
+    assert "2026-01-01" in page_of(head, job)
+    assert "Todas as tarefas" in page_of(head, start_job(by_filter("retry"), caller=person()))
+
+
+def test_text_from_outside_stays_text(head: Client) -> None:
+    bad = "<script>alert(1)</script>"
+    order = by_ids("cancel", bad, reason=bad)
+    job = start_job(order, caller=person())
+    html = page_of(head, job)
+    assert bad not in html
+    assert html.count("&lt;script&gt;") >= 2
+
+
+def test_undo_by_the_form_once_and_in_time(head: Client) -> None:
+    ids = make_tasks(2)
+    job = start_job(by_ids("cancel", *ids), caller=person())
+    address = f"/marketplace/tasks/bulk/{job.job_id}"
+    answer = head.post(address, follow=True)
+    assert "Desfazer 2 tarefas" in answer.content.decode()
+    assert set(statuses().values()) == {"pending"}
+    answer = head.post(address, follow=True)
+    assert "Esta ação já foi desfeita." in answer.content.decode()
+    assert BulkJob.objects.count() == 2
+
+    late = start_job(by_ids("cancel", *ids), caller=person())
+    BulkJob.objects.filter(pk=late.pk).update(finished_at=clock.now() - timedelta(minutes=11))
+    html = page_of(head, late)
+    assert ">Desfazer<" not in html
+    answer = head.post(f"/marketplace/tasks/bulk/{late.job_id}", follow=True)
+    assert "até dez minutos" in answer.content.decode()
+
+
+def test_refused_tasks_are_paged(head: Client) -> None:
+    job = start_job(by_ids("cancel", *(f"task-{n:03}" for n in range(120))), caller=person())
+    first = page_of(head, job)
+    assert "task-099" in first and "task-100" not in first
+    cursor = first.split("?cursor=")[1].split('"')[0]
+    second = page_of(head, job, f"?cursor={cursor}")
+    assert "task-100" in second and "task-099" not in second
+    for bad in ("x", "", "A" * 9000, "%00"):
+        assert "task-000" in page_of(head, job, f"?cursor={bad}")
+
+
+def test_quality_sees_its_own_jobs_and_undoes_its_rejections() -> None:
+    qa = make_user(Role.QA)
+    job = start_job(by_ids("reject", *make_tasks(1)), caller=caller_for_user(qa))
+    assert ">Desfazer<" in page_of(client_of(qa), job)
+    stranger = client_of(make_user(Role.QA))
+    for method in (stranger.get, stranger.post):
+        assert method(f"/marketplace/tasks/bulk/{job.job_id}").status_code == 404
+
+
+@pytest.mark.parametrize("job", BAD_IDS, ids=lambda text: text[:20])
+def test_an_id_of_no_job_is_not_found(head: Client, job: str) -> None:
+    for method in (head.get, head.post):
+        assert method(f"/marketplace/tasks/bulk/{job}").status_code == 404
+
+
+def test_the_page_asks_the_same_whatever_it_shows(
+    head: Client, django_assert_num_queries: Any
+) -> None:
+    jobs = [
+        start_job(by_ids("cancel", *(f"task-{n}" for n in range(count))), caller=person())
+        for count in (1, 50)
+    ]
+    page_of(head, jobs[0])
+    for job in jobs:
+        with django_assert_num_queries(2):
+            page_of(head, job)
+
+
+@pytest.mark.parametrize("role", [None, Role.QA, Role.HEAD])
+def test_the_list_offers_it_to_those_who_may(role: Role | None) -> None:
+    make_tasks(1)
+    html = client_of(make_user(role)).get("/marketplace/tasks/execution").content.decode()
+    for part in ("data-pick", "bulk-bar", "orchestration/js/bulk.js"):
+        assert (part in html) == (role == Role.HEAD)
