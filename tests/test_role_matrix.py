@@ -57,8 +57,8 @@ Answer = int | Literal["login"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One call and what each caller gets for it; `{task}` and `{agent}` are ids, `{job}` is that of a
-    head's bulk job that cancelled the task."""
+    """One call and what each caller gets for it; `{task}` and `{agent}` are ids, `{job}` is the id
+    of a head's bulk job that cancelled the task."""
 
     method: str
     path: str
