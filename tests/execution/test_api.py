@@ -1,5 +1,7 @@
 """The documented calls, compared whole; what they refuse stands in tests/test_bad_input.py."""
 
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from rest_framework.test import APIClient
 from execution import idempotency
 from execution.enums import TaskStatus
 from execution.models import IdempotencyKey, Task, TaskEvent
+from nexo.api_urls import calls
 from nexo.shared import clock
 from tests.envelope import refused
 from tests.execution.test_lifecycle import LEGAL
@@ -389,22 +392,16 @@ def test_the_openapi_document_is_31_and_names_every_call(head: APIClient) -> Non
     schema = head.get("/api/schema/", headers={"Accept": "application/json"}).json()
     assert schema["openapi"].startswith("3.1")
     operations = {
-        (path.removeprefix("/api/marketplace/orchestration").rstrip("/"), method)
+        (path.removeprefix("/api/marketplace/orchestration").strip("/"), method)
         for path, methods in schema["paths"].items()
         for method in methods
     }
-    assert operations == {
-        ("/task-execution", "get"),
-        ("/task-execution", "post"),
-        ("/task-execution", "patch"),
-        ("/task-execution/{task_id}", "get"),
-        ("/task-execution/{task_id}/events", "get"),
-        ("/task-execution/{task_id}/logs", "get"),
-        ("/task-execution/{task_id}/logs", "post"),
-        ("/optimization", "get"),
-        ("/optimization/recommend", "post"),
-        ("/optimization/weights", "get"),
-        ("/optimization/weights", "patch"),
-        ("/optimization/weights", "delete"),
-        ("/optimization/weights/preview", "post"),
-    }
+    assert operations == set(served())
+
+
+def served() -> Iterator[tuple[str, str]]:
+    """Every call that the site answers: its path and method."""
+    for pattern in calls:
+        path = re.sub(r"\(\?P<(\w+)>.+?\)", r"{\1}", str(pattern.pattern))
+        for method in pattern.callback.actions:
+            yield path.removeprefix("^").replace("/?\\Z", ""), method
