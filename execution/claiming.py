@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from execution import leases, queries, services
 from execution.exceptions import NotAllowed
 from execution.models import Agent, Lease
-from execution.rows import TaskState
+from execution.rows import TaskRow, TaskState
 from nexo.shared import clock
 from nexo.shared.pipelines import Writer, bare_statements, one_round_trip
 
@@ -44,43 +44,58 @@ def claim_tasks(
     NotAllowed: the caller is not this agent
     """
     _check_is(caller, agent_id)
-    end_lapsed_leases(agent_id=agent_id)
+    claimed = _claim(agent_id, limit, task_types)
+    if claimed is None:
+        end_lapsed_leases(agent_id=agent_id)
+        claimed = _claim(agent_id, limit, task_types, despite_lapsed=True)
+    return claimed or []
+
+
+def _claim(
+    agent_id: str, limit: int, task_types: Collection[str], *, despite_lapsed: bool = False
+) -> list[Claimed] | None:
+    """None, and nothing claimed, while there are leases to end first."""
     with transaction.atomic(), bare_statements():
-        room = _room(agent_id, limit)
         now = clock.now()
+        look = queries.look_to_claim(agent_id, at=now, task_types=task_types, limit=limit)
+        if look.has_lapsed and not despite_lapsed:
+            return None
+        room = _room(look.agent, agent_id, limit)
+        found = look.tasks[:room]
         claimed: list[Claimed] = []
-        while room > len(claimed):
+        while found:
             wanted = room - len(claimed)
-            found = queries.claimable_tasks(agent_id, task_types=task_types, limit=wanted)
             claimed += _lease(found, agent_id, now)
-            if len(found) < wanted:
+            if len(found) < wanted or len(claimed) == room:
                 break
+            # Somebody else was faster with some of them.
+            left = room - len(claimed)
+            found = queries.claimable_tasks(agent_id, task_types=task_types, limit=left)
         return claimed
 
 
-def _room(agent_id: str, limit: int) -> int:
+def _room(agent: queries.AgentAtWork | None, agent_id: str, limit: int) -> int:
     """How many tasks the agent may take now; an agent with a capacity is locked meanwhile."""
-    agent = queries.agent_at_work(agent_id)
     if agent is None or agent.is_paused or not agent.is_active:
         return 0
     if agent.capacity is None:
         return limit
     Agent.objects.select_for_update().only("slug").get(pk=agent_id)
-    return min(limit, agent.capacity - Lease.objects.filter(agent_id=agent_id).count())
+    held = Lease.objects.filter(agent_id=agent_id).count()
+    return max(0, min(limit, agent.capacity - held))
 
 
-def _lease(found: Sequence[TaskState], agent_id: str, now: datetime) -> list[Claimed]:
+def _lease(found: Sequence[TaskRow], agent_id: str, now: datetime) -> list[Claimed]:
     """Those of the tasks found that nobody else took first."""
-    if not found:
-        return []
-    ids = {state.row["id"]: leases.new_lease_id() for state in found}
+    ids = {row["id"]: leases.new_lease_id() for row in found}
     writer = Writer()
     with one_round_trip():
         leases.begin(writer, ids, agent_id, now=now)
+        targets = queries.ask_targets(ids)
     won = {task_pk for (task_pk,) in writer.fetch()}
     return [
         Claimed(state, ids[state.row["id"]], now + leases.LIFETIME)
-        for state in found
+        for state in queries.with_targets(found, targets)
         if state.row["id"] in won
     ]
 
@@ -119,8 +134,5 @@ def renew_leases(
 
 def end_lapsed_leases(*, agent_id: str | None = None) -> int:
     """Return the tasks whose leases have run out, an agent's or everybody's; how many they were."""
-    lapsed = Lease.objects.filter(expires_at__lte=clock.now())
-    if agent_id is not None:
-        lapsed = lapsed.filter(agent_id=agent_id)
-    rows = lapsed.order_by("expires_at").values_list("task__task_id", "lease_id")[:AT_ONCE]
-    return sum(services.end_lease(task_id, lease_id) for task_id, lease_id in list(rows))
+    lapsed = queries.lapsed_leases(clock.now(), agent_id=agent_id, limit=AT_ONCE)
+    return sum(services.end_lease(lease["task_id"], lease["lease_id"]) for lease in lapsed)

@@ -79,6 +79,12 @@ TASKS_BY_TARGET: TableReader[Mapping[str, Any]] = TableReader(
         "seen": "(SELECT version FROM execution_task seen WHERE seen.id = execution_task.id)",
     },
 )
+LAPSED: TableReader[Mapping[str, str]] = TableReader(
+    Lease,
+    ("lease_id",),
+    join="JOIN execution_task ON execution_task.id = execution_lease.task_id",
+    joined={"task_id": "execution_task.task_id"},
+)
 FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
     TaskEvent,
     FEED_COLUMNS,
@@ -469,9 +475,15 @@ class AgentAtWork:
     capacity: int | None
 
 
-def agent_at_work(agent_id: str) -> AgentAtWork | None:
-    rows = AGENTS.read("WHERE slug = %s", [agent_id])
-    return AgentAtWork(**rows[0]) if rows else None
+def lapsed_leases(
+    at: datetime, *, agent_id: str | None = None, limit: int
+) -> list[Mapping[str, str]]:
+    """Leases that had run out by then, the oldest first, each with its task's id."""
+    where = "WHERE execution_lease.expires_at <= %s"
+    values: list[Any] = [at]
+    if agent_id is not None:
+        where, values = f"{where} AND execution_lease.agent_id = %s", [at, agent_id]
+    return LAPSED.read(f"{where} ORDER BY execution_lease.expires_at LIMIT {limit:d}", values)
 
 
 # Written like the index task_to_claim, whose condition and order these are.
@@ -487,20 +499,52 @@ LIMIT %s {lock}
 """
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimLook:
+    """What a claim needs to know: the agent, whether it left a lease to run out, what there is."""
+
+    agent: AgentAtWork | None
+    has_lapsed: bool
+    tasks: list[TaskRow]
+
+
+def look_to_claim(
+    agent_id: str, *, at: datetime, task_types: Collection[str] = (), limit: int
+) -> ClaimLook:
+    """All of it in one round trip."""
+    with one_round_trip():
+        agents = AGENTS.ask("WHERE slug = %s", [agent_id])
+        lapsed = LEASES.ask("WHERE agent_id = %s AND expires_at <= %s LIMIT 1", [agent_id, at])
+        tasks = _ask_claimable(agent_id, task_types, limit)
+    agent = next((AgentAtWork(**row) for row in agents.rows()), None)
+    return ClaimLook(agent, bool(lapsed.rows()), tasks.rows())
+
+
 def claimable_tasks(
     agent_id: str, *, task_types: Collection[str] = (), limit: int
-) -> list[TaskState]:
+) -> list[TaskRow]:
     """Approved tasks of an agent that nobody holds, in the order in which they are given out.
 
     Locked, but for those that another transaction has locked: they are passed over.
     """
+    return _ask_claimable(agent_id, task_types, limit).rows()
+
+
+def _ask_claimable(agent_id: str, task_types: Collection[str], limit: int) -> Asked[TaskRow]:
     types = f" AND execution_task.task_type IN ({_among(task_types)})" if task_types else ""
     locks = connection.features.has_select_for_update_skip_locked
     lock = "FOR UPDATE OF execution_task SKIP LOCKED" if locks else ""
     rest = TO_CLAIM.format(types=types) + CLAIM_ORDER.format(lock=lock)
-    rows = TASKS.read(rest, [agent_id, *task_types, limit])
-    targets = targets_of([row["id"] for row in rows])
-    return [TaskState(row, targets[row["id"]]) for row in rows]
+    return TASKS.ask(rest, [agent_id, *task_types, limit])
+
+
+def ask_targets(task_pks: Collection[int]) -> Asked[TargetRow]:
+    return TARGETS.ask(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks])
+
+
+def with_targets(rows: Iterable[TaskRow], targets: Asked[TargetRow]) -> list[TaskState]:
+    by_task = _by_task(targets.rows())
+    return [TaskState(row, by_task[row["id"]]) for row in rows]
 
 
 def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:

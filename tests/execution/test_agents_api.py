@@ -126,8 +126,8 @@ def test_pause_and_resume_say_how_the_agent_is(alex: Client, head: Client) -> No
     assert post(alex, f"{ALEX}/claim").json()["tasks"] == []
     assert post(head, f"{ALEX}/resume").json()["agent"] == {**agent, "paused": False}
     assert len(post(alex, f"{ALEX}/claim").json()["tasks"]) == 1
-    lines = AuditEntry.objects.filter(object_kind="agent").order_by("id")
-    told = list(lines.values_list("action", "reason"))
+    of_agents = AuditEntry.objects.filter(object_kind="agent").order_by("id")
+    told = list(of_agents.values_list("action", "reason"))
     assert told == [("paused", reason.strip()), ("resumed", "")]
     latest = Agent.history.first()
     assert latest is not None
