@@ -403,5 +403,5 @@ def served() -> Iterator[tuple[str, str]]:
     """Every call that the site answers: its path and method."""
     for pattern in calls:
         path = re.sub(r"\(\?P<(\w+)>.+?\)", r"{\1}", str(pattern.pattern))
-        for method in pattern.callback.actions:
+        for method in pattern.callback.actions.keys() - {"head"}:
             yield path.removeprefix("^").replace("/?\\Z", ""), method
