@@ -152,7 +152,7 @@ async def test_the_silent_are_pinged_and_a_revoked_token_ends_it(
         feed.bells.sweep(feed.now() + PING_AFTER_SECONDS)
         assert (await socket.next())["type"] == "ping"
         (token,) = await in_thread(lambda: list(tokens.ApiToken.objects.filter(agent_id="alex")))
-        await in_thread(tokens.revoke_token, token)
+        await in_thread(tokens.revoke_token, token, by="user:ana")
         assert await socket.closing() == 4401
 
 

@@ -118,7 +118,7 @@ async def test_silence_is_pinged_and_rights_end(
         feed.log_lines.sweep(feed.now() + PING_AFTER_SECONDS)
         assert await socket.next() == {"type": "ping", "cursor": line.pk}
         (row,) = await in_thread(lambda: list(tokens.ApiToken.objects.filter(name="test")))
-        await in_thread(tokens.revoke_token, row)
+        await in_thread(tokens.revoke_token, row, by="user:ana")
         assert await socket.closing() == 4401
 
 
