@@ -7,7 +7,7 @@ from execution.api import COMMANDS, TaskExecutionViewSet
 
 _view = TaskExecutionViewSet.as_view
 _of_agent = AgentViewSet.as_view
-_TASK = r"task-execution/(?P<task_id>[^/]+)"
+_TASK = r"task-execution/(?P<task_id>[^/]{1,64})"
 _AGENT = r"agents/(?P<agent_id>[^/]{1,64})"
 
 urlpatterns = [

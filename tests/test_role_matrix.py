@@ -3,6 +3,7 @@
 A path that is not in the table fails the last test, so that nothing new opens by accident.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -405,9 +406,7 @@ def paths(patterns: list[Any], prefix: str = "") -> Iterator[str]:
                 continue
             yield from paths(pattern.url_patterns, text)
         elif isinstance(pattern, URLPattern):
-            plain = text.replace("(?P<task_id>[^/]+)", "{task}").replace("/?\\Z", "")
-            plain = plain.replace("(?P<agent_id>[^/]{1,64})", "{agent}")
-            plain = plain.replace("(?P<job_id>[^/]+)", "{job}")
+            plain = re.sub(r"\(\?P<(\w+)_id>[^)]+\)", r"{\1}", text).replace("/?\\Z", "")
             yield "/" + plain.replace("^", "")
 
 

@@ -5,7 +5,7 @@ from django.urls import re_path
 from orchestration.bulk.api import BulkViewSet
 
 _view = BulkViewSet.as_view
-_JOB = r"task-execution/bulk/(?P<job_id>[^/]+)"
+_JOB = r"task-execution/bulk/(?P<job_id>[^/]{1,64})"
 
 urlpatterns = [
     re_path(r"^task-execution/bulk/?\Z", _view({"post": "order"}), name="bulk"),
