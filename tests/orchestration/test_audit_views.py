@@ -83,7 +83,7 @@ def test_an_edit_tells_what_was_edited(client: Client) -> None:
     edits = {"title": ["Foto", "Foto nova"], "estimated_minutes": [60.0, 90.0]}
     TaskEvent.objects.update(kind="edited", details={"edits": edits, "lease": "secret"})
     page = read(client)
-    assert "operator edited the task" in page
+    assert "operator changed the title from" in page
     assert "title: Foto → Foto nova; estimate in minutes: 60.0 → 90.0" in page
     assert "secret" not in str(rows(client))
 
