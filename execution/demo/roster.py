@@ -116,3 +116,5 @@ PROFILES: Final = (
 PEOPLE: Final = (Role.ADMIN, Role.HEAD, Role.QA, Role.USER)
 HEAD: Final = f"user:{Role.HEAD.value}"
 QA: Final = f"user:{Role.QA.value}"
+# Who made the tasks: else none of those who sign in first could approve them.
+PLAYBOOK: Final = "system:playbook"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from execution.changes import TaskChange
 from execution.demo.catalogue import Cause
-from execution.demo.roster import HEAD, QA
+from execution.demo.roster import HEAD, PLAYBOOK, QA
 from execution.enums import FailureReason, SyncState, TaskStatus
 from execution.histories import Step, tell
 from execution.services import NewTask, TaskHistory
@@ -79,7 +79,7 @@ class Story:
         self.steps.append(Step(change, by or f"agent:{self.new.agent_id}", self.at))
 
     def told(self) -> TaskHistory:
-        history = tell(self.new, self.steps, created_at=self.created_at, actor=HEAD)
+        history = tell(self.new, self.steps, created_at=self.created_at, actor=PLAYBOOK)
         if self.failed_target is not None:
             slug, cause = self.failed_target
             trouble(history, slug, SyncState.FAILED, cause)
