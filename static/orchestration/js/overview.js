@@ -1,94 +1,14 @@
-// The overview, kept true by the feed: what changed a task's status makes it read itself again, at
-// most every two seconds; and once a minute while somebody looks, for what no feed tells.
+// The overview: what changed a task's status makes it read itself again.
 
-import { readPage, pageDataOf, replaceParts } from "../../execution/js/parts.js";
-import { Feed } from "../../execution/js/feed.js";
-import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
-import { data } from "../../execution/js/page-data.js";
-import { t } from "../../shared/js/strings.js";
-import { toast } from "../../shared/js/toasts.js";
+import { followPage } from "../../execution/js/follower.js";
+import { replaceParts } from "../../execution/js/parts.js";
 import { watchActivation } from "./activation.js";
 
-const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
-const TICK = 1_000;
-const READ_AT_MOST_EVERY = 2_000;
-const READ_AT_LEAST_EVERY = 60_000;
 // Reports from work under way change no count.
 const REPORTS = ["progress", "sync", "error", "result", "edited"];
 
-const refreshButton = document.getElementById("refresh");
-const indicator = new Indicator();
-// When the last read began; the first one was the page itself.
-let lastRead = performance.timeOrigin;
-let timer = 0;
-
-const feed = new Feed({
-  path: SOCKET_PATH,
-  position: data,
-  read: async () => {
-    await ownTurn();
-    const page = await readPage();
-    return { ...pageDataOf(page), page };
-  },
-  on: {
-    frame: ({ events }) => events.some(({ kind }) => !REPORTS.includes(kind)) && readSoon(),
-    summary: () => {},
-    snapshot: ({ page }) => replaceParts(page),
-    state: changeState,
-    epoch: () => location.reload(),
-  },
-});
-
-function untilTurn() {
-  return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
-}
-
-/** Whoever asks for a read, feed or person, reads begin two seconds apart. */
-async function ownTurn() {
-  const wait = untilTurn();
-  if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
-  lastRead = Date.now();
-}
-
-/** Read when the turn comes; what is asked for until then is one read. */
-function readSoon() {
-  timer ||= setTimeout(() => {
-    timer = 0;
-    feed.refresh();
-  }, untilTurn());
-}
-
-function readAgain() {
-  if (!document.hidden && !feed.hasEnded) readSoon();
-}
-
-function showFreshness() {
-  indicator.show({ state: feed.state, freshAt: feed.freshAt });
-}
-
-function changeState(state, before) {
-  showFreshness();
-  showHalt(state);
-  const isOld = !["live", "connecting"].includes(state);
-  document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t("announce.lost"));
-  if (state === "live" && before !== "connecting") announce(t("announce.live"));
-}
-
-refreshButton.addEventListener("click", async (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  refreshButton.setAttribute("aria-busy", "true");
-  const wasRead = await feed.refresh();
-  refreshButton.removeAttribute("aria-busy");
-  if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
-});
-document.addEventListener("visibilitychange", readAgain);
-setInterval(() => {
-  showFreshness();
-  if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
-}, TICK);
-
 watchActivation();
-showFreshness();
-feed.start();
+followPage({
+  concerns: (kind) => !REPORTS.includes(kind),
+  show: ({ page }) => replaceParts(page),
+});

@@ -1,0 +1,98 @@
+// A page that is drawn by the server alone and kept true by the feed: what happened makes it read
+// itself again, at most every two seconds. A feed of tasks does not tell of everything a page
+// shows, so it also reads when somebody comes back to it, and once a minute while they look at it.
+
+import { Feed } from "./feed.js";
+import { announce, Indicator, showHalt } from "./indicator.js";
+import { data } from "./page-data.js";
+import { pageDataOf, readPage } from "./parts.js";
+import { t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
+
+const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
+const TICK = 1_000;
+const READ_AT_MOST_EVERY = 2_000;
+const READ_AT_LEAST_EVERY = 60_000;
+
+/**
+ * Follow until the page is left. `concerns` says of an event's kind whether the page shows what it
+ * changed, `address` what is read, `show` takes each reading, `tick` comes every second.
+ */
+export function followPage({ concerns, show, address = () => location.href, tick = () => {} }) {
+  const refreshButton = document.getElementById("refresh");
+  const indicator = new Indicator();
+  // When the last read began; the first one was the page itself.
+  let lastRead = performance.timeOrigin;
+  let timer = 0;
+
+  const feed = new Feed({
+    path: SOCKET_PATH,
+    position: data,
+    read: async () => {
+      await ownTurn();
+      const page = await readPage(address());
+      return { ...pageDataOf(page), page };
+    },
+    on: {
+      frame: ({ events }) => events.some(({ kind }) => concerns(kind)) && readSoon(),
+      summary: () => {},
+      snapshot: show,
+      state: changeState,
+      epoch: () => location.reload(),
+    },
+  });
+
+  function untilTurn() {
+    return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
+  }
+
+  /** Whoever asks for a read, feed or person, reads begin two seconds apart. */
+  async function ownTurn() {
+    const wait = untilTurn();
+    if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
+    lastRead = Date.now();
+  }
+
+  /** Read when the turn comes; what is asked for until then is one read. */
+  function readSoon() {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      feed.refresh();
+    }, untilTurn());
+  }
+
+  function readAgain() {
+    if (!document.hidden && !feed.hasEnded) readSoon();
+  }
+
+  function showFreshness() {
+    indicator.show({ state: feed.state, freshAt: feed.freshAt });
+  }
+
+  function changeState(state, before) {
+    showFreshness();
+    showHalt(state);
+    const isOld = !["live", "connecting"].includes(state);
+    document.body.classList.toggle("is-old", isOld);
+    if (isOld && before === "live") announce(t("announce.lost"));
+    if (state === "live" && before !== "connecting") announce(t("announce.live"));
+  }
+
+  refreshButton.addEventListener("click", async (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    refreshButton.setAttribute("aria-busy", "true");
+    const wasRead = await feed.refresh();
+    refreshButton.removeAttribute("aria-busy");
+    if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
+  });
+  document.addEventListener("visibilitychange", readAgain);
+  setInterval(() => {
+    showFreshness();
+    tick();
+    if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
+  }, TICK);
+
+  showFreshness();
+  feed.start();
+}
