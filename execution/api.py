@@ -12,7 +12,8 @@ from rest_framework.response import Response
 
 from accounts.callers import Caller, caller_of
 from accounts.permissions import OPERATE_TASKS
-from execution import queries, schema, services
+from execution import queries, schema, services, task_logs
+from execution.commands import RULES, Command
 from execution.exceptions import NotAllowed, TaskNotFound
 from execution.filters import FILTERS, TaskSelection, filter_values
 from execution.keyed import KeyedWrites, keyed
@@ -34,7 +35,6 @@ from execution.serializers import (
     task_change,
     task_edits,
 )
-from execution.services import RULES, Command
 from nexo.shared import clock
 from nexo.shared.api import check_parameters, limit_parameter, success
 from nexo.shared.exceptions import validation_error
@@ -239,7 +239,7 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     def append_logs(self, request: Request, task_id: str) -> Response:
         check_parameters(request, ())
         lines = log_lines(request.data)
-        rows = services.append_logs(task_id, lines, caller=caller_of(request))
+        rows = task_logs.append_logs(task_id, lines, caller=caller_of(request))
         logs = [log_json({"level": r.level, "message": r.message, "at": r.at}) for r in rows]
         return success({"logs": logs}, status=201)
 

@@ -8,7 +8,7 @@ from typing import Final
 from django.db import transaction
 
 from accounts.callers import Caller
-from execution import leases, queries, services
+from execution import claim_queries, leases, queries, services
 from execution.exceptions import NotAllowed
 from execution.models import Agent, Lease
 from execution.rows import TaskRow, TaskState
@@ -57,7 +57,7 @@ def _claim(
     """None, and nothing claimed, while there are leases to end first."""
     with transaction.atomic(), bare_statements():
         now = clock.now()
-        look = queries.look_to_claim(agent_id, at=now, task_types=task_types, limit=limit)
+        look = claim_queries.look_to_claim(agent_id, at=now, task_types=task_types, limit=limit)
         if look.has_lapsed and not despite_lapsed:
             return None
         room = _room(look.agent, agent_id, limit)
@@ -70,11 +70,11 @@ def _claim(
                 break
             # Somebody else was faster with some of them.
             left = room - len(claimed)
-            found = queries.claimable_tasks(agent_id, task_types=task_types, limit=left)
+            found = claim_queries.claimable_tasks(agent_id, task_types=task_types, limit=left)
         return claimed
 
 
-def _room(agent: queries.AgentAtWork | None, agent_id: str, limit: int) -> int:
+def _room(agent: claim_queries.AgentAtWork | None, agent_id: str, limit: int) -> int:
     """How many tasks the agent may take now; an agent with a capacity is locked meanwhile."""
     if agent is None or agent.is_paused or not agent.is_active:
         return 0
@@ -134,5 +134,5 @@ def renew_leases(
 
 def end_lapsed_leases(*, agent_id: str | None = None) -> int:
     """Return the tasks whose leases have run out, an agent's or everybody's; how many they were."""
-    lapsed = queries.lapsed_leases(clock.now(), agent_id=agent_id, limit=AT_ONCE)
+    lapsed = claim_queries.lapsed_leases(clock.now(), agent_id=agent_id, limit=AT_ONCE)
     return sum(services.end_lease(lease["task_id"], lease["lease_id"]) for lease in lapsed)

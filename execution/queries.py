@@ -66,7 +66,6 @@ FEED_COLUMNS = (
 
 TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
-AGENTS: TableReader[Any] = TableReader(Agent, ("is_active", "is_paused", "capacity"))
 LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
 # Tasks, each once for every target. `seen` is the version that a task had when the statement began;
 # every change of its targets raises it.
@@ -78,12 +77,6 @@ TASKS_BY_TARGET: TableReader[Mapping[str, Any]] = TableReader(
         **{f"targets__{name}": f"execution_tasktarget.{name}" for name in TARGET_COLUMNS},
         "seen": "(SELECT version FROM execution_task seen WHERE seen.id = execution_task.id)",
     },
-)
-LAPSED: TableReader[Mapping[str, str]] = TableReader(
-    Lease,
-    ("lease_id",),
-    join="JOIN execution_task ON execution_task.id = execution_lease.task_id",
-    joined={"task_id": "execution_task.task_id"},
 )
 FEED_EVENTS: TableReader[Mapping[str, Any]] = TableReader(
     TaskEvent,
@@ -117,7 +110,7 @@ def stream_position() -> Position:
 # -- Tasks ---------------------------------------------------------------------------------------
 
 
-def _among(values: Collection[Any]) -> str:
+def among(values: Collection[Any]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
@@ -155,15 +148,15 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
     """The targets of each task, in the order of the marketplaces."""
     if not task_pks:
         return defaultdict(list)
-    return _by_task(TARGETS.read(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks]))
+    return _by_task(TARGETS.read(f"WHERE task_id IN ({among(task_pks)})", [*task_pks]))
 
 
 def states_and_totals(task_pks: Collection[int]) -> tuple[list[TaskState], Totals]:
     """Tasks with their targets, and the totals, which are read last."""
-    among, values = f"IN ({_among(task_pks)})", [*task_pks]
+    these, values = f"IN ({among(task_pks)})", [*task_pks]
     with one_round_trip():
-        rows = TASKS.ask(f"WHERE id {among}", values)
-        targets = TARGETS.ask(f"WHERE task_id {among}", values)
+        rows = TASKS.ask(f"WHERE id {these}", values)
+        targets = TARGETS.ask(f"WHERE task_id {these}", values)
         counts = COUNTS.ask()
     by_task = _by_task(targets.rows())
     states = [TaskState(row, by_task[row["id"]]) for row in rows.rows()]
@@ -468,114 +461,13 @@ def task_types(*, limit: int) -> list[str]:
 # -- Agents --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AgentAtWork:
-    is_active: bool
-    is_paused: bool
-    capacity: int | None
-
-
-def lapsed_leases(
-    at: datetime, *, agent_id: str | None = None, limit: int
-) -> list[Mapping[str, str]]:
-    """Leases that had run out by then, the oldest first, each with its task's id."""
-    where = "WHERE execution_lease.expires_at <= %s"
-    values: list[Any] = [at]
-    if agent_id is not None:
-        where, values = f"{where} AND execution_lease.agent_id = %s", [at, agent_id]
-    return LAPSED.read(f"{where} ORDER BY execution_lease.expires_at LIMIT {limit:d}", values)
-
-
-# Written like the index task_to_claim, whose condition and order these are.
-TO_CLAIM = """
-WHERE execution_task.agent_id = %s AND execution_task.status = 'approved'{types}
-AND NOT EXISTS (SELECT 1 FROM execution_lease l WHERE l.task_id = execution_task.id)
-"""
-CLAIM_ORDER = """
-ORDER BY CASE WHEN execution_task.priority = 'urgent' THEN 0
-WHEN execution_task.priority = 'high' THEN 1
-WHEN execution_task.priority = 'normal' THEN 2 ELSE 3 END, execution_task.id
-LIMIT %s {lock}
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimLook:
-    """What a claim needs to know: the agent, whether it left a lease to run out, what there is."""
-
-    agent: AgentAtWork | None
-    has_lapsed: bool
-    tasks: list[TaskRow]
-
-
-def look_to_claim(
-    agent_id: str, *, at: datetime, task_types: Collection[str] = (), limit: int
-) -> ClaimLook:
-    """All of it in one round trip."""
-    with one_round_trip():
-        agents = AGENTS.ask("WHERE slug = %s", [agent_id])
-        lapsed = LEASES.ask("WHERE agent_id = %s AND expires_at <= %s LIMIT 1", [agent_id, at])
-        tasks = _ask_claimable(agent_id, task_types, limit)
-    agent = next((AgentAtWork(**row) for row in agents.rows()), None)
-    return ClaimLook(agent, bool(lapsed.rows()), tasks.rows())
-
-
-def claimable_tasks(
-    agent_id: str, *, task_types: Collection[str] = (), limit: int
-) -> list[TaskRow]:
-    """Approved tasks of an agent that nobody holds, in the order in which they are given out.
-
-    Locked, but for those that another transaction has locked: they are passed over.
-    """
-    return _ask_claimable(agent_id, task_types, limit).rows()
-
-
-def _ask_claimable(agent_id: str, task_types: Collection[str], limit: int) -> Asked[TaskRow]:
-    types = f" AND execution_task.task_type IN ({_among(task_types)})" if task_types else ""
-    locks = connection.features.has_select_for_update_skip_locked
-    lock = "FOR UPDATE OF execution_task SKIP LOCKED" if locks else ""
-    rest = TO_CLAIM.format(types=types) + CLAIM_ORDER.format(lock=lock)
-    return TASKS.ask(rest, [agent_id, *task_types, limit])
-
-
 def ask_targets(task_pks: Collection[int]) -> Asked[TargetRow]:
-    return TARGETS.ask(f"WHERE task_id IN ({_among(task_pks)})", [*task_pks])
+    return TARGETS.ask(f"WHERE task_id IN ({among(task_pks)})", [*task_pks])
 
 
 def with_targets(rows: Iterable[TaskRow], targets: Asked[TargetRow]) -> list[TaskState]:
     by_task = _by_task(targets.rows())
     return [TaskState(row, by_task[row["id"]]) for row in rows]
-
-
-def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:
-    """How many tasks each of these agents could claim now; none while paused or inactive, and of
-    an agent with a capacity no more than it has room for."""
-    tasks = Task.objects.filter(
-        agent__in=agent_ids,
-        agent__is_active=True,
-        agent__is_paused=False,
-        status=TaskStatus.APPROVED,
-        ended_at__isnull=True,
-        lease__isnull=True,
-    )
-    grouped = tasks.order_by().values_list("agent_id").annotate(Count("id"))
-    counts = dict.fromkeys(agent_ids, 0) | dict(grouped)
-    bounded = Agent.objects.filter(slug__in=agent_ids, capacity__isnull=False).order_by()
-    held = bounded.annotate(held=Count("leases")).values_list("slug", "capacity", "held")
-    for slug, capacity, holds in held:
-        counts[slug] = min(counts[slug], max(0, (capacity or 0) - holds))
-    return counts
-
-
-def agents_given_between(since: int, until: int, agent_ids: Collection[str]) -> set[str]:
-    """Those of the agents that an event after `since` up to `until` gave something to claim."""
-    events = TaskEvent.objects.filter(
-        sequence__gt=since,
-        sequence__lte=until,
-        agent_id__in=agent_ids,
-        to_status=TaskStatus.APPROVED,
-    )
-    return set(events.order_by().values_list("agent_id", flat=True).distinct())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from execution import queries
 from execution.changes import UNSET, Edits, TaskChange
 from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, TaskStatus
 from execution.models import SLUG_PATTERN
-from execution.services import LogLine, NewTask
+from execution.services import NewTask
+from execution.task_logs import LogLine
 from nexo.shared.fields import (
     FlagMap,
     Instant,

@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
-from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -32,12 +30,11 @@ from execution.changes import (
     plan_return,
     plan_undo,
 )
+from execution.commands import RULES, Command, may_command
 from execution.enums import (
     ENDED_STATUSES,
-    OPEN_STATUSES,
     EventKind,
     FailureReason,
-    LogLevel,
     Priority,
     TaskStatus,
 )
@@ -53,7 +50,7 @@ from execution.exceptions import (
 from execution.feed import doorbell, handover
 from execution.feed.frames import Batch
 from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
-from execution.models import Lease, Task, TaskLog, TaskTarget
+from execution.models import Task, TaskTarget
 from execution.representations import feed_event_json, task_json
 from execution.rows import (
     TARGET_COLUMNS,
@@ -178,9 +175,8 @@ def _announce(batch: Batch | None = None) -> None:
 # -- One task ------------------------------------------------------------------------------------
 
 
-def _lock_task(task_id: str, caller: Caller) -> TaskState:
-    agent_id = caller.agent_id
-    state = queries.locked_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
+def _lock_task(task_id: str, *, agent_id: str | None = None, with_lease: bool = False) -> TaskState:
+    state = queries.locked_task(task_id, agent_id=agent_id, with_lease=with_lease)
     if state is None:
         raise TaskNotFound
     return state
@@ -226,11 +222,12 @@ def update_task(
     TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, ValidationError
     """
     with transaction.atomic(), bare_statements():
-        state = _lock_task(task_id, caller)
+        agent_id = caller.agent_id
+        state = _lock_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
         # After the lock, so that instants follow the order of the events.
         now = clock.now()
         _check_permission(caller, state, change)
-        if caller.agent_id is not None:
+        if agent_id is not None:
             leases.check_held(state.lease, lease_id, now=now)
         return _carry_out(state, change, caller, now)
 
@@ -355,41 +352,6 @@ def _update_target(writer: Writer, task_pk: int, slug: str, target: Mapping[str,
 # -- Commands ------------------------------------------------------------------------------------
 
 
-class Command(StrEnum):
-    """What a person does to a task as a whole, to one or to many."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    RETRY = "retry"
-    CANCEL = "cancel"
-    ASSIGN = "assign"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """From which statuses a command leads where (None: nowhere), and who may give it."""
-
-    sources: tuple[TaskStatus, ...]
-    status: TaskStatus | None
-    permission: str
-    failure_reason: FailureReason | None = None
-
-
-RULES: Mapping[Command, _Rule] = {
-    Command.APPROVE: _Rule((TaskStatus.PENDING,), TaskStatus.APPROVED, APPROVE_TASKS),
-    Command.REJECT: _Rule(
-        (TaskStatus.PENDING,), TaskStatus.FAILED, APPROVE_TASKS, FailureReason.REJECTED
-    ),
-    Command.RETRY: _Rule((TaskStatus.FAILED,), TaskStatus.PENDING, OPERATE_TASKS),
-    Command.CANCEL: _Rule(OPEN_STATUSES, TaskStatus.FAILED, OPERATE_TASKS, FailureReason.CANCELLED),
-    Command.ASSIGN: _Rule((TaskStatus.PENDING, TaskStatus.APPROVED), None, OPERATE_TASKS),
-}
-
-
-def may_command(command: Command, caller: Caller) -> bool:
-    return caller.agent_id is None and caller.may(RULES[command].permission)
-
-
 def command_task(
     task_id: str,
     command: Command,
@@ -412,9 +374,7 @@ def command_task(
         raise NotAllowed
     rule = RULES[command]
     with transaction.atomic(), bare_statements():
-        state = queries.locked_task(task_id, with_lease=True)
-        if state is None:
-            raise TaskNotFound
+        state = _lock_task(task_id, with_lease=True)
         now = clock.now()
         old = TaskStatus(state.row["status"])
         if old not in rule.sources:
@@ -449,9 +409,7 @@ def resync_task(
     if caller.agent_id is not None or not caller.may(OPERATE_TASKS):
         raise NotAllowed
     with transaction.atomic(), bare_statements():
-        state = queries.locked_task(task_id)
-        if state is None:
-            raise TaskNotFound
+        state = _lock_task(task_id)
         now = clock.now()
         plan = plan_resync(state, marketplaces, actor=caller.actor, reason=reason, now=now)
         return _write(state, plan, now) if plan.events else state
@@ -471,9 +429,7 @@ def undo_failure(
     if caller.agent_id is not None or not (caller.may(OPERATE_TASKS) or caller.may(APPROVE_TASKS)):
         raise NotAllowed
     with transaction.atomic(), bare_statements():
-        state = queries.locked_task(task_id)
-        if state is None:
-            raise TaskNotFound
+        state = _lock_task(task_id)
         failure = queries.failure_of(state.row["id"], sequence=sequence)
         if failure is None or state.row["sequence"] != sequence:
             raise MovedOn
@@ -580,58 +536,65 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
         if task.agent_id is None
     ]
     assigned = iter(assignment.assign(needs))
-    histories = []
-    for new in new_tasks:
-        chosen = next(assigned) if new.agent_id is None else None
-        status = TaskStatus.APPROVED if new.is_approved else TaskStatus.PENDING
-        row: dict[str, Any] = {
-            "task_id": new_task_id(),
-            "external_id": new.external_id,
-            "title": new.title,
-            "task_type": new.task_type,
-            "marketplace_id": new.marketplace_id,
-            "agent_id": chosen.agent_id if chosen else new.agent_id,
-            "status": status.value,
-            "progress": ENTRY_PROGRESS[status],
-            "priority": new.priority.value,
-            "estimated_minutes": new.estimated_minutes,
-            "created_at": now,
-            "approved_at": now if new.is_approved else None,
-            "updated_at": now,
-            "assignment": chosen.explanation if chosen else None,
-        }
-        created = EventDraft(
-            kind=EventKind.CREATED,
-            from_status=None,
-            to_status=TaskStatus.PENDING.value,
-            progress=ENTRY_PROGRESS[TaskStatus.PENDING],
-            actor=actor,
-            reason=None,
-            at=now,
-            agent_id=row["agent_id"],
-            attempt=1,
-            failure_reason=None,
-            estimated_minutes=new.estimated_minutes,
-        )
-        events = [created]
-        if new.is_approved:
-            approved = created._replace(
-                kind=EventKind.APPROVED,
-                from_status=TaskStatus.PENDING.value,
-                to_status=status.value,
-                progress=ENTRY_PROGRESS[status],
-            )
-            events.append(approved)
-        slugs = new.targets or [new.marketplace_id]
-        targets = [TaskTarget(marketplace_id=slug, updated_at=now) for slug in slugs]
-        histories.append(TaskHistory(Task(**row), targets, events))
+    histories = [
+        _history(new, next(assigned) if new.agent_id is None else None, actor=actor, now=now)
+        for new in new_tasks
+    ]
     record_histories(histories)
     tasks = [history.task for history in histories]
     targets_of = queries.targets_of([task.pk for task in tasks])
     return [
-        TaskState({name: getattr(task, name) for name in TASK_COLUMNS}, targets_of[task.pk])  # type: ignore[arg-type]
+        TaskState({name: getattr(task, name) for name in TASK_COLUMNS}, targets_of[task.pk])  # type: ignore[arg-type]  # names of its keys
         for task in tasks
     ]
+
+
+def _history(
+    new: NewTask, chosen: assignment.Assignment | None, *, actor: str, now: datetime
+) -> "TaskHistory":
+    """A task's first moment; `chosen` is the agent that was assigned to it."""
+    status = TaskStatus.APPROVED if new.is_approved else TaskStatus.PENDING
+    task = Task(
+        task_id=new_task_id(),
+        external_id=new.external_id,
+        title=new.title,
+        task_type=new.task_type,
+        marketplace_id=new.marketplace_id,
+        agent_id=chosen.agent_id if chosen else new.agent_id,
+        status=status.value,
+        progress=ENTRY_PROGRESS[status],
+        priority=new.priority.value,
+        estimated_minutes=new.estimated_minutes,
+        created_at=now,
+        approved_at=now if new.is_approved else None,
+        updated_at=now,
+        assignment=chosen.explanation if chosen else None,
+    )
+    created = EventDraft(
+        kind=EventKind.CREATED,
+        from_status=None,
+        to_status=TaskStatus.PENDING.value,
+        progress=ENTRY_PROGRESS[TaskStatus.PENDING],
+        actor=actor,
+        reason=None,
+        at=now,
+        agent_id=task.agent_id,
+        attempt=1,
+        failure_reason=None,
+        estimated_minutes=new.estimated_minutes,
+    )
+    events = [created]
+    if new.is_approved:
+        approved = created._replace(
+            kind=EventKind.APPROVED,
+            from_status=TaskStatus.PENDING.value,
+            to_status=status.value,
+            progress=ENTRY_PROGRESS[status],
+        )
+        events.append(approved)
+    slugs = new.targets or [new.marketplace_id]
+    targets = [TaskTarget(marketplace_id=slug, updated_at=now) for slug in slugs]
+    return TaskHistory(task, targets, events)
 
 
 def new_task_id() -> str:
@@ -685,41 +648,3 @@ def _numbered_events(histories: Sequence[TaskHistory]) -> Iterator[tuple[int, in
         first = history.task.sequence - len(history.events) + 1
         for sequence, draft in enumerate(history.events, first):
             yield sequence, history.task.pk, draft
-
-
-# -- Logs ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    level: LogLevel
-    message: str
-    at: datetime | None = None
-
-
-def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> list[TaskLog]:
-    """Append lines to a task's log; an agent's to its own task only.
-
-    Raises
-    ------
-    TaskNotFound, NotAllowed
-    """
-    if caller.agent_id is None and not caller.may(OPERATE_TASKS):
-        raise NotAllowed
-    with transaction.atomic():
-        # Locked, so that a task's lines are numbered in the order in which they are committed:
-        # whoever reads on after a line misses none that came late.
-        tasks = visible_tasks(caller).select_for_update(no_key=True).filter(task_id=task_id)
-        task_pk = tasks.values_list("pk", flat=True).first()
-        if task_pk is None:
-            raise TaskNotFound
-        now = clock.now()
-        kept = TaskLog.objects.bulk_create(
-            TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
-            for line in lines
-        )
-        if caller.agent_id is not None:
-            held = Lease.objects.filter(task_id=task_pk, expires_at__gt=now)
-            held.update(expires_at=now + leases.LIFETIME)
-        transaction.on_commit(partial(doorbell.ring_for_logs, task_pk), robust=True)
-    return kept

@@ -12,11 +12,10 @@ from django.db import transaction
 from accounts import audit
 from accounts.callers import Caller
 from accounts.permissions import CHANGE_WEIGHTS
-from execution.exceptions import NotAllowed
+from execution.exceptions import AgentNotFound, NotAllowed
 from execution.models import Agent
 from nexo.shared import clock
 from optimization import queries
-from optimization.exceptions import AgentNotFound
 from optimization.models import TERMS, PinnedWeights, WeightChange
 from optimization.optimizations import Optimization, Shares, optimizations, proposed
 from optimization.representations import weights_json

@@ -21,6 +21,7 @@ from accounts.permissions import CHANGE_WEIGHTS, VIEW_OPTIMIZATION
 from execution import queries as tasks
 from execution.assignment import Need
 from execution.enums import MarketplaceSlug
+from execution.exceptions import AgentNotFound
 from execution.models import SLUG_PATTERN
 from execution.page_strings import shared_strings
 from nexo.shared import clock
@@ -28,7 +29,6 @@ from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from optimization import page, queries, services
 from optimization.answer_view import answer_to
-from optimization.exceptions import AgentNotFound
 from optimization.forms import WeightsForm
 from optimization.models import TERMS
 from optimization.optimizations import Optimization, optimizations, summary

@@ -16,10 +16,9 @@ from django.test import Client
 
 from accounts import tokens
 from accounts.roles import Role
-from execution import services
 from execution.enums import LogLevel, TaskStatus
 from execution.models import IdempotencyKey
-from execution.services import LogLine
+from execution.task_logs import LogLine, append_logs
 from tests.envelope import refused, refused_fields
 from tests.factories import OPERATOR, make_agent, make_task_in, make_user, rows_of
 
@@ -53,7 +52,7 @@ def world(module_db: None) -> World:
     """A task in progress on Amazon, with a line in its log, and who may call."""
     make_agent("alex")
     task_id = str(make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex").row["task_id"])
-    services.append_logs(task_id, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
+    append_logs(task_id, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
     user = make_user(Role.HEAD)
     _token, program_key = tokens.issue_token(name="robô", by="user:ana", user=user)
     _token, agent_key = tokens.issue_token(name="alex", by="user:ana", agent_id="alex")

@@ -18,7 +18,8 @@ from execution.demo.present import log_of, present_histories
 from execution.demo.roster import PEOPLE, PROFILES
 from execution.enums import LogLevel
 from execution.models import Agent, Marketplace, Specialty, Task
-from execution.services import LogLine, TaskHistory, append_logs, record_histories
+from execution.services import TaskHistory, record_histories
+from execution.task_logs import LogLine, append_logs
 
 FIRST_ID: Final = "demo-0001"
 ACTOR: Final = "system:seed_demo"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from execution import queries
+from execution import claim_queries, queries
 from execution.feed import frames
 from execution.feed.connection import Connection
 from execution.feed.room import Feed, Room, open_ones
@@ -30,11 +30,11 @@ def count_for(agent_ids: Collection[str], since: Position | None, *, always: boo
     given: Collection[str] = ()
     if since is not None and position.epoch == since.epoch:
         if position != since:
-            given = queries.agents_given_between(since.sequence, position.sequence, agent_ids)
+            given = claim_queries.agents_given_between(since.sequence, position.sequence, agent_ids)
     else:
         always = True
     asked = agent_ids if always else given
-    return Counted(position, queries.claimable_counts(asked) if asked else {}, given)
+    return Counted(position, claim_queries.claimable_counts(asked) if asked else {}, given)
 
 
 class Bells(Room):

@@ -8,7 +8,7 @@ from rest_framework.exceptions import APIException
 
 from accounts.callers import Caller
 from execution import queries, services
-from execution.services import Command
+from execution.commands import Command
 
 DONE: Final = "done"
 

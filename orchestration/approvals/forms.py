@@ -10,10 +10,10 @@ from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from execution import queries
 from execution.changes import UNSET, Edits
+from execution.commands import Command
 from execution.enums import MarketplaceSlug, Priority
 from execution.rows import TaskState
 from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, EditsSerializer
-from execution.services import Command
 
 MOST_AT_ONCE: Final = 500
 _TASK_ID = re.compile(r"[!-~]{1,64}")

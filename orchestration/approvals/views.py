@@ -19,13 +19,13 @@ from accounts.callers import Caller, caller_for_user
 from accounts.gate import needs
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution import page_controls, queries, services
+from execution.commands import Command
 from execution.enums import TaskStatus
 from execution.exceptions import OwnTask, VersionConflict
 from execution.models import Task
 from execution.page_filters import PageFilters
 from execution.page_strings import shared_strings
 from execution.rows import TaskState
-from execution.services import Command
 from execution.task_actions import BY_NAME, action_json
 from nexo.shared import clock
 from nexo.shared.errors import error_response

@@ -12,7 +12,7 @@ from accounts.callers import caller_of
 from execution.keyed import KeyedWrites, keyed
 from nexo.shared.api import check_parameters, limit_parameter, success
 from nexo.shared.pagination import decode_place, encode_place
-from orchestration.bulk import queries, schema, services
+from orchestration.bulk import orders, queries, schema, services
 from orchestration.bulk.models import BulkJob
 from orchestration.bulk.representations import job_json, preview_json
 from orchestration.bulk.rules import DIRECT_LIMIT, may_order_any
@@ -50,7 +50,7 @@ class BulkViewSet(KeyedWrites, viewsets.GenericViewSet[BulkJob]):
         order = order_of(serializer.validated_data)
         caller = caller_of(request)
         if serializer.validated_data["dryRun"]:
-            return success(preview_json(services.preview(order, caller=caller)))
+            return success(preview_json(orders.preview(order, caller=caller)))
         return _answer(services.start_job(order, caller=caller))
 
     @extend_schema(**schema.RETRIEVE)

@@ -7,7 +7,7 @@ from nexo.shared.instants import to_rfc3339
 from orchestration.bulk import services
 from orchestration.bulk.enums import Outcome
 from orchestration.bulk.models import BulkItem, BulkJob
-from orchestration.bulk.services import Preview
+from orchestration.bulk.orders import Preview
 
 
 def refused_json(refusals: Mapping[str, int]) -> list[dict[str, Any]]:

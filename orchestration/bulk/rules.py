@@ -10,8 +10,8 @@ from typing import Final
 from accounts.callers import Caller
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
 from execution.changes import RESYNC_STATUSES
+from execution.commands import RULES, Command
 from execution.enums import TaskStatus
-from execution.services import RULES, Command
 from orchestration.bulk.enums import BulkAction
 
 # Up to here the request itself does the work; above, a worker.

@@ -11,8 +11,8 @@ from execution.filters import FILTERS, filter_values
 from execution.serializers import MAX_NOTE, Choice, Slug
 from nexo.shared.fields import Flag, StrictSerializer, Text, bounded
 from orchestration.bulk.enums import ORDERED, BulkAction
+from orchestration.bulk.orders import Order
 from orchestration.bulk.rules import MAX_TASK_IDS
-from orchestration.bulk.services import Order
 
 LONGEST_TASK_ID = 64
 

@@ -9,8 +9,7 @@ import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -24,17 +23,17 @@ from rest_framework.exceptions import APIException, ValidationError
 from accounts import audit
 from accounts.callers import Caller, caller_for_user
 from execution.changes import Edits
-from execution.enums import TaskStatus
+from execution.commands import Command
 from execution.exceptions import NotAllowed
 from execution.rows import TaskState
-from execution.services import Command, command_task, resync_task, undo_failure
+from execution.services import command_task, resync_task, undo_failure
 from nexo.shared import clock
-from nexo.shared.exceptions import validation_error
 from nexo.shared.origin import current_origin, working_for
 from orchestration.bulk import queries, rules
 from orchestration.bulk.enums import UNDOABLE, BulkAction, JobState, Outcome
 from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob
+from orchestration.bulk.orders import Order, check_may_order, within_limit
 
 logger = logging.getLogger(__name__)
 
@@ -53,106 +52,6 @@ ATTEMPTS: Final = 4
 # -- Orders --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is asked for: `task_ids`, or the list's filters as given and as parsed."""
-
-    action: BulkAction
-    reason: str = ""
-    agent_id: str | None = None
-    task_ids: Sequence[str] | None = None
-    filters: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def decides_by_ids(self) -> bool:
-        return self.task_ids is not None and len(self.task_ids) <= rules.DIRECT_LIMIT
-
-    @property
-    def selection(self) -> dict[str, Any]:
-        if self.task_ids is not None:
-            return {"taskIds": len(self.task_ids)}
-        return {"filter": dict(self.filters)}
-
-
-@dataclass(slots=True)
-class Preview:
-    """What an order would do now. `results` only up to 500 tasks: (task id, code or None)."""
-
-    total: int = 0
-    done: int = 0
-    refusals: Counter[str] = field(default_factory=Counter)
-    results: list[tuple[str, str | None]] = field(default_factory=list)
-
-
-def _check_may_order(order: Order, caller: Caller) -> None:
-    if not rules.may_order(order.action, caller, decides_by_ids=order.decides_by_ids):
-        raise NotAllowed
-
-
-def preview(order: Order, *, caller: Caller) -> Preview:
-    """Count by status and by who touched the tasks; nothing is locked or written.
-
-    Raises
-    ------
-    NotAllowed; ValidationError: more tasks than one job may have
-    """
-    _check_may_order(order, caller)
-    found = Preview()
-    if order.task_ids is None:
-        selections = [queries.matching(order.values)]
-        found.total = _within_limit(selections[0][: rules.MAX_TASKS + 1].count())
-    else:
-        selections = list(queries.named(order.task_ids))
-        found.total = len(order.task_ids)
-    known = 0
-    for selected in selections:
-        counts = queries.by_status(selected)
-        known += counts.total()
-        if order.action == BulkAction.APPROVE:
-            pending = selected.filter(status=TaskStatus.PENDING)
-            if own := queries.own_tasks(pending, caller.actor).count():
-                counts[TaskStatus.PENDING] -= own
-                found.refusals["own_task"] += own
-        for status, count in counts.items():
-            code = rules.refusal(order.action, status, is_own=False)
-            if code is None:
-                found.done += count
-            elif count:
-                found.refusals[code] += count
-    if found.total > known:
-        found.refusals["not_found"] += found.total - known
-    if found.total <= rules.DIRECT_LIMIT:
-        found.results = _expected(order, caller)
-    return found
-
-
-def _expected(order: Order, caller: Caller) -> list[tuple[str, str | None]]:
-    """Each task of a small selection with the code it would be refused with."""
-    if order.task_ids is None:
-        selections = [queries.matching(order.values).order_by("-created_at", "-id")]
-    else:
-        selections = list(queries.named(order.task_ids))
-    codes: dict[str, str | None] = {}
-    for selected in selections:
-        own: set[str] = set()
-        if order.action == BulkAction.APPROVE:
-            own = set(queries.own_tasks(selected, caller.actor).values_list("task_id", flat=True))
-        for task_id, status in selected.values_list("task_id", "status"):
-            is_own = task_id in own
-            codes[task_id] = rules.refusal(order.action, TaskStatus(status), is_own=is_own)
-    if order.task_ids is None:
-        return list(codes.items())
-    return [(task_id, codes.get(task_id, "not_found")) for task_id in order.task_ids]
-
-
-def _within_limit(count: int) -> int:
-    if count > rules.MAX_TASKS:
-        message = _("More than %(most)d tasks match; narrow the filter.")
-        raise validation_error("filter", message % {"most": rules.MAX_TASKS})
-    return count
-
-
 def start_job(order: Order, *, caller: Caller) -> BulkJob:
     """Freeze the selection and carry the order out, here up to 500 tasks, else in a worker.
 
@@ -160,7 +59,7 @@ def start_job(order: Order, *, caller: Caller) -> BulkJob:
     ------
     NotAllowed; ValidationError: more tasks than one job may have
     """
-    _check_may_order(order, caller)
+    check_may_order(order, caller)
     with transaction.atomic():
         job = _new_job(order.action, caller, reason=order.reason, selection=order.selection)
         job.agent_id = order.agent_id or ""
@@ -169,7 +68,7 @@ def start_job(order: Order, *, caller: Caller) -> BulkJob:
         else:
             selected = queries.matching(order.values)
             total = queries.freeze_matching(job, selected, limit=rules.MAX_TASKS + 1)
-            job.total = _within_limit(total)
+            job.total = within_limit(total)
         _begin(job, caller, agentId=job.agent_id or None)
     return _carried_out(job)
 

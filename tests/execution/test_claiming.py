@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from accounts.callers import caller_for_agent
-from execution import claiming, queries, services
+from execution import claim_queries, claiming, queries, services, task_logs
 from execution.changes import Edits, TaskChange
+from execution.commands import Command
 from execution.enums import EventKind, FailureReason, LogLevel, Priority, SyncState, TaskStatus
 from execution.exceptions import InvalidTransition, LeaseLost, MovedOn, NotAllowed, OwnTask
 from execution.models import Agent, Lease, Task, TaskEvent, TaskTarget
 from execution.rows import TaskState
-from execution.services import Command, command_task
+from execution.services import command_task
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -77,7 +78,7 @@ def test_paused_and_inactive_agents_are_offered_nothing(alex: Agent) -> None:
         Agent.objects.filter(pk="alex").update(is_paused=False, is_active=True)
         Agent.objects.filter(pk="alex").update(**{field: field == "is_paused"})
         assert claim() == []
-        assert queries.claimable_counts(["alex"]) == {"alex": 0}
+        assert claim_queries.claimable_counts(["alex"]) == {"alex": 0}
 
 
 def test_capacity_is_the_most_an_agent_holds() -> None:
@@ -111,8 +112,8 @@ def test_any_report_renews_even_one_that_changes_nothing() -> None:
     for tell in (
         lambda: report(held, status=TaskStatus.IN_PROGRESS),
         lambda: report(held, status=TaskStatus.IN_PROGRESS, progress=60),
-        lambda: services.append_logs(
-            held.state.row["task_id"], [services.LogLine(LogLevel.INFO, "oi")], caller=ALEX
+        lambda: task_logs.append_logs(
+            held.state.row["task_id"], [task_logs.LogLine(LogLevel.INFO, "oi")], caller=ALEX
         ),
         lambda: claiming.renew_leases("alex", caller=ALEX),
     ):

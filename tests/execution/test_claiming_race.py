@@ -11,9 +11,10 @@ from rest_framework.exceptions import APIException
 
 from accounts.callers import caller_for_agent
 from execution import claiming, services
+from execution.commands import Command
 from execution.enums import TaskStatus
 from execution.models import Agent, Lease, Task, TaskEvent
-from execution.services import Command, command_task
+from execution.services import command_task
 from tests.factories import OPERATOR, make_agent, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from accounts.callers import Caller
-from execution import assignment, queries, services
+from execution import assignment, queries, services, task_logs
 from execution.changes import TaskChange
 from execution.enums import LogLevel, TaskStatus
 from execution.exceptions import (
@@ -21,7 +21,8 @@ from execution.exceptions import (
     VersionConflict,
 )
 from execution.models import Stream, Task, TaskCount, TaskEvent
-from execution.services import LogLine, NewTask
+from execution.services import NewTask
+from execution.task_logs import LogLine
 from tests.factories import OPERATOR, PATHS, change, make_agent, make_task, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -108,7 +109,7 @@ def test_without_permission_a_person_changes_nothing() -> None:
     with pytest.raises(NotAllowed):
         services.create_tasks([new_task()], caller=NOBODY)
     with pytest.raises(NotAllowed):
-        services.append_logs(state.row["task_id"], [], caller=NOBODY)
+        task_logs.append_logs(state.row["task_id"], [], caller=NOBODY)
 
 
 def test_a_list_of_tasks_is_created_whole_or_not_at_all() -> None:
@@ -140,7 +141,7 @@ class TestAgent:
         with pytest.raises(TaskNotFound):
             change(state, caller=ALEX, progress=60)
         with pytest.raises(TaskNotFound):
-            services.append_logs(state.row["task_id"], [LogLine(LogLevel.INFO, "oi")], caller=ALEX)
+            task_logs.append_logs(state.row["task_id"], [LogLine(LogLevel.INFO, "oi")], caller=ALEX)
 
     @pytest.mark.parametrize(
         ("old", "new", "works"),

@@ -130,7 +130,7 @@ def test_a_lost_lease_stops_the_work(here: Site) -> None:
         eventually(lambda: here.get(task_id)["task"]["status"] == "in_progress")
         here.run(
             "from execution import services; from tests.factories import OPERATOR;"
-            "from execution.services import Command;"
+            "from execution.commands import Command;"
             f"services.command_task({task_id!r}, Command.CANCEL, caller=OPERATOR, reason='x')"
         )
         eventually(lambda: "no longer ours" in read_soon(process), seconds=60)

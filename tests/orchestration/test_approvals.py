@@ -14,10 +14,10 @@ from django.utils import translation
 
 from execution import queries, services
 from execution.changes import Edits
+from execution.commands import Command
 from execution.enums import Priority, TaskStatus
 from execution.models import Task, TaskEvent
 from execution.rows import TaskState
-from execution.services import Command
 from nexo.shared import clock
 from orchestration.approvals.inbox import waiting_text
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts import tokens
 from accounts.callers import caller_for_agent
-from execution import claiming, queries, services
+from execution import claim_queries, claiming, services
 from execution.enums import TaskStatus
 from execution.feed import bells, room
 from execution.feed.hub import PING_AFTER_SECONDS
@@ -118,7 +118,7 @@ async def test_many_bells_are_one_look_and_silence_is_none(
     feed: Feed, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted: list[Any] = []
-    count = queries.claimable_counts
+    count = claim_queries.claimable_counts
 
     def counting(agents: Any) -> Any:
         counted.append(set(agents))
@@ -129,7 +129,7 @@ async def test_many_bells_are_one_look_and_silence_is_none(
         await asyncio.sleep(0.2)
         monkeypatch.setattr(bells, "SLOW_LOOK_SECONDS", 1000.0)
         feed.bells._slow_look_at = feed.now() + 1000
-        monkeypatch.setattr(queries, "claimable_counts", counting)
+        monkeypatch.setattr(claim_queries, "claimable_counts", counting)
         state = await in_thread(approved)
         assert await one.next() == await other.next() == {"type": "work", "open": 1}
         # Making a task and approving it may have been seen apart, and only approving counts.

@@ -6,13 +6,13 @@ import pytest
 
 from accounts import tokens
 from accounts.callers import caller_for_agent
-from execution import services
+from execution import services, task_logs
 from execution.enums import LogLevel, TaskStatus
 from execution.feed import log_lines, room
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed
 from execution.rows import TaskState
-from execution.services import LogLine
+from execution.task_logs import LogLine
 from nexo.shared.instants import to_rfc3339
 from tests.execution.feed.sockets import Socket, in_thread, opened
 from tests.factories import make_task_in
@@ -27,7 +27,7 @@ def working() -> TaskState:
 
 def write(state: TaskState, *messages: str) -> list[Any]:
     lines = [LogLine(LogLevel.INFO, message) for message in messages]
-    return services.append_logs(state.row["task_id"], lines, caller=ALEX)
+    return task_logs.append_logs(state.row["task_id"], lines, caller=ALEX)
 
 
 def path_of(state: TaskState) -> str:

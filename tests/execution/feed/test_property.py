@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 
 from accounts.callers import Caller, caller_for_agent
 from accounts.tokens import issue_token
-from execution import claiming, queries, services
+from execution import claiming, commands, queries, services
 from execution.changes import Edits, TaskChange
 from execution.enums import TaskStatus
 from execution.feed.runtime import current_feed
@@ -97,7 +97,7 @@ def command(chance: random.Random) -> None:
         elif chance.random() < 0.2:
             services.resync_task(task_id, caller=OPERATOR)
         else:
-            given = chance.choice(list(services.Command))
+            given = chance.choice(list(commands.Command))
             somebody = Caller(f"user:{chance.randint(1, 5)}", is_superuser=True)
             services.command_task(task_id, given, caller=somebody, edits=edits)
 

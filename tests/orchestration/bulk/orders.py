@@ -9,7 +9,7 @@ from execution.filters import filter_values
 from execution.models import Task, TaskEvent
 from execution.services import NewTask
 from orchestration.bulk.enums import BulkAction
-from orchestration.bulk.services import Order
+from orchestration.bulk.orders import Order
 from tests.factories import OPERATOR, make_user
 
 

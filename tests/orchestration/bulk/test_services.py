@@ -22,7 +22,8 @@ from orchestration.bulk import rules, services
 from orchestration.bulk.enums import ORDERED
 from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob
-from orchestration.bulk.services import preview, resume_overdue_jobs, run_job, start_job, undo_job
+from orchestration.bulk.orders import preview
+from orchestration.bulk.services import resume_overdue_jobs, run_job, start_job, undo_job
 from tests.factories import change, make_agent, make_task, make_task_in
 from tests.orchestration.bulk.orders import by_filter, by_ids, kinds, make_tasks, person, statuses
 
