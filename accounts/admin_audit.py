@@ -1,7 +1,7 @@
 """What is done in the admin leaves a line in the audit, in the transaction that does it."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -11,10 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from accounts import audit
 from accounts.callers import actor_of_user
 
+if TYPE_CHECKING:
+    from simple_history.admin import SimpleHistoryAdmin as Mixed
+else:
+    Mixed = object
+
 Facts = dict[str, Any]
 
 
-class LeavesAudit:
+class LeavesAudit(Mixed):
     """Added, changed with old and new values, deleted; a save that changes nothing leaves none.
 
     `audit_fields` are attributes whose values are JSON; `audit_lists` names relations to many, each
@@ -63,12 +68,13 @@ class LeavesAudit:
         if change:
             # Relations are saved later, so that this is all as it was.
             known = type(obj)._base_manager.get(pk=obj.pk)
-            request._audit_before = self.audit_facts(known)  # type: ignore[attr-defined]
-        super().save_model(request, obj, form, change)  # type: ignore[misc]  # mixed in
+            # The request is all that the admin hands on to `log_change`.
+            request._audit_before = self.audit_facts(known)  # type: ignore[attr-defined]  # ours
+        super().save_model(request, obj, form, change)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self.audit_line(request, "created", obj, new=self.audit_facts(obj))
-        return super().log_addition(request, obj, message)  # type: ignore[misc]  # mixed in
+        return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         # After the relations are saved, on every way that a change can take.
@@ -76,22 +82,22 @@ class LeavesAudit:
         if before is not None:
             after = self.audit_facts(type(obj)._base_manager.get(pk=obj.pk))
             self.audit_change(request, obj, *_differing(before, after))
-        return super().log_change(request, obj, message)  # type: ignore[misc]  # mixed in
+        return super().log_change(request, obj, message)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self.audit_line(request, "deleted", obj, old=self.audit_facts(obj))
-        super().delete_model(request, obj)  # type: ignore[misc]  # mixed in
+        super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         with transaction.atomic():
             for obj in queryset:
                 self.audit_line(request, "deleted", obj, old=self.audit_facts(obj))
-            super().delete_queryset(request, queryset)  # type: ignore[misc]  # mixed in
+            super().delete_queryset(request, queryset)
 
     def history_form_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         """Going back to an earlier version, where a table keeps them."""
         with transaction.atomic():
-            response: HttpResponse = super().history_form_view(*args, **kwargs)  # type: ignore[misc]
+            response: HttpResponse = super().history_form_view(*args, **kwargs)
             return response
 
 

@@ -48,8 +48,9 @@ class SessionAuthentication(authentication.SessionAuthentication):
         caller = access.caller_of_session(key) if key else None
         if caller is None:
             return None
-        # Django's own request: DRF's finds each attribute by failing to have it first.
-        if _csrf.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # as DRF has it
+        # Django's own request: DRF's finds each attribute by failing to have it first. No view,
+        # for the check asks it only whether it is exempt, and none of the API is.
+        if _csrf.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # no view
             raise PermissionDenied(
                 _("The CSRF token is missing or wrong, or another site sent this.")
             )

@@ -156,6 +156,7 @@ class Worker:
         except NexoError as error:
             logger.warning("%s could not be reported: %s", held.task_id, error)
         except Exception:
+            # A thread's last words: the other tasks go on, and the lease brings this one back.
             logger.exception("%s could not be worked on", held.task_id)
         finally:
             with self._lock:
@@ -269,6 +270,7 @@ class Worker:
         while self._running and time.monotonic() < until:
             if seconds == FOREVER and self._stopping.is_set():
                 return
+            # `stop` is called by a signal's handler, which may take no lock: it can notify nobody.
             time.sleep(LOOK_SECONDS / 4)
 
 

@@ -87,6 +87,7 @@ def _take(step: PeriodicStep) -> None:
         logger.warning("%s: the database is away: %s", step.name, error)
         connections.close_all()
     except Exception:
+        # Whatever it is, the other steps go on, and this one is tried again when it is due.
         logger.exception("%s failed", step.name)
         connections.close_all()
 

@@ -6,6 +6,7 @@ nothing or whose caller has lost the right, and looks at the database once for a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from accounts import access
@@ -46,6 +47,7 @@ class Room:
 
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
+        self._woken.set()
         metrics.SOCKETS.inc()
         if not self._is_open:
             self._is_open = True
@@ -63,12 +65,10 @@ class Room:
         self._woken.set()
 
     async def _tell(self) -> None:
-        if self.connections:
-            timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._woken.set)
-            await self._woken.wait()
-            timer.cancel()
-        else:
-            await asyncio.sleep(LOOK_SECONDS)
+        # What another process wrote is found by looking; for an empty room nobody has to.
+        look_at = LOOK_SECONDS if self.connections else None
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), look_at)
         self._woken.clear()
         if self.connections:
             await self.look()
