@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from nexo_agent.bell import Bell
-from nexo_agent.client import FOREVER, NexoAgent
+from nexo_agent.client import NexoAgent
 from nexo_agent.errors import NexoError
 from nexo_agent.handlers import TOKEN_VARIABLE, Handler, command_handler, python_handler
 from nexo_agent.words import LANGUAGES
-from nexo_agent.worker import GRACE_SECONDS, Options, Worker
+from nexo_agent.worker import FOREVER, GRACE_SECONDS, Options, Worker
 
 
 def _count(text: str) -> int:
@@ -102,7 +102,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.url,
         arguments.agent,
         token,
-        patience=60.0,
         sleep=lambda seconds: waits[0].pause(seconds),
     )
     worker = Worker(client, bell, handler, options)

@@ -1,6 +1,6 @@
 """One agent's calls, waiting for the answer or awaiting it."""
 
-import math
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -16,7 +16,8 @@ from nexo_agent.errors import Away
 
 TIMEOUT_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 60.0
-FOREVER: Final = math.inf
+
+logger = logging.getLogger(__name__)
 
 
 def _options(url: str, token: str, transport: Any) -> dict[str, Any]:
@@ -151,6 +152,8 @@ class NexoAgent:
                 wait = seconds_before(attempt, away.retry_after)
                 if time.monotonic() + wait > give_up_at:
                     raise
+                if attempt == 1:
+                    logger.warning("The server is away (%s); waiting for it.", away)
                 self._sleep(wait)
 
     def _answer(self, call: Call, key: str) -> httpx.Response:

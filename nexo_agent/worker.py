@@ -5,6 +5,7 @@ a killed one leaves comes back to the others.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Collection
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from nexo_agent.bell import Bell
 from nexo_agent.calls import Held, Json
-from nexo_agent.client import FOREVER, NexoAgent
+from nexo_agent.client import NexoAgent
 from nexo_agent.errors import Away, LeaseLost, NexoError, Refused, TokenRefused
 from nexo_agent.handlers import Failed, Handler, Job
 from nexo_agent.words import LANGUAGES
@@ -28,6 +29,7 @@ MOST_AT_ONCE: Final = 100
 GRACE_SECONDS: Final = 10.0
 LAST_REPORT_SECONDS: Final = 5.0
 LOOK_SECONDS: Final = 0.2
+FOREVER: Final = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class Worker:
             claimed = self._client.claim(wanted, self._options.task_types)
         except Away as away:
             if not self._stopping.is_set():
-                logger.warning("The server is away (%s); waiting for it.", away)
+                logger.warning("The server is still away (%s).", away)
             return False
         for held in claimed:
             self._begin(held)
