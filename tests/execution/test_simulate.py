@@ -528,17 +528,25 @@ def test_agents_work_on_a_real_server_until_they_are_told_to_stop(tmp_path: Path
     assert manage(environment, "shell", "--verbosity", "0", "-c", count).strip() == "0"
 
 
-@pytest.mark.integration
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_while_it_waits_for_a_server(tmp_path: Path, number: int) -> None:
-    environment = server_environment(tmp_path)
+@pytest.fixture(scope="module")
+def without_server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The agents are there, and nobody serves them."""
+    environment = server_environment(tmp_path_factory.mktemp("away"))
     manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo", "--tasks", "0")
+    return environment
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once_while_it_waits_for_a_server(
+    without_server: dict[str, str], number: int
+) -> None:
     with socket.socket() as closed:
         # Bound but not listening: connections are refused, and nobody else can take the port.
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        process = simulator(environment, url)
+        process = simulator(without_server, url)
         assert process.stderr is not None
         assert b"away" in process.stderr.readline()
         ends_soon(process, number)
