@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.test import Client
 
 from accounts import tokens
+from accounts.models import AuditEntry
 from accounts.roles import Role
 from execution.enums import TaskStatus
 from tests.envelope import refused, refused_fields
-from tests.factories import make_agent, make_task_in, make_user
+from tests.factories import make_agent, make_task_in, make_user, rows_of
 from tests.test_bad_input import (
     BROKEN_BODIES,
     CONTENT_TYPES,
@@ -48,8 +48,8 @@ BAD_BODIES: Mapping[str, Mapping[str, list[Any]]] = {
 OTHER_JSON: list[Any] = [True, 0, 1.5, "text", [], [1], [{}], [["limit", 1]]]
 
 
-@pytest.fixture
-def clients(db: None) -> Mapping[str, Client]:
+@pytest.fixture(scope="module")
+def clients(module_db: None) -> Mapping[str, Client]:
     """By call, somebody who may make it."""
     make_agent("alex")
     make_task_in(TaskStatus.APPROVED, agent_id="alex")
@@ -59,13 +59,15 @@ def clients(db: None) -> Mapping[str, Client]:
     return {call: Client(headers={"authorization": f"Token {key}"}) for call, key in keys.items()}
 
 
+@pytest.fixture(scope="module")
+def before(clients: Mapping[str, Client]) -> Any:
+    return everything(), rows_of([AuditEntry])
+
+
 @pytest.fixture(autouse=True)
-def _unchanged(clients: Mapping[str, Client]) -> Iterator[None]:
-    before = everything()
-    audited = apps.get_model("accounts", "AuditEntry").objects.count()
+def _unchanged(before: Any, db: None) -> Iterator[None]:
     yield
-    assert everything() == before
-    assert apps.get_model("accounts", "AuditEntry").objects.count() == audited
+    assert (everything(), rows_of([AuditEntry])) == before
 
 
 def ask(clients: Mapping[str, Client], call: str, body: Any = b"", **options: Any) -> Any:

@@ -12,7 +12,7 @@ from accounts.roles import Role
 from execution.enums import TaskStatus
 from execution.models import Task, TaskEvent, TaskTarget
 from tests.envelope import refused, refused_fields
-from tests.factories import make_agent, make_task_in, make_user
+from tests.factories import make_agent, make_task_in, make_user, rows_of
 from tests.test_bad_input import BAD_IDS, BROKEN_BODIES
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -24,24 +24,28 @@ GOOD = {"reject": {"reason": "x"}, "cancel": {"reason": "x"}}
 
 
 def everything() -> Any:
-    return [list(model.objects.order_by("pk").values()) for model in (Task, TaskTarget, TaskEvent)]
+    return rows_of((Task, TaskTarget, TaskEvent))
 
 
-@pytest.fixture
-def task_id(db: None) -> str:
+@pytest.fixture(scope="module")
+def task_id(module_db: None) -> str:
     make_agent("alex")
     return str(make_task_in(TaskStatus.PENDING, agent_id="alex").row["task_id"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(task_id: str) -> Client:
     _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
     return Client(headers={"authorization": f"Token {key}"})
 
 
+@pytest.fixture(scope="module")
+def before(api: Client) -> Any:
+    return everything()
+
+
 @pytest.fixture(autouse=True)
-def _unchanged(task_id: str) -> Iterator[None]:
-    before = everything()
+def _unchanged(before: Any, db: None) -> Iterator[None]:
     yield
     assert everything() == before
 

@@ -13,7 +13,7 @@ from accounts.roles import Role
 from execution.models import IdempotencyKey
 from orchestration.bulk.services import start_job
 from tests.envelope import refused, refused_fields
-from tests.factories import make_agent, make_user
+from tests.factories import make_agent, make_user, rows_of
 from tests.orchestration.bulk.orders import by_ids, make_tasks, person
 from tests.test_bad_input import BAD_IDS, BAD_PARAMETERS, BROKEN_BODIES, OTHER_JSON, send
 
@@ -27,34 +27,34 @@ def everything() -> dict[str, Any]:
         *apps.get_app_config("orchestration").get_models(),
         AuditEntry,
     }
-    return {
-        model._meta.label: list(model._default_manager.order_by("pk").values())
-        for model in models - {IdempotencyKey}
-    }
+    return rows_of(models - {IdempotencyKey})
 
 
-@pytest.fixture
-def job_id(db: None) -> str:
+@pytest.fixture(scope="module")
+def job_id(module_db: None) -> str:
     """A job that can still be undone."""
     make_agent("alex")
     return start_job(by_ids("cancel", *make_tasks(2)), caller=person()).job_id
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def task_id(job_id: str) -> str:
     return make_tasks(1)[0]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(task_id: str) -> Client:
     _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
     return Client(headers={"authorization": f"Token {key}"})
 
 
+@pytest.fixture(scope="module")
+def before(api: Client) -> Any:
+    return everything()  # after the token, whose issue is in the audit
+
+
 @pytest.fixture(autouse=True)
-def _unchanged(api: Client) -> Iterator[None]:
-    # Issuing a token is in the audit.
-    before = everything()
+def _unchanged(before: Any, db: None) -> Iterator[None]:
     yield
     assert everything() == before
 
