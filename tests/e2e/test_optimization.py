@@ -127,9 +127,16 @@ def test_a_table_that_is_open_follows_and_stays_open(page: Page, api: Api) -> No
     today = days.locator("tbody td.number").first
     before = today.inner_text()
     days.locator(".days-scroll").evaluate("(list) => list.scrollTo(0, 40)")
+    # Which way today's score can move depends on what the demo has done by this hour: a day
+    # with nothing but failures has 0, and stays there however many more fail.
+    is_low = not before.isdigit() or int(before) < 50
     for _number in range(3):
-        (task,) = api.create(agentId="tren", channel="shein")
-        api.update(task, "failed", failureReason="rejected")
+        (task,) = api.create(agentId="tren", channel="shein", targets=["shein"])
+        if is_low:
+            api.update(task, "in_progress")
+            api.update(task, "completed")
+        else:
+            api.update(task, "failed", failureReason="rejected")
     expect(sample).to_contain_text(f"{int(match[0]) + 3} tarefas encerradas")
     expect(today).not_to_have_text(before)
     expect(days).to_have_attribute("open", "")
