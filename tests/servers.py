@@ -1,14 +1,17 @@
 """Real server processes for tests: daphne as `make run` starts it, uvicorn as the image does."""
 
+import atexit
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Literal
@@ -70,20 +73,45 @@ class RunningServer:
 
 
 def server_environment(data_dir: Path, **values: str) -> dict[str, str]:
-    """This process's environment with an empty database of its own, of the kind under test."""
+    """This process's environment with a migrated database of its own, of the kind under test."""
+    data_dir.mkdir(parents=True, exist_ok=True)
     own = {"NEXO_DATA_DIR": str(data_dir)}
+    template = _migrated_database()
     if os.environ.get("DATABASE_URL"):
-        own["DATABASE_URL"] = _create_database(f"nexo_{uuid4().hex}")
+        own["DATABASE_URL"] = _create_database(f"nexo_{uuid4().hex}", like=template)
+    else:
+        shutil.copyfile(template, data_dir / Path(template).name)
     return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
 
 
-def _create_database(name: str) -> str:
+@cache
+def _migrated_database() -> str:
+    """What every server's database is a copy of: a file's path, or a database's name.
+
+    To migrate takes as long as a server takes to start, twice over.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="nexo-migrated-")
+    atexit.register(folder.cleanup)
+    name = f"nexo_{uuid4().hex}"
+    environment = {**os.environ, "NEXO_DATA_DIR": folder.name}
+    if os.environ.get("DATABASE_URL"):
+        environment["DATABASE_URL"] = _create_database(name)
+    manage(environment, "migrate", "--verbosity", "0")
+    if os.environ.get("DATABASE_URL"):
+        return name
+    # Nobody has it open: all of it is in the one file.
+    (database,) = Path(folder.name).glob("*.sqlite3*")
+    return str(database)
+
+
+def _create_database(name: str, *, like: str = "template1") -> str:
     """A new database beside the one under test; its URL. It goes with its PostgreSQL."""
     beside = settings.DATABASES["default"]
     with psycopg.connect(
         host=beside["HOST"], user=beside["USER"], dbname="postgres", autocommit=True
     ) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        create = SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(Identifier(name), Identifier(like)))
     return f"{os.environ['DATABASE_URL'].rpartition('/')[0]}/{name}"
 
 
@@ -101,7 +129,7 @@ def manage(environment: Mapping[str, str], *arguments: str) -> str:
 def running_server(
     server: ServerName, environment: Mapping[str, str], log_file: Path
 ) -> Iterator[RunningServer]:
-    """Serve on a free port of 127.0.0.1 until the block ends; the database must be migrated."""
+    """Serve on a free port of 127.0.0.1 until the block ends."""
     with running(partial(server_command, server), environment, log_file) as started:
         yield started
 

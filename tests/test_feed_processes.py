@@ -31,7 +31,6 @@ from tests.servers import (
     BOTH_SERVERS,
     RunningServer,
     ServerName,
-    manage,
     running_server,
     server_environment,
 )
@@ -45,9 +44,7 @@ EXIT_WITHIN_SECONDS = 5.0
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    made = server_environment(tmp_path_factory.mktemp("processes"))
-    manage(made, "migrate", "--verbosity", "0")
-    return made
+    return server_environment(tmp_path_factory.mktemp("processes"))
 
 
 @pytest.fixture(scope="module")

@@ -57,10 +57,8 @@ def carry_out(
 
 def test_phase_2_from_an_empty_database_to_a_report(tmp_path: Path) -> None:
     environment = server_environment(tmp_path / "data", NEXO_DEMO_PASSWORD="ensaio-do-guia")
-    (tmp_path / "data").mkdir()
     for name in (".venv", "manage.py", "nexo_agent"):
         (tmp_path / name).symlink_to(PROJECT / name)
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo", "--tasks", "0")  # for the token; the guide does it again
     token = shell(environment, _TOKEN).splitlines()[-1]
     with running_server("daphne", environment, tmp_path / "server.log") as server:
@@ -77,7 +75,5 @@ def test_phase_2_from_an_empty_database_to_a_report(tmp_path: Path) -> None:
 @pytest.mark.skipif("DATABASE_URL" in os.environ, reason="once is enough: it names both databases")
 def test_the_testing_guide(tmp_path: Path) -> None:
     environment = server_environment(tmp_path / "data")
-    (tmp_path / "data").mkdir()
-    manage(environment, "migrate", "--verbosity", "0")
     with running_server("daphne", environment, tmp_path / "server.log") as server:
         carry_out(TESTING, server.url, environment, PROJECT)

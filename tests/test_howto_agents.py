@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.execution.feed.people import shell
-from tests.servers import PROJECT, manage, running_server, server_environment
+from tests.servers import PROJECT, running_server, server_environment
 
 pytestmark = pytest.mark.integration
 PAGE = PROJECT / "docs/howto/agents.md"
@@ -28,8 +28,6 @@ def test_an_agent_works_in_ten_minutes(tmp_path: Path) -> None:
     for name in (".venv", "manage.py", "nexo_agent"):
         (tmp_path / name).symlink_to(PROJECT / name)
     environment = server_environment(tmp_path / "data")
-    (tmp_path / "data").mkdir()
-    manage(environment, "migrate", "--verbosity", "0")
     with running_server("daphne", environment, tmp_path / "server.log") as server:
         for language, code in blocks():
             here = code.replace("http://127.0.0.1:8000", server.url)

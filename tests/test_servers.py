@@ -32,11 +32,9 @@ print(client.cookies["sessionid"].value)
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A migrated database of its own."""
-    made = server_environment(
+    return server_environment(
         tmp_path_factory.mktemp("data"), METRICS_TOKEN=METRICS_TOKEN, LOG_LEVEL="INFO"
     )
-    manage(made, "migrate", "--verbosity", "0")
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,6 @@ def environment(cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> dict[
         API_RATE="1000000/min",
         NEXO_DEMO_PASSWORD=PASSWORD,
     )
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo")
     return environment
 

@@ -43,9 +43,11 @@ def sample(api: Api, sample_made: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 # All that a scheme changes; the same elements, names and roles need no second look.
 RULES_OF_COLOUR = {"runOnly": ["color-contrast", "link-in-text-block"]}
+# The admin's rows are alike; of a hundred, a few say what all would.
+FEW_ROWS = {"exclude": [["#result_list tbody tr:nth-child(n+6)"]]}
 
 
-def serious_faults(page: Page) -> list[str]:
+def serious_faults(page: Page, context: Any = None) -> list[str]:
     """What axe holds to be serious or critical, in the light and in the dark."""
     faults = []
     for scheme in ("light", "dark"):
@@ -53,8 +55,9 @@ def serious_faults(page: Page) -> list[str]:
         # The admin fades from one scheme to the other whatever one asks for.
         page.evaluate("Promise.allSettled(document.getAnimations().map((fade) => fade.finished))")
         # Loading the imported style sheets again is of no use here, and the CSP refuses it.
-        options = {"preload": False, **(RULES_OF_COLOUR if scheme == "dark" else {})}
-        for fault in Axe().run(page, options=options).response["violations"]:
+        options = {"preload": False, "resultTypes": ["violations"]}
+        options |= RULES_OF_COLOUR if scheme == "dark" else {}
+        for fault in Axe().run(page, context, options).response["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 places = [node["html"][:200] for node in fault["nodes"][:3]]
                 faults.append(f"{scheme}: {fault['id']}: {fault['help']}: {places}")
@@ -130,7 +133,8 @@ def test_axe_finds_nothing_serious_in_the_admin(page: Page) -> None:
     faults = {}
 
     def look() -> None:
-        faults[urlsplit(page.url).path] = serious_faults(page)
+        many = page.locator("#result_list tbody tr").count() > 5
+        faults[urlsplit(page.url).path] = serious_faults(page, FEW_ROWS if many else None)
 
     page.goto("/admin/")
     lists = addresses(page, "#content-main th a")

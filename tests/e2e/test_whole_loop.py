@@ -28,7 +28,6 @@ def empty(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     environment = server_environment(
         tmp_path, ALLOWED_ORIGINS=cable.url, NEXO_DEMO_PASSWORD=PASSWORD, API_RATE="100000/min"
     )
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo", "--tasks", "0")
     with running_server("daphne", environment, tmp_path / "log") as server:
         cable.target = server.port

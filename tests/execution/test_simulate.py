@@ -498,7 +498,6 @@ def ends_soon(process: "subprocess.Popen[bytes]", number: int) -> tuple[str, str
 @pytest.mark.integration
 def test_agents_work_on_a_real_server_until_they_are_told_to_stop(tmp_path: Path) -> None:
     environment = server_environment(tmp_path)
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo")
     key = manage(environment, "create_agent_token", "alex").strip()
     path = "/api/marketplace/orchestration/task-execution"
@@ -532,7 +531,6 @@ def test_agents_work_on_a_real_server_until_they_are_told_to_stop(tmp_path: Path
 def without_server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The agents are there, and nobody serves them."""
     environment = server_environment(tmp_path_factory.mktemp("away"))
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "seed_demo", "--tasks", "0")
     return environment
 

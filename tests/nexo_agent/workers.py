@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from tests.execution.feed.people import shell
-from tests.servers import PROJECT, RunningServer, manage, running_server, server_environment
+from tests.servers import PROJECT, RunningServer, running_server, server_environment
 
 API = "/api/marketplace/orchestration"
 _PREPARE = """
@@ -78,7 +78,6 @@ class Site:
 @contextmanager
 def site(folder: Path) -> Iterator[Site]:
     environment = server_environment(folder)
-    manage(environment, "migrate", "--verbosity", "0")
     token, head = json.loads(shell(environment, _PREPARE).splitlines()[-1])
     headers = {"Authorization": f"Token {head}"}
     # The tests' own calls are many; who limits them is tested elsewhere.

@@ -113,7 +113,6 @@ def worker(environment: Mapping[str, str], log_file: Path) -> "subprocess.Popen[
 @pytest.mark.integration
 def test_two_workers_share_the_work_and_end_when_asked(tmp_path: Path) -> None:
     environment = server_environment(tmp_path)
-    manage(environment, "migrate", "--verbosity", "0")
     manage(environment, "shell", "--verbosity", "0", "-c", DUE)
     log_file = tmp_path / "log"
     workers = [worker(environment, log_file) for _ in range(2)]

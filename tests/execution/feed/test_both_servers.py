@@ -29,7 +29,6 @@ from tests.execution.feed.people import People, make_people, shell
 from tests.servers import (
     BOTH_SERVERS,
     RunningServer,
-    manage,
     running_server,
     server_environment,
 )
@@ -41,9 +40,7 @@ LEAVERS = ("logged_out", "deactivated", "demoted", "new_password", "revoked_soon
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    made = server_environment(tmp_path_factory.mktemp("feed"), LOG_LEVEL="INFO")
-    manage(made, "migrate", "--verbosity", "0")
-    return made
+    return server_environment(tmp_path_factory.mktemp("feed"), LOG_LEVEL="INFO")
 
 
 @pytest.fixture(scope="module")

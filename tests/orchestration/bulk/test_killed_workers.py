@@ -85,7 +85,6 @@ def report(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def retried_through_kills(data_dir: Path, *, count: int, kills: int, lease: float) -> None:
     environment = server_environment(data_dir)
-    manage(environment, "migrate", "--verbosity", "0")
     order = ORDER.format(count=count, later=LATER)
     state = manage(environment, "shell", "--verbosity", "0", "-c", order)
     assert state.strip() == "queued"
