@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e prove bench lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -34,6 +34,10 @@ prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on P
 	@bin/pytest postgres -m proof
 	@NEXO_MANY_WORKERS=1 bin/pytest sqlite tests/test_many_workers.py
 	@NEXO_MANY_WORKERS=1 bin/pytest postgres tests/test_many_workers.py
+
+faults: setup  ## servers and databases killed, stopped, locked under load, for minutes, on both databases
+	@bin/pytest sqlite -m faults -s tests/faults
+	@bin/pytest postgres -m faults -s tests/faults
 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks

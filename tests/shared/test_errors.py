@@ -1,8 +1,10 @@
 """Every error under /api/ in one envelope, whatever raised it; nothing of the inside gets out."""
 
 import json
+import sqlite3
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -97,6 +99,43 @@ def test_an_exception_is_answered_in_the_envelope(
         assert page["Content-Type"] == "text/html; charset=utf-8"
         assert "secret" not in page.content.decode()
         assert ("Retry-After" in page) == (status == 503)
+
+
+def caused_by(cause: Exception) -> OperationalError:
+    """As Django raises it."""
+    exception = OperationalError(str(cause))
+    exception.__cause__ = cause
+    return exception
+
+
+def locked() -> Exception:
+    exception = sqlite3.OperationalError("database is locked")
+    exception.sqlite_errorcode = sqlite3.SQLITE_BUSY_SNAPSHOT
+    return exception
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        (locked(), "Nothing was changed"),
+        (psycopg.errors.LockNotAvailable("canceling statement"), "Nothing was changed"),
+        # It may have died just after it had committed.
+        (psycopg.OperationalError("server closed the connection"), "Check whether it was done"),
+        (psycopg.errors.AdminShutdown("terminating connection"), "Check whether it was done"),
+    ],
+)
+def test_it_says_that_nothing_was_changed_only_where_that_is_known(
+    client: Client, monkeypatch: pytest.MonkeyPatch, cause: Exception, sentence: str
+) -> None:
+    def fail() -> None:
+        raise caused_by(cause)
+
+    monkeypatch.setattr(queries, "stream_position", fail)
+    answer = client.get(API, headers={"Accept-Language": "en"})
+    assert sentence in refused(answer, 503, "unavailable")["error"]
+    page = client.get(PAGE, headers={"Accept-Language": "en"})
+    assert sentence in page.content.decode()
 
 
 @pytest.mark.integration
