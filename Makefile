@@ -40,6 +40,7 @@ bench: setup  ## measure the performance goals against limit servers (docs/bench
 
 lock:  ## write requirements*.txt from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-sentry.in -o requirements-sentry.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 messages: setup  ## collect the translatable strings and compile the catalogue (needs gettext)
