@@ -290,6 +290,7 @@ CSRF_FAILURE_VIEW = "nexo.shared.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
@@ -300,6 +301,7 @@ if PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+CSP_REPORT_PATH = "/csp-report"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -311,8 +313,21 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
+        # Both ways of telling (nexo/csp_reports.py): a browser that knows report-to leaves the
+        # other; REPORTING_ENDPOINTS says where that leads.
+        "report-uri": CSP_REPORT_PATH,
+        "report-to": "csp",
     }
 }
+REPORTING_ENDPOINTS = f'csp="{CSP_REPORT_PATH}"'
+# Nothing here asks for any of these, so no script that got in may.
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("camera", "microphone", "geolocation", "display-capture", "payment", "usb", "midi"),
+        *("accelerometer", "gyroscope", "magnetometer"),
+    )
+)
 
 AXES_ENABLED = not TESTING
 # Per account; attempts per address are counted by the sign-in page itself (LOGIN_RATE).
@@ -323,6 +338,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "accounts.views.throttled"
 AXES_ENABLE_ADMIN = False
+# It keeps what was sent with a failed attempt; a code that was nearly right is nobody's business.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_VERBOSE = False
 # W002 knows the middleware by its own name only. W006 asks for addresses among the parameters;
 # LOGIN_RATE counts those.

@@ -114,6 +114,7 @@ ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
 SIGNED_OUT = (LOGIN,) * 11
 NOT_SERVED = (404,) * 11
+NO_REPORT = (415,) * 11
 
 
 def step(old: TaskStatus, new: TaskStatus, answers: tuple[Answer, ...], **fields: Any) -> Row:
@@ -244,6 +245,8 @@ MATRIX = (
     # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest. The probes ask nobody who they
     # are, and are answered before Django is: tests/test_health.py.
     Row("GET", "/metrics", NOT_SERVED),
+    # Browsers report without saying for whom: tests/test_csp_reports.py.
+    Row("POST", "/csp-report", NO_REPORT),
 )
 
 
