@@ -109,6 +109,7 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 API_RATE = _rate("API_RATE", "6000/min")
 LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
 DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -414,3 +415,12 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
     },
 }
+
+# -- Errors to Sentry ----------------------------------------------------------------------------
+
+if SENTRY_DSN:
+    # Here and not at each entry: web, worker and commands alike load the settings. Only now, for
+    # without the setting the library need not be there.
+    from nexo.sentry import start
+
+    start(SENTRY_DSN)
