@@ -81,7 +81,7 @@ def scrubbed(event: Any, hint: Any) -> Any:
 
 def _error(value: dict[str, Any]) -> dict[str, Any]:
     """Without its message: it often quotes what somebody sent."""
-    error = {name: value[name] for name in ("type", "module", "mechanism") if name in value}
+    error: dict[str, Any] = {name: value[name] for name in ("type", "module") if name in value}
     error["mechanism"] = {
         name: value["mechanism"][name]
         for name in ("type", "handled")

@@ -71,6 +71,14 @@ def _log_level(name: str) -> str:
     return value
 
 
+def _choice(name: str, default: str, *others: str) -> str:
+    value = env.str(name, default=default) or default
+    if value not in {default, *others}:
+        known = ", ".join(sorted({default, *others}))
+        raise ImproperlyConfigured(f"{name} must be one of {known}, not {value!r}.")
+    return value
+
+
 def _rate(name: str, default: str) -> str:
     """A throttle such as 6000/min; anything else stops the start."""
     value = env.str(name, default=default)
@@ -138,6 +146,8 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "heroicons",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
 ]
 
 MIDDLEWARE = [
@@ -283,6 +293,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+SECOND_FACTORS = ("off", "optional", "required")
+# off: nobody new enrols. optional: whoever wants to. required: nobody manages accounts without one.
+# Who has enrolled is asked for a code in any case.
+SECOND_FACTOR = _choice("SECOND_FACTOR", "required" if PRODUCTION else "off", *SECOND_FACTORS)
+OTP_TOTP_ISSUER = "NEXO"
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -74,7 +74,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        response.headers._store.update(self._headers)  # type: ignore[attr-defined]  # undocumented
+        response.headers._store.update(self._headers)  # undocumented
         return response
 
 
@@ -98,7 +98,7 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
             return self.get_response(request)  # type: ignore[return-value]  # nothing here is async
         SessionMiddleware.process_request(self, request)
         AuthenticationMiddleware.process_request(self, request)
-        request.user = SimpleLazyObject(partial(self.person_of, request))
+        request.user = SimpleLazyObject(partial(self.person_of, request))  # type: ignore[assignment]
         MessageMiddleware.process_request(self, request)
         response = self._answer_page(request)
         response = MessageMiddleware.process_response(self, request, response)
