@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e prove bench lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove bench audit lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -37,6 +37,9 @@ prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on P
 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks
+
+audit: setup  ## known weaknesses and licences of all dependencies (asks PyPI's advisories)
+	@$(PYTHON_BIN) -m auditing
 
 lock:  ## write requirements*.txt from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
