@@ -232,8 +232,8 @@ MATRIX = (
     Row("GET", "/accounts/login/", SIGN_IN),
     Row("POST", "/accounts/logout/", SIGNED_OUT),
     # Without a password before it: tests/accounts/test_second_factor.py.
-    Row("GET", "/accounts/login/code/", SIGNED_OUT),
-    Row("GET", "/accounts/login/enrol/", SIGNED_OUT),
+    Row("GET", "/accounts/login/code/", REDIRECT),
+    Row("GET", "/accounts/login/enrol/", REDIRECT),
     Row("GET", "/accounts/password/", PAGE),
     Row("GET", "/accounts/sessions/", PAGE),
     Row("POST", "/accounts/sessions/", KEEPING, {"do": "end_others"}),

@@ -24,4 +24,4 @@ class Command(BaseCommand):
             raise CommandError(_("There is no user %(name)s.") % {"name": name})
         if not reset(user):
             raise CommandError(_("%(name)s has no second factor.") % {"name": name})
-        self.stdout.write(f"{name}: {_('no second factor')}")
+        self.stdout.write(name + ": " + _("no second factor"))
