@@ -27,6 +27,14 @@ class CodeForm(forms.Form):
     )
 
 
+class SignInCodeForm(CodeForm):
+    """Alone on its page, as the password's form is before it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].widget.attrs["autofocus"] = True
+
+
 class EnrolForm(forms.Form):
     """The first code, which proves that the app has the secret."""
 

@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import second_factor, sign_ins, steps
-from accounts.forms import CodeForm, EnrolForm, EnrolOwnForm
+from accounts.forms import CodeForm, EnrolForm, EnrolOwnForm, SignInCodeForm
 from accounts.guarded import SECOND_FACTOR_MARK
 from accounts.steps import ENROLLING
 from accounts.views import LoginRate, throttled
@@ -38,10 +38,10 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         # Reset in between, or never had one.
         return redirect("sign-in-enrol")
     if request.method != "POST":
-        return render(request, "accounts/code.html", {"form": CodeForm()})
+        return render(request, "accounts/code.html", {"form": SignInCodeForm()})
     if refused := _too_many(request, who.user):
         return refused
-    form = CodeForm(request.POST)
+    form = SignInCodeForm(request.POST)
     if form.is_valid() and second_factor.verify(who.user, form.cleaned_data["code"]):
         steps.complete(request, who)
         return redirect(who.next_page)
