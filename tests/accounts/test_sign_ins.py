@@ -18,6 +18,7 @@ from accounts.access import Credential
 from accounts.models import AuditEntry, SignIn
 from accounts.sign_ins import browser_text, live_sign_ins
 from nexo.shared import clock
+from nexo.shared.pruning import delete_in_batches
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -198,6 +199,12 @@ def test_signing_out_and_expiry_end_the_row_with_the_session(ana: User) -> None:
     Session.objects.update(expire_date=clock.now() - timedelta(seconds=1))
     assert live_sign_ins(ana, present=None) == []
     Session.objects.all().delete()
+    assert not SignIn.objects.exists()
+
+
+def test_pruning_counts_sessions_not_what_goes_with_them(ana: User) -> None:
+    sign_in()
+    assert delete_in_batches(Session.objects.all()) == 1
     assert not SignIn.objects.exists()
 
 
