@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench audit lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -42,8 +42,12 @@ faults: setup  ## servers and databases killed, stopped, locked under load, for 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks
 
+audit: setup  ## known weaknesses and licences of all dependencies (asks PyPI's advisories)
+	@$(PYTHON_BIN) -m auditing
+
 lock:  ## write requirements*.txt from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-sentry.in -o requirements-sentry.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 messages: setup  ## collect the translatable strings and compile the catalogue (needs gettext)

@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from accounts import tokens
 from accounts.caching import BriefCache
 from accounts.callers import Caller, caller_for_user
+from accounts.guarded import lacks_second_factor
 from accounts.sessions import is_session_key
 from nexo.shared import clock
 
@@ -97,7 +98,9 @@ def _session_callers(session_keys: Collection[str]) -> dict[str, Caller]:
         if user is not None and _belongs(data, user):
             if user.pk not in callers:
                 callers[user.pk] = caller_for_user(user)
-            found[key] = callers[user.pk]
+            caller = callers[user.pk]
+            if not lacks_second_factor(data, caller.permissions, is_superuser=caller.is_superuser):
+                found[key] = caller
     return found
 
 

@@ -1,20 +1,22 @@
 """Users, roles and tokens: managed by administrators, never one's own role."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
-from django.db.models import ManyToManyField, QuerySet
+from django.db.models import Exists, ManyToManyField, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_totp import admin as _registers  # noqa: F401
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import audit, tokens
+from accounts import audit, second_factor, tokens
 from accounts.admin_audit import Facts, LeavesAudit, password_was_set
 from accounts.callers import actor_of_user
 from accounts.forms import TokenForm
@@ -23,6 +25,8 @@ from accounts.permissions import LABELS, MANAGE_ACCOUNTS
 from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
 
 admin.site.unregister([User, Group])
+# Its page would show everybody's secret.
+admin.site.unregister(TOTPDevice)
 
 # What decides over somebody's power: read-only on one's own page.
 POWER_FIELDS = ("is_active", "is_superuser", "groups")
@@ -40,8 +44,12 @@ class NexoUserAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, UserAdmin
         *("is_active", "is_superuser"),
     )
     audit_lists: ClassVar = {"groups": "name"}
-    list_display = ("username", "first_name", "last_name", "roles", "is_active", "last_login")
+    list_display = (
+        *("username", "first_name", "last_name", "roles", "second_factor"),
+        *("is_active", "last_login"),
+    )
     list_filter = ("groups", "is_active", "is_superuser")
+    actions = ("reset_second_factor",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email")}),
@@ -53,8 +61,36 @@ class NexoUserAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, UserAdmin
     def roles(self, user: User) -> str:
         return ", ".join(group.name for group in user.groups.all()) or "user"
 
+    @admin.display(description=_("second factor"), boolean=True)
+    def second_factor(self, user: Any) -> bool:
+        return bool(user.has_second_factor)
+
+    @admin.action(description=_("Take the second factor from the selected people"))
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """One's own is given up with a code, on one's own page; a superuser's by a superuser."""
+        allowed = [
+            user
+            for user in queryset
+            if user.pk != request.user.pk and self.has_change_permission(request, user)
+        ]
+        count = sum(second_factor.reset(user, by=cast("User", request.user)) for user in allowed)
+        said = ngettext(
+            "%(count)d person has no second factor any more and must sign in again.",
+            "%(count)d people have no second factor any more and must sign in again.",
+            count,
+        )
+        self.message_user(request, said % {"count": count})
+        if len(allowed) < len(queryset):
+            self.message_user(
+                request,
+                _("Your own and those of superusers were left as they are."),
+                messages.WARNING,
+            )
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        people = super().get_queryset(request).prefetch_related("groups")
+        return people.annotate(has_second_factor=Exists(devices))
 
     def audit_id(self, user: User) -> str:
         return user.get_username()

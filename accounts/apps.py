@@ -7,4 +7,9 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from accounts import openapi, receivers  # noqa: F401  # models must be loaded first
+        # Models must be loaded first.
+        from accounts import openapi, receivers  # noqa: F401
+        from accounts.second_factor import person_of
+        from nexo.shared.middleware import PageMiddleware
+
+        PageMiddleware.person_of = staticmethod(person_of)

@@ -1,4 +1,4 @@
-"""API tokens, and the named permissions that roles are made of."""
+"""API tokens, sign-ins, recovery codes, the audit, and the permissions that roles are made of."""
 
 from typing import ClassVar
 
@@ -8,6 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import LABELS
+
+BROWSER_LENGTH = 300
 
 
 class Capability(models.Model):
@@ -64,6 +66,48 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class SignIn(models.Model):
+    """Where, when and with what browser a session began; it ends with the session's own row."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="sign_ins", verbose_name=_("person")
+    )
+    session = models.OneToOneField("sessions.Session", models.CASCADE, related_name="sign_in")
+    at = models.DateTimeField(_("at"))
+    origin = models.CharField(_("from where"), max_length=64, null=True)
+    browser = models.CharField(_("browser"), max_length=BROWSER_LENGTH, blank=True)
+    with_second_factor = models.BooleanField(_("with a second factor"), default=False)
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+        verbose_name = _("sign-in")
+        verbose_name_plural = _("sign-ins")
+        indexes: ClassVar = [models.Index(fields=["user", "-at"], name="sign_ins_of_a_person")]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.at}"
+
+
+class RecoveryCode(models.Model):
+    """Opens the second step once, without the device; kept as a digest."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="recovery_codes"
+    )
+    code_hash = models.CharField(max_length=64)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("recovery code")
+        verbose_name_plural = _("recovery codes")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "code_hash"], name="recovery_code_is_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"recovery code {self.pk}"
 
 
 class AuditEntry(models.Model):

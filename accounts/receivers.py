@@ -1,13 +1,15 @@
-"""Forget cached people, sessions and tokens as soon as what they rest on changes here."""
+"""Note sign-ins; forget cached people, sessions and tokens as soon as what they rest on changes."""
 
 from typing import Any
 
 from django.contrib.auth.models import Group, User
+from django.contrib.auth.signals import user_logged_in
 from django.contrib.sessions.models import Session
 from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
+from django.http import HttpRequest
 
-from accounts import access, backends, sessions, tokens
+from accounts import access, backends, sessions, sign_ins, tokens
 from accounts.models import ApiToken
 
 
@@ -35,3 +37,8 @@ def forget_sessions(**_: Any) -> None:
 @receiver((post_save, post_delete), sender=Session)
 def forget_caller(instance: Session, **_: Any) -> None:
     access.forget_caller(instance.session_key)
+
+
+@receiver(user_logged_in)
+def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+    sign_ins.note_sign_in(request, user)

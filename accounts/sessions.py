@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from accounts.caching import BriefCache
+from accounts.models import SignIn
 
 _sessions: BriefCache[str, dict[str, Any]] = BriefCache()
 _KEY = re.compile(r"[a-z0-9]{32}")
@@ -31,6 +32,15 @@ class SessionStore(DatabaseStore):
         if not data:
             _sessions.drop(key)
         return data
+
+    def cycle_key(self) -> None:
+        """As Django's, but the sign-in goes with it: it ends when the old row does."""
+        data, old = self._session, self.session_key  # type: ignore[attr-defined]  # undocumented
+        self.create()
+        self._session_cache = data
+        if old is not None:
+            SignIn.objects.filter(session_id=old).update(session_id=self.session_key)
+            self.delete(old)
 
     def save(self, must_create: bool = False) -> None:
         super().save(must_create=must_create)

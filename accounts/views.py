@@ -8,13 +8,14 @@ from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, views
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from rest_framework.throttling import SimpleRateThrottle
 
+from accounts import second_factor, steps
 from accounts.forms import ThemeForm
 
 A_YEAR_SECONDS = 365 * 24 * 3600
@@ -41,6 +42,13 @@ class LoginView(views.LoginView):
         if not rate.allow_request(request, self):  # type: ignore[arg-type]
             return throttled(request, wait=rate.wait())
         return super().post(request, *args, **kwargs)
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        user = form.get_user()
+        if second_factor.device_of(user) is None and not second_factor.is_required(user):
+            return super().form_valid(form)
+        steps.begin(self.request, user, self.get_success_url())
+        return redirect("sign-in-code")
 
 
 def throttled(

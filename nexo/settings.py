@@ -71,6 +71,14 @@ def _log_level(name: str) -> str:
     return value
 
 
+def _choice(name: str, default: str, *others: str) -> str:
+    value = env.str(name, default=default) or default
+    if value not in {default, *others}:
+        known = ", ".join(sorted({default, *others}))
+        raise ImproperlyConfigured(f"{name} must be one of {known}, not {value!r}.")
+    return value
+
+
 def _rate(name: str, default: str) -> str:
     """A throttle such as 6000/min; anything else stops the start."""
     value = env.str(name, default=default)
@@ -109,6 +117,7 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 API_RATE = _rate("API_RATE", "6000/min")
 LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
 DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
@@ -137,6 +146,8 @@ INSTALLED_APPS = [
     "django_tasks_db",
     "heroicons",
     "csp",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
 ]
 
 MIDDLEWARE = [
@@ -282,6 +293,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+SECOND_FACTORS = ("off", "optional", "required")
+# off: nobody new enrols. optional: whoever wants to. required: nobody manages accounts without one.
+# Who has enrolled is asked for a code in any case.
+SECOND_FACTOR = _choice("SECOND_FACTOR", "required" if PRODUCTION else "off", *SECOND_FACTORS)
+OTP_TOTP_ISSUER = "NEXO"
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -290,6 +306,7 @@ CSRF_FAILURE_VIEW = "nexo.shared.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
@@ -300,6 +317,7 @@ if PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
+CSP_REPORT_PATH = "/csp-report"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -311,8 +329,21 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
+        # Both ways of telling (nexo/csp_reports.py): a browser that knows report-to leaves the
+        # other; REPORTING_ENDPOINTS says where that leads.
+        "report-uri": CSP_REPORT_PATH,
+        "report-to": "csp",
     }
 }
+REPORTING_ENDPOINTS = f'csp="{CSP_REPORT_PATH}"'
+# Nothing here asks for any of these, so no script that got in may.
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in (
+        *("camera", "microphone", "geolocation", "display-capture", "payment", "usb", "midi"),
+        *("accelerometer", "gyroscope", "magnetometer"),
+    )
+)
 
 AXES_ENABLED = not TESTING
 # Per account; attempts per address are counted by the sign-in page itself (LOGIN_RATE).
@@ -323,6 +354,8 @@ AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_CALLABLE = "accounts.views.throttled"
 AXES_ENABLE_ADMIN = False
+# It keeps what was sent with a failed attempt; a code that was nearly right is nobody's business.
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]
 AXES_VERBOSE = False
 # W002 knows the middleware by its own name only. W006 asks for addresses among the parameters;
 # LOGIN_RATE counts those.
@@ -397,3 +430,12 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
     },
 }
+
+# -- Errors to Sentry ----------------------------------------------------------------------------
+
+if SENTRY_DSN:
+    # Here and not at each entry: web, worker and commands alike load the settings. Only now, for
+    # without the setting the library need not be there.
+    from nexo.sentry import start
+
+    start(SENTRY_DSN)

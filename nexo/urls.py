@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from nexo import api_urls
+from nexo.csp_reports import csp_report
 from nexo.metrics import metrics
 
 urlpatterns = [
@@ -20,6 +21,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
     path("metrics", metrics, name="metrics"),
+    path("csp-report", csp_report, name="csp-report"),
     path("admin/", admin.site.urls),
 ]
 

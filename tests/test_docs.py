@@ -39,3 +39,20 @@ def test_every_make_target_is_documented() -> None:
     )
     text = (PROJECT / "docs/reference/commands.md").read_text()
     assert targets == set(re.findall(r"`make ([a-z0-9-]+)`", text)) | {"help"}
+
+
+def test_every_threat_names_tests_that_exist() -> None:
+    text = (PROJECT / "docs/security.md").read_text()
+    rows = re.findall(r"^\| (?!Surface|-)(.+) \|$", text, re.MULTILINE)
+    assert len(rows) > 30
+    assert [row for row in rows if not re.search(r"`tests/[^`]+::[^`]+`$", row)] == []
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", text)
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (PROJECT / path).exists()
+        or not re.search(
+            rf"^\s*(?:async )?def {name}\(", (PROJECT / path).read_text(), re.MULTILINE
+        )
+    ]
+    assert missing == []

@@ -142,6 +142,27 @@ def test_plain_http_is_sent_to_https_but_probes_are_not(served: RunningServer) -
     assert httpx.get(f"{served.url}/healthz").status_code == 200
 
 
+def test_pages_and_files_are_for_this_site_and_https_alone(served: RunningServer) -> None:
+    page = httpx.get(f"{served.url}/accounts/login/", headers=BEHIND_PROXY)
+    transport = page.headers["Strict-Transport-Security"]
+    assert transport == "max-age=31536000; includeSubDomains; preload"
+    assert "Secure" in page.headers["Set-Cookie"]
+    assert page.headers["Reporting-Endpoints"] == 'csp="/csp-report"'
+    style = re.search(r'"(/static/[^"]+\.css)"', page.text)
+    assert style
+    file = httpx.get(served.url + style[1])
+    assert file.status_code == 200
+    assert file.headers["X-Content-Type-Options"] == "nosniff"
+    assert file.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "Access-Control-Allow-Origin" not in file.headers
+
+
+def test_a_report_of_a_browser_is_taken(served: RunningServer) -> None:
+    headers = {**BEHIND_PROXY, "Content-Type": "application/reports+json"}
+    answer = httpx.post(f"{served.url}/csp-report", headers=headers, content=b"[]")
+    assert answer.status_code == 204
+
+
 def test_the_workers_numbers_are_added_up(served: RunningServer) -> None:
     headers = {**BEHIND_PROXY, "Authorization": f"Bearer {METRICS_TOKEN}"}
     asked = 30

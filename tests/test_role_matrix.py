@@ -114,6 +114,8 @@ ADMIN_SITE = (302, 302, 302, 302, 200, 200, 302, 302, 302, 302, 302)
 SIGN_IN = (200, 302, 302, 302, 302, 302, 200, 200, 200, 200, 200)
 SIGNED_OUT = (LOGIN,) * 11
 NOT_SERVED = (404,) * 11
+NOT_FOR_ANYBODY = (LOGIN, 404, 404, 404, 404, 404, LOGIN, LOGIN, LOGIN, LOGIN, LOGIN)
+NO_REPORT = (415,) * 11
 
 
 def step(old: TaskStatus, new: TaskStatus, answers: tuple[Answer, ...], **fields: Any) -> Row:
@@ -229,7 +231,14 @@ MATRIX = (
     Row("POST", "/marketplace/tasks/bulk/{job}", JOB_FORM),
     Row("GET", "/accounts/login/", SIGN_IN),
     Row("POST", "/accounts/logout/", SIGNED_OUT),
+    # Without a password before it: tests/accounts/test_second_factor.py.
+    Row("GET", "/accounts/login/code/", REDIRECT),
+    Row("GET", "/accounts/login/enrol/", REDIRECT),
     Row("GET", "/accounts/password/", PAGE),
+    Row("GET", "/accounts/sessions/", PAGE),
+    Row("POST", "/accounts/sessions/", KEEPING, {"do": "end_others"}),
+    # Off, as in the demo.
+    Row("GET", "/accounts/second-factor/", NOT_FOR_ANYBODY),
     Row("POST", "/accounts/theme/", REDIRECT, {"theme": "dark"}),
     Row("POST", "/i18n/setlang/", REDIRECT, {"language": "en"}),
     Row("GET", "/admin/", ADMIN_SITE),
@@ -244,6 +253,8 @@ MATRIX = (
     # Until METRICS_TOKEN is set; tests/test_metrics.py has the rest. The probes ask nobody who they
     # are, and are answered before Django is: tests/test_health.py.
     Row("GET", "/metrics", NOT_SERVED),
+    # Browsers report without saying for whom: tests/test_csp_reports.py.
+    Row("POST", "/csp-report", NO_REPORT),
 )
 
 

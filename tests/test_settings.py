@@ -20,7 +20,9 @@ READ_ELSEWHERE = {
     "PROMETHEUS_MULTIPROC_DIR",
     "POSTGRES_PASSWORD",
 }
-READ_BY_SETTINGS = re.compile(r'(?:env\.\w+|_log_level|_rate|_positive|_switch)\("([A-Z_]+)"')
+READ_BY_SETTINGS = re.compile(
+    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_switch)\("([A-Z_]+)"'
+)
 
 
 def names_in_settings() -> set[str]:
@@ -70,6 +72,7 @@ def test_every_setting_is_in_the_reference() -> None:
         ("PORT", "http"),
         ("NEXO_TESTING", "maybe"),
         ("LOG_LEVEL", "LOUD"),
+        ("SECOND_FACTOR", "yes"),
         ("NEXO_PRODUCTION", "1"),
     ],
 )

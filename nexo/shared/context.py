@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from nexo.shared.requests import current_request_id
@@ -15,6 +16,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "request_id": current_request_id(),
         "theme": theme_of(request),
         "strings": frame_strings(),
+        "offers_second_factor": settings.SECOND_FACTOR != "off",
     }
 
 

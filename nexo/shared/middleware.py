@@ -5,14 +5,15 @@ call's own work.
 """
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 from axes.middleware import AxesMiddleware
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
 from django.conf import settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
@@ -20,6 +21,7 @@ from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from simple_history.middleware import HistoryRequestMiddleware
 
 from nexo.shared.errors import is_api
@@ -49,11 +51,26 @@ class LanguageMiddleware(LocaleMiddleware):
 
 
 class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """One policy for all answers, put together once; nothing here uses nonces or exceptions."""
+    """One policy for all answers, put together once; nothing here uses nonces or exceptions.
+
+    With it goes what Django has no setting for: where reports go, what scripts may ask the browser
+    for, and that no other site may show what is here.
+    """
 
     @cached_property
-    def _policy(self) -> str:
-        return build_policy()
+    def _headers(self) -> dict[str, tuple[str, str]]:
+        headers = {
+            HEADER: build_policy(),
+            "Reporting-Endpoints": settings.REPORTING_ENDPOINTS,
+            "Permissions-Policy": settings.PERMISSIONS_POLICY,
+            "Cross-Origin-Resource-Policy": "same-origin",
+            # Django's own, which its middleware then finds in their place.
+            "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
+            "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+            "X-Content-Type-Options": "nosniff",
+        }
+        # As Django's mapping keeps them, so that every answer takes all of them in one step.
+        return {name.lower(): (name, value) for name, value in headers.items()}
 
     def process_request(self, request: HttpRequest) -> None:
         pass
@@ -61,7 +78,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        response.headers.setdefault(HEADER, self._policy)
+        response.headers._store.update(self._headers)  # undocumented
         return response
 
 
@@ -71,6 +88,9 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
     One for all of them: they are not for the API, whose calls find out themselves who calls
     (accounts/authentication.py).
     """
+
+    # Who asks; `accounts`, which knows more of sessions than Django does, puts its own here.
+    person_of: Callable[[HttpRequest], Any] = staticmethod(get_user)
 
     def __init__(self, get_response: GetResponse) -> None:
         super().__init__(get_response)
@@ -82,6 +102,7 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
             return self.get_response(request)  # type: ignore[return-value]  # nothing here is async
         SessionMiddleware.process_request(self, request)
         AuthenticationMiddleware.process_request(self, request)
+        request.user = SimpleLazyObject(partial(self.person_of, request))  # type: ignore[assignment]
         MessageMiddleware.process_request(self, request)
         response = self._answer_page(request)
         response = MessageMiddleware.process_response(self, request, response)

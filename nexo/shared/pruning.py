@@ -15,4 +15,6 @@ def delete_in_batches(rows: QuerySet[Any], batch: int = BATCH) -> int:
         keys = list(rows.order_by("pk").values_list("pk", flat=True)[:batch])
         if not keys:
             return deleted
-        deleted += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+        # Of these rows, not of those that go with them.
+        counts = rows.model._default_manager.filter(pk__in=keys).delete()[1]
+        deleted += counts.get(rows.model._meta.label, 0)

@@ -46,6 +46,7 @@ def environment(cable: Cable, tmp_path_factory: pytest.TempPathFactory) -> dict[
         ALLOWED_ORIGINS=cable.url,
         LOGIN_RATE="1000/min",
         API_RATE="1000000/min",
+        SECOND_FACTOR="optional",
         NEXO_DEMO_PASSWORD=PASSWORD,
     )
     manage(environment, "seed_demo")

@@ -37,6 +37,11 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: Client, path: s
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in answer["Permissions-Policy"]
+    assert {"report-uri /csp-report", "report-to csp"} <= set(policy.split("; "))
+    assert answer["Reporting-Endpoints"] == 'csp="/csp-report"'
 
 
 @pytest.mark.parametrize("path", PATHS)
