@@ -92,6 +92,10 @@ INSERT_TARGET = (
 DELETE_TARGET = "DELETE FROM execution_tasktarget WHERE task_id = %s AND marketplace_id = %s"
 # Columns that are written and that no reader of a `TaskRow` asks for.
 NOT_OF_A_ROW = frozenset({"result", "search_text", "assignment"})
+# For the restore command, which gives a database another random id than any that has been; its log
+# may end before events that clients have seen.
+NEW_EPOCH = "UPDATE execution_stream SET epoch = '{epoch}' WHERE id = 1"
+
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 

@@ -113,6 +113,8 @@ DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
 HTTP_THREADS = _positive("HTTP_THREADS", 8)
+# Where pg_dump, pg_restore and psql are, if not on PATH.
+PG_BIN = env.str("PG_BIN", default="")
 BUSINESS_TIME_ZONE = "America/Sao_Paulo"
 
 INSTALLED_APPS = [
