@@ -9,5 +9,8 @@ class ExecutionConfig(AppConfig):
     verbose_name = _("Task execution")
 
     def ready(self) -> None:
+        from execution import pruning  # its models are there only now
+
+        pruning.register()
         drivers.install()
         upkeep.spare()

@@ -20,7 +20,7 @@ READ_ELSEWHERE = {
     "PROMETHEUS_MULTIPROC_DIR",
     "POSTGRES_PASSWORD",
 }
-READ_BY_SETTINGS = re.compile(r'(?:env\.\w+|_log_level|_rate|_positive|_switch)\("([A-Z_]+)"')
+READ_BY_SETTINGS = re.compile(r'(?:env\.\w+|_log_level|_rate|_positive|_days|_switch)\("([A-Z_]+)"')
 
 
 def names_in_settings() -> set[str]:
