@@ -21,6 +21,7 @@ from tests.factories import change, make_agent, make_task, make_task_in, rows_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 KEPT_DAYS = 30
+REPORT = ("progress", "agent:alex")
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,7 @@ def test_only_old_reports_of_agents_go() -> None:
         assert timeline(task) == whole[task]
     for task in (old, failed):
         # In their order, and with what a person set.
-        assert timeline(task) == [step for step in whole[task] if step != ("progress", "agent:alex")]
+        assert timeline(task) == [step for step in whole[task] if step != REPORT]
         assert ("progress", "user:operator") in timeline(task)
     assert prune() == 0
 

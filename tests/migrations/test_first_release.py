@@ -14,7 +14,7 @@ from django.conf import settings
 from psycopg.sql import SQL, Identifier
 
 from tests.execution.feed.people import shell
-from tests.servers import manage, server_environment
+from tests.servers import bare_environment, manage
 
 pytestmark = pytest.mark.integration
 DUMP = Path(__file__).with_name("first_release.sql")
@@ -79,8 +79,7 @@ def test_everything_of_the_first_release_is_there_and_true(
     first_release: sqlite3.Connection, tmp_path: Path
 ) -> None:
     data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    environment = server_environment(data_dir)
+    environment = bare_environment(data_dir)
     if "DATABASE_URL" in os.environ:
         fill_postgres(environment, first_release)
     else:

@@ -15,7 +15,7 @@ import pytest
 
 from tests.execution.feed.clients import Api, api_of, connecting, heard_of, without_clock
 from tests.execution.feed.people import make_people, shell
-from tests.servers import PROJECT, manage, running_server, server_environment
+from tests.servers import PROJECT, bare_environment, manage, running_server, server_environment
 
 pytestmark = pytest.mark.integration
 ON_POSTGRES = "DATABASE_URL" in os.environ
@@ -44,14 +44,6 @@ stream = Stream.objects.get()
 print(Task.objects.count(), TaskEvent.objects.count(), stream.sequence, stream.epoch,
       FactCursor.objects.get().epoch == stream.epoch, Session.objects.count())
 """
-
-
-def own_environment(data_dir: Path) -> dict[str, str]:
-    """A migrated database of its own."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    environment = server_environment(data_dir)
-    manage(environment, "migrate", "--verbosity", "0")
-    return environment
 
 
 def state(environment: Mapping[str, str]) -> list[str]:
@@ -96,7 +88,7 @@ class Writers:
 async def test_a_restored_server_holds_every_acknowledged_change_and_resets_its_clients(
     tmp_path: Path,
 ) -> None:
-    environment = own_environment(tmp_path / "data")
+    environment = server_environment(tmp_path / "data")
     people = make_people(environment, helena="head")
     backup = tmp_path / "nexo.backup"
     with running_server("daphne", environment, tmp_path / "first.log") as server:
@@ -179,7 +171,7 @@ async def read_all(api: Api) -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """With two tasks, which no test here changes."""
-    made = own_environment(tmp_path_factory.mktemp("backups") / "data")
+    made = server_environment(tmp_path_factory.mktemp("backups") / "data")
     shell(made, _MAKE_TASKS.format(count=2))
     return made
 
@@ -225,7 +217,7 @@ def test_a_restore_replaces_no_data_unless_told_to(
 def test_a_restore_fills_a_database_without_tables_and_one_without_rows(
     backup: Path, tmp_path: Path
 ) -> None:
-    bare = server_environment(tmp_path / "data")
+    bare = bare_environment(tmp_path / "data")
     told = manage(bare, "restore", str(backup)).splitlines()
     assert told[1:3] == ["tasks: 2", "events: 2"]
     assert re.fullmatch(r"last event: 2, at 20\d\d-\S+T\S+\+00:00", told[3])
@@ -236,7 +228,7 @@ def test_a_restore_fills_a_database_without_tables_and_one_without_rows(
 
 
 def test_epoch_facts_and_sessions_and_backups_of_other_versions(tmp_path: Path) -> None:
-    environment = own_environment(tmp_path / "data")
+    environment = server_environment(tmp_path / "data")
     make_people(environment, helena="head", quim="qa")
     shell(environment, _MAKE_TASKS.format(count=3) + _COUNT_FACTS)
     before = state(environment)
