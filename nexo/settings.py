@@ -361,7 +361,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"caller": API_RATE},
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    # X-Forwarded-For is uvicorn's business, which knows whom to believe; here anybody could send it.
+    # uvicorn knows whose X-Forwarded-For to believe; what arrives here is anybody's.
     "NUM_PROXIES": 0,
     "EXCEPTION_HANDLER": "nexo.shared.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
