@@ -15,7 +15,7 @@ RUN NEXO_DATA_DIR=/tmp/build NEXO_COLLECTSTATIC=1 \
     /opt/venv/bin/python manage.py collectstatic --noinput \
     && /opt/venv/bin/python -m compileall -q /app
 
-FROM python:3.11-slim
+FROM python:3.11-slim AS web
 RUN useradd --system --uid 10001 --create-home nexo \
     && install -d -o nexo -g nexo /data /run/nexo-metrics
 COPY --from=build /opt/venv /opt/venv
@@ -36,3 +36,16 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD \
     python -c "import os, urllib.request as r; \
     r.urlopen('http://127.0.0.1:' + os.environ['PORT'] + '/healthz', timeout=4)"
 CMD ["bin/serve"]
+
+# For backups: PostgreSQL's programs, of the version that compose.yaml runs. `--target operator`.
+FROM web AS operator
+USER root
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install --yes --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
+USER nexo
+
+# What `docker build` makes unless told otherwise.
+FROM web

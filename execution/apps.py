@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
-from nexo.shared import drivers, upkeep
+from nexo.shared import drivers, online, upkeep
 
 
 class ExecutionConfig(AppConfig):
@@ -9,5 +10,10 @@ class ExecutionConfig(AppConfig):
     verbose_name = _("Task execution")
 
     def ready(self) -> None:
+        from execution import pruning  # its models are there only now
+
+        pruning.register()
+        pre_migrate.connect(online.wait_briefly, sender=self)
+        post_migrate.connect(online.wait_as_usual, sender=self)
         drivers.install()
         upkeep.spare()

@@ -78,15 +78,19 @@ def roll_up() -> Iterator[str]:
 
 
 def event_numbers() -> Iterator[str]:
-    """The stream stands at the newest event, and none is missing since the oldest one kept."""
-    stands_at = Stream.objects.values_list("sequence", flat=True).get()
-    span = TaskEvent.objects.aggregate(first=Min("sequence"), last=Max("sequence"), all=Count("pk"))
-    if span["last"] is None:
+    """The stream stands at the newest event, and none is missing since the oldest one kept, or
+    since those that `prune` has been through."""
+    stands_at, pruned = Stream.objects.values_list("sequence", "pruned_through").get()
+    events = TaskEvent.objects.aggregate(last=Max("sequence"))
+    if events["last"] is None:
         return
-    if span["last"] != stands_at:
-        values = {"stream": stands_at, "last": span["last"]}
+    if events["last"] != stands_at:
+        values = {"stream": stands_at, "last": events["last"]}
         yield _("Stream: it stands at %(stream)d, the newest event is %(last)d.") % values
-    if span["all"] != span["last"] - span["first"] + 1:
+    span = TaskEvent.objects.filter(sequence__gt=pruned).aggregate(
+        first=Min("sequence"), last=Max("sequence"), all=Count("pk")
+    )
+    if span["all"] and span["all"] != span["last"] - span["first"] + 1:
         yield from _gaps(span["first"])
 
 

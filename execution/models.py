@@ -294,6 +294,9 @@ class Stream(models.Model):
 
     epoch = models.CharField(max_length=36)
     sequence = models.BigIntegerField(default=0)
+    pruned_through = models.BigIntegerField(
+        default=0, db_default=0, help_text="Up to this event some are no longer kept."
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import translation
 from django.utils.translation import gettext
 
@@ -48,7 +48,7 @@ from execution.exceptions import (
     VersionConflict,
 )
 from execution.feed import doorbell, handover
-from execution.feed.frames import Batch
+from execution.feed.frames import MAX_EVENTS_BEHIND, Batch
 from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
 from execution.models import Task, TaskTarget
 from execution.representations import feed_event_json, task_json
@@ -92,6 +92,24 @@ INSERT_TARGET = (
 DELETE_TARGET = "DELETE FROM execution_tasktarget WHERE task_id = %s AND marketplace_id = %s"
 # Columns that are written and that no reader of a `TaskRow` asks for.
 NOT_OF_A_ROW = frozenset({"result", "search_text", "assignment"})
+# Looking through so many events holds SQLite's one write lock for some milliseconds.
+PRUNED_AT_ONCE = 2_000
+# Before anything is deleted, so that no gap is ever above it.
+NOTE_PRUNED = "UPDATE execution_stream SET pruned_through = %s WHERE pruned_through < %s"
+# The task's newest event stays: it is what made the task what it is.
+DELETE_PROGRESS = """
+    DELETE FROM execution_taskevent
+    WHERE sequence > %s AND sequence <= %s AND kind = 'progress' AND actor LIKE 'agent:%%'
+      AND EXISTS (
+        SELECT 1 FROM execution_task AS task
+        WHERE task.id = execution_taskevent.task_id
+          AND task.ended_at < %s AND task.sequence > execution_taskevent.sequence
+      )
+"""
+# For the restore command, which gives a database another random id than any that has been; its log
+# may end before events that clients have seen.
+NEW_EPOCH = "UPDATE execution_stream SET epoch = '{epoch}' WHERE id = 1"
+
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -648,3 +666,28 @@ def _numbered_events(histories: Sequence[TaskHistory]) -> Iterator[tuple[int, in
         first = history.task.sequence - len(history.events) + 1
         for sequence, draft in enumerate(history.events, first):
             yield sequence, history.task.pk, draft
+
+
+# -- Retention -----------------------------------------------------------------------------------
+
+
+def prune_progress(before: datetime) -> int:
+    """Forget what agents reported on the way of tasks that ended before an instant; how many.
+
+    Every step, decision and deed of people stays, and so do all events that facts are counted
+    from. Events that a client may still resume from are not touched.
+    """
+    last = queries.stream_position().sequence - MAX_EVENTS_BEHIND
+    if last <= 0:
+        return 0
+    deleted = 0
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_PRUNED, [last, last])
+        # Each statement commits by itself, so that writers come in between.
+        for after in range(0, last, PRUNED_AT_ONCE):
+            until = min(after + PRUNED_AT_ONCE, last)
+            cursor.execute(
+                DELETE_PROGRESS, [after, until, connection.ops.adapt_datetimefield_value(before)]
+            )
+            deleted += cursor.rowcount
+    return deleted

@@ -16,6 +16,8 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from execution import queries
+from nexo.shared import clock
+from orchestration.queries import worker_behind_seconds
 
 SCHEMES = frozenset({"bearer", "token"})
 
@@ -69,16 +71,22 @@ class DatabaseCollector(Collector):
         try:
             position = queries.stream_position()
             tallies = queries.tallies_by_marketplace()
+            behind = worker_behind_seconds(clock.now())
         except (DatabaseError, InterfaceError):
             yield GaugeMetricFamily("nexo_database_up", "Whether the database answers.", value=0)
             return
         seconds = perf_counter() - started
         yield GaugeMetricFamily("nexo_database_up", "Whether the database answers.", value=1)
         yield GaugeMetricFamily(
-            "nexo_database_read_seconds", "Time of this scrape's two reads.", value=seconds
+            "nexo_database_read_seconds", "Time of this scrape's reads.", value=seconds
         )
         yield CounterMetricFamily(
             "nexo_events", "Events in the log: its newest number.", value=position.sequence
+        )
+        yield GaugeMetricFamily(
+            "nexo_worker_behind_seconds",
+            "How long the oldest work for a worker has waited.",
+            value=behind,
         )
         tasks = GaugeMetricFamily("nexo_tasks", "Tasks.", labels=["status", "marketplace"])
         for marketplace, tally in tallies.items():

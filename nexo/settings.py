@@ -64,6 +64,15 @@ def _positive(name: str, default: int) -> int:
     return int(value)
 
 
+def _days(name: str, default: int) -> int:
+    value = env.str(name, default=str(default))
+    if not (value.isascii() and value.isdigit() and int(value[:6]) <= 36_500):
+        raise ImproperlyConfigured(
+            f"{name} must be a whole number of days, 0 or more, not {value!r}."
+        )
+    return int(value)
+
+
 def _log_level(name: str) -> str:
     value = env.str(name, default="INFO").upper()
     if value not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
@@ -122,6 +131,11 @@ DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = env.str("REDIS_URL", default="")
 HTTP_THREADS = _positive("HTTP_THREADS", 8)
+# 0: for ever.
+PROGRESS_KEPT_DAYS = _days("PROGRESS_KEPT_DAYS", 0)
+JOBS_KEPT_DAYS = _positive("JOBS_KEPT_DAYS", 90)
+# Where pg_dump, pg_restore and psql are, if not on PATH.
+PG_BIN = env.str("PG_BIN", default="")
 BUSINESS_TIME_ZONE = "America/Sao_Paulo"
 
 INSTALLED_APPS = [
@@ -380,6 +394,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {"caller": API_RATE},
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # uvicorn knows whose X-Forwarded-For to believe; what arrives here is anybody's.
+    "NUM_PROXIES": 0,
     "EXCEPTION_HANDLER": "nexo.shared.errors.exception_handler",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

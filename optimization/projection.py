@@ -21,6 +21,12 @@ EVENT_COLUMNS = (
     *("failure_reason", "estimated_minutes", "execution_minutes"),
     *("task__marketplace_id", "task__task_type"),
 )
+# For the restore command: the facts of a backup were counted from its own log, so they stay true
+# under the new epoch.
+SAME_FACTS = (
+    "UPDATE optimization_factcursor SET epoch = '{epoch}' "
+    "WHERE epoch = (SELECT epoch FROM execution_stream WHERE id = 1)"
+)
 # Every other kind adds nothing.
 FACT_KINDS = (
     EventKind.CREATED,

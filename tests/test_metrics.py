@@ -1,14 +1,19 @@
 """/metrics: off by default, by token, and true."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
 from django.test import Client
+from django_tasks_db.models import DBTaskResult
 
 from execution import queries
 from execution.enums import TaskStatus
-from tests.factories import make_task, make_task_in
+from execution.models import Lease
+from nexo.shared import clock
+from tests.factories import make_agent, make_task, make_task_in
+from tests.orchestration.jobs import note
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 TOKEN = "a-token-of-the-operators"
@@ -67,6 +72,21 @@ def test_metrics_count_tasks_and_events(settings) -> None:
     assert value(text, 'nexo_tasks{marketplace="shopee",status="completed"}') == 1
     assert value(text, 'nexo_tasks{marketplace="kaway",status="failed"}') == 0
     assert value(text, "nexo_events_total") == queries.stream_position().sequence
+
+
+def test_what_waits_for_a_worker_shows_how_long(settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    assert value(scrape(), "nexo_worker_behind_seconds") == 0
+    note.enqueue("waits")
+    since = clock.now() - timedelta(seconds=90)
+    DBTaskResult.objects.update(enqueued_at=since)
+    assert 90 <= value(scrape(), "nexo_worker_behind_seconds") < 120
+    DBTaskResult.objects.update(status="SUCCESSFUL")
+    task = make_task_in(TaskStatus.IN_PROGRESS, agent_id=make_agent().pk)
+    Lease.objects.create(
+        task_id=task.row["id"], agent_id="alex", lease_id="x", claimed_at=since, expires_at=since
+    )
+    assert 90 <= value(scrape(), "nexo_worker_behind_seconds") < 120
 
 
 def test_requests_are_counted_by_view_method_and_status(settings) -> None:

@@ -21,7 +21,7 @@ READ_ELSEWHERE = {
     "POSTGRES_PASSWORD",
 }
 READ_BY_SETTINGS = re.compile(
-    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_switch)\("([A-Z_]+)"'
+    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_days|_switch)\("([A-Z_]+)"'
 )
 
 

@@ -34,7 +34,8 @@ def read_after(known: Position, *, look_at_epoch: bool) -> Batch | Restart | Non
     events = queries.events_after(known.sequence, limit=BATCH_EVENTS)
     if not events:
         return None
-    if events[0]["sequence"] != known.sequence + 1:
+    if events[-1]["sequence"] != known.sequence + len(events):
+        # Some are no longer kept.
         return Restart(queries.stream_position())
     return _batch(known.sequence, events)
 

@@ -2,14 +2,17 @@
 
 from django.db import migrations, models
 
+from nexo.shared.online import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [
         ("execution", "0004_first_history"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="task",
             index=models.Index(
                 condition=models.Q(

@@ -2,18 +2,21 @@
 
 from django.db import migrations, models
 
+from nexo.shared.online import AddIndexOnline
+
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [
         ("execution", "0006_leases_and_origins"),
     ]
 
     operations = [
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="taskevent",
             index=models.Index(fields=["at", "sequence"], name="event_by_time"),
         ),
-        migrations.AddIndex(
+        AddIndexOnline(
             model_name="taskevent",
             index=models.Index(fields=["actor", "at", "sequence"], name="event_by_actor"),
         ),

@@ -1,0 +1,1 @@
+"""Backups of the whole database, and what brings one back: `manage.py backup` and `restore`."""

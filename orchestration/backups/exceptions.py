@@ -1,0 +1,2 @@
+class BackupFailed(Exception):
+    """A sentence for whoever ran the command; nothing has been changed."""

@@ -1,0 +1,133 @@
+"""SQLite by its online backup: a copy as of one instant, while writers go on writing.
+
+Back it goes the same way, as one transaction of the database that is there: whoever has it open
+sees the old one or the new one, and an old write-ahead log can never be taken for the new one's.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from orchestration.backups.contents import Afterwards, Contents, read_contents, unknown_migrations
+from orchestration.backups.exceptions import BackupFailed
+from orchestration.backups.files import discard, written_whole
+
+BUSY_SECONDS = 10.0
+
+
+def back_up(database: Path, target: Path, *, force: bool) -> Contents:
+    """Copy the database to a file that needs nothing beside it; what it holds.
+
+    Raises
+    ------
+    BackupFailed
+    """
+    if not database.is_file():
+        raise BackupFailed(f"There is no database at {database}.")
+    if target.exists() and target.samefile(database):
+        raise BackupFailed(f"{target} is the database itself.")
+    with (
+        written_whole(target, force=force) as part,
+        _sentences(database),
+        _opened(database) as source,
+        _opened(part) as copy,
+    ):
+        _copy(source, copy)
+        _into_one_file(copy)
+        _check(copy, target)
+        return read_contents(_asking(copy))
+
+
+def restore(source: Path, database: Path, afterwards: Afterwards) -> None:
+    """Replace the database by what a backup holds.
+
+    Raises
+    ------
+    BackupFailed: nothing has been changed
+    """
+    if database.exists() and source.samefile(database):
+        raise BackupFailed(f"{source} is the database itself.")
+    # Beside the database, where there is room for it or the restore would fail anyway.
+    prepared = database.with_name(f".{database.name}.restore")
+    discard(prepared)
+    try:
+        prepared.touch(mode=0o600)
+        with _sentences(source), _opened(source, "ro") as backup, _opened(prepared) as copy:
+            _copy(backup, copy)
+            _into_one_file(copy)
+            _prepare(copy, source, afterwards)
+        with _sentences(database), _opened(prepared) as copy, _opened(database, "rwc") as present:
+            _copy(copy, present)
+    except OSError as error:
+        raise BackupFailed(f"{database} cannot be written: {error.strerror or error}.") from error
+    finally:
+        discard(prepared)
+
+
+def _prepare(copy: sqlite3.Connection, source: Path, afterwards: Afterwards) -> None:
+    _check(copy, source)
+    tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type='table'")}
+    if not {"execution_stream", "execution_task", "django_migrations"} <= tables:
+        raise BackupFailed(f"{source} is a database, but none of NEXO.")
+    check_version(source, copy.execute("SELECT app, name FROM django_migrations"))
+    with copy:
+        for statement in afterwards.statements(tables):
+            copy.execute(statement)
+
+
+def check_version(source: Path, applied: Any) -> None:
+    """
+    Raises
+    ------
+    BackupFailed: this version would not know what to do with it
+    """
+    if unknown := unknown_migrations(applied):
+        raise BackupFailed(
+            f"{source} was made by a newer version, which knows {unknown[-1]}: restore it with it."
+        )
+
+
+@contextmanager
+def _opened(database: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
+    address = f"file:{quote(str(database.absolute()))}?mode={mode}"
+    with closing(sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)) as opened:
+        yield opened
+
+
+@contextmanager
+def _sentences(database: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise BackupFailed(f"{database}: {error}.") from error
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """All pages in one step: in several, each write in between would start it anew."""
+    deadline = time.monotonic() + BUSY_SECONDS
+
+    def give_up(status: int, _remaining: int, _total: int) -> None:
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
+            raise BackupFailed("The database is in use: stop what writes to it and try again.")
+
+    source.backup(target, progress=give_up)
+
+
+def _into_one_file(copy: sqlite3.Connection) -> None:
+    copy.execute("PRAGMA journal_mode=DELETE")
+
+
+def _check(copy: sqlite3.Connection, named: Path) -> None:
+    found = [text for (text,) in copy.execute("PRAGMA integrity_check")]
+    if found != ["ok"]:
+        raise BackupFailed(f"{named} is damaged: {found[0]}.")
+    if strays := copy.execute("PRAGMA foreign_key_check").fetchall():
+        raise BackupFailed(f"{named} is damaged: {len(strays)} rows point at none.")
+
+
+def _asking(database: sqlite3.Connection) -> Callable[[str], Any]:
+    return lambda statement: database.execute(statement).fetchone()

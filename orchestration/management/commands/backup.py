@@ -1,0 +1,40 @@
+"""Write the whole database to one file: docs/operations.md, "Backup and restore"."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+
+from orchestration.backups import postgres, sqlite
+from orchestration.backups.contents import Contents
+from orchestration.backups.exceptions import BackupFailed
+
+
+class Command(BaseCommand):
+    help = "Write the database to FILE as of one instant, while the product goes on working."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target: Path = options["file"]
+        try:
+            contents = _back_up(target, force=options["force"])
+        except BackupFailed as error:
+            raise CommandError(str(error)) from error
+        size = target.stat().st_size / 1e6
+        self.stdout.write(f"Backed up to {target} ({size:.1f} MB):")
+        for line in contents.lines():
+            self.stdout.write(line)
+
+
+def _back_up(target: Path, *, force: bool) -> Contents:
+    if not target.parent.is_dir():
+        raise BackupFailed(f"{target.parent} is no folder.")
+    if target.is_dir():
+        raise BackupFailed(f"{target} is a folder.")
+    if connection.vendor == "sqlite":
+        return sqlite.back_up(Path(connection.settings_dict["NAME"]), target, force=force)
+    return postgres.back_up(target, force=force)

@@ -1,0 +1,101 @@
+"""Bring a backup back: docs/operations.md, "Backup and restore"."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from execution.consistency import differences
+from orchestration.backups import postgres, sqlite
+from orchestration.backups.contents import Afterwards, Contents, present_contents
+from orchestration.backups.exceptions import BackupFailed
+
+
+class Command(BaseCommand):
+    help = (
+        "Replace the database by the backup in FILE, under a new epoch, so that every client reads "
+        "anew. Stop web and worker processes first."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--force", action="store_true", help="replace a database that holds something"
+        )
+        parser.add_argument(
+            "--sign-out",
+            action="store_true",
+            help="end all sessions, also those that had ended after the backup was made",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        source: Path = options["file"]
+        try:
+            _check_source(source)
+            if not options["force"]:
+                _check_present()
+            _restore(source, Afterwards.new(sign_out=options["sign_out"]))
+        except BackupFailed as error:
+            raise CommandError(str(error)) from error
+        self._tell(source)
+        self._verify()
+
+    def _tell(self, source: Path) -> None:
+        contents = present_contents()
+        assert contents is not None
+        self.stdout.write(f"Restored from {source}, under a new epoch:")
+        for line in contents.lines():
+            self.stdout.write(line)
+
+    def _verify(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stdout.write(
+                "It is of an earlier version: run `manage.py migrate`, then "
+                "`manage.py check_consistency`."
+            )
+            return
+        found = list(differences())
+        for difference in found:
+            self.stdout.write(difference)
+        if found:
+            raise CommandError("It is restored, but what it keeps does not agree.")
+        self.stdout.write("Everything agrees.")
+
+
+def _check_source(source: Path) -> None:
+    try:
+        with source.open("rb") as opened:
+            start = opened.read(16)
+    except OSError as error:
+        raise BackupFailed(f"{source} cannot be read: {error.strerror or error}.") from error
+    kinds = {"sqlite": b"SQLite format 3\0", "postgresql": b"PGDMP"}
+    if not start.startswith(kinds[connection.vendor]):
+        other = any(start.startswith(kind) for kind in kinds.values())
+        wanted = "of the other kind of database" if other else "no backup"
+        raise BackupFailed(f"{source} is {wanted}; this database is {connection.vendor}.")
+
+
+def _check_present() -> None:
+    present = _present()
+    if present is not None and not present.is_empty:
+        raise BackupFailed(
+            f"The database holds {present.tasks} tasks, {present.events} events and "
+            f"{present.people} people; --force replaces it. Back it up first."
+        )
+
+
+def _present() -> Contents | None:
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return None
+    return present_contents()
+
+
+def _restore(source: Path, afterwards: Afterwards) -> None:
+    connections.close_all()
+    if connection.vendor == "sqlite":
+        sqlite.restore(source, Path(connection.settings_dict["NAME"]), afterwards)
+    else:
+        postgres.restore(source, afterwards)

@@ -1,0 +1,328 @@
+"""`backup` and `restore`, drilled: a server writes, is backed up meanwhile, and is brought back."""
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.execution.feed.clients import Api, api_of, connecting, heard_of, without_clock
+from tests.execution.feed.people import make_people, shell
+from tests.servers import PROJECT, bare_environment, manage, running_server, server_environment
+
+pytestmark = pytest.mark.integration
+ON_POSTGRES = "DATABASE_URL" in os.environ
+only_sqlite = pytest.mark.skipif(ON_POSTGRES, reason="of files that SQLite keeps")
+only_postgres = pytest.mark.skipif(not ON_POSTGRES, reason="of PostgreSQL's programs")
+_MAKE_TASKS = """
+from tests.factories import make_task
+for number in range({count}):
+    make_task()
+"""
+_FUTURE = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("INSERT INTO django_migrations (app, name, applied) VALUES "
+                   "('execution', '9999_of_the_future', CURRENT_TIMESTAMP)")
+"""
+_COUNT_FACTS = """
+from optimization.projection import catch_up
+catch_up()
+"""
+_STATE = """
+from django.contrib.sessions.models import Session
+from execution.models import Stream, Task, TaskEvent
+from optimization.models import FactCursor
+stream = Stream.objects.get()
+print(Task.objects.count(), TaskEvent.objects.count(), stream.sequence, stream.epoch,
+      FactCursor.objects.get().epoch == stream.epoch, Session.objects.count())
+"""
+
+
+def state(environment: Mapping[str, str]) -> list[str]:
+    """Tasks, events, newest event, epoch, whether the facts are of it, sessions."""
+    return shell(environment, _STATE).splitlines()[-1].split()
+
+
+def refused(environment: Mapping[str, str], *arguments: str) -> str:
+    """What a command says that does nothing; a sentence, not a traceback."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("CommandError: ") and done.stderr.count("\n") == 1, done.stderr
+    return done.stderr.removeprefix("CommandError: ").strip()
+
+
+# -- The drill -------------------------------------------------------------------------------------
+
+
+class Writers:
+    """Tasks that were acknowledged, in their order, until told to stop."""
+
+    def __init__(self) -> None:
+        self.acknowledged: list[dict[str, Any]] = []
+        self._working = True
+
+    async def work(self, api: Api) -> None:
+        while self._working:
+            self.acknowledged.append(await api.create())
+
+    def stop(self) -> None:
+        self._working = False
+
+
+async def test_a_restored_server_holds_every_acknowledged_change_and_resets_its_clients(
+    tmp_path: Path,
+) -> None:
+    environment = server_environment(tmp_path / "data")
+    people = make_people(environment, helena="head")
+    backup = tmp_path / "nexo.backup"
+    with running_server("daphne", environment, tmp_path / "first.log") as server:
+        async with api_of(server, people.tokens["helena"]) as api:
+            written, told = await backed_up_while_writing(api, environment, backup)
+            lost = [await api.create() for _ in range(5)]
+            last_seen = await api.snapshot()
+    saved = int(re.findall(r"^last event: (\d+)", told, re.MULTILINE)[0])
+    kept = [task for task in written if task["sequence"] <= saved]
+    lost += [task for task in written if task["sequence"] > saved]
+
+    restored = manage(environment, "restore", str(backup), "--force").splitlines()
+    assert restored[0].startswith(f"Restored from {backup}")
+    assert restored[1:] == [*told.splitlines()[1:], "Everything agrees."]
+
+    with running_server("daphne", environment, tmp_path / "second.log") as server:
+        async with AsyncExitStack() as stack:
+            api = await stack.enter_async_context(api_of(server, people.tokens["helena"]))
+            place = f"since={last_seen['sequence']}&epoch={last_seen['epoch']}"
+            socket = await stack.enter_async_context(
+                connecting(server, token=people.tokens["helena"], query=place)
+            )
+            hello = await heard_of(socket, "hello")
+            assert hello["epoch"] != last_seen["epoch"]
+            reset = await heard_of(socket, "reset")
+            assert (reset["epoch"], reset["sequence"]) == (hello["epoch"], saved)
+            # What a client does then: read the snapshot again, and follow from it.
+            tasks, snapshot = await read_all(api)
+            assert (snapshot["epoch"], snapshot["sequence"]) == (reset["epoch"], saved)
+            assert tasks == {task["taskId"]: without_clock(task) for task in kept}
+            assert tasks.keys().isdisjoint(task["taskId"] for task in lost)
+            changed = await api.change(kept[0]["taskId"], "in_progress")
+            frame = await heard_of(socket, "changes")
+            assert frame["previous"] == saved
+            assert [without_clock(task) for task in frame["tasks"]] == [without_clock(changed)]
+            # Without its epoch a client is told as well: it has seen what is no more.
+            ahead = await stack.enter_async_context(
+                connecting(server, token=people.tokens["helena"], query="since=999999")
+            )
+            await heard_of(ahead, "hello")
+            assert (await heard_of(ahead, "reset"))["epoch"] == reset["epoch"]
+    manage(environment, "check_consistency")
+
+
+async def backed_up_while_writing(
+    api: Api, environment: Mapping[str, str], backup: Path
+) -> tuple[list[dict[str, Any]], str]:
+    """Back up among writes: all that were acknowledged, and what the command told.
+
+    Every write that was acknowledged before the backup began is in it.
+    """
+    writers = Writers()
+    working = [asyncio.create_task(writers.work(api)) for _ in range(3)]
+    while len(writers.acknowledged) < 10:
+        await asyncio.sleep(0.02)
+    before = max(task["sequence"] for task in writers.acknowledged)
+    told = await asyncio.to_thread(manage, environment, "backup", str(backup))
+    meanwhile = max(task["sequence"] for task in writers.acknowledged)
+    writers.stop()
+    await asyncio.gather(*working)
+    saved = int(re.findall(r"^last event: (\d+)", told, re.MULTILINE)[0])
+    assert before <= saved <= max(task["sequence"] for task in writers.acknowledged)
+    assert meanwhile > before, "nothing was written while the backup was made"
+    return writers.acknowledged, told
+
+
+async def read_all(api: Api) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All tasks by their ids, and the first page."""
+    first = page = await api.snapshot(limit=100)
+    tasks = page["tasks"]
+    while page["nextCursor"]:
+        page = await api.snapshot(limit=100, cursor=page["nextCursor"])
+        tasks += page["tasks"]
+    return {task["taskId"]: without_clock(task) for task in tasks}, first
+
+
+# -- What they refuse ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """With two tasks, which no test here changes."""
+    made = server_environment(tmp_path_factory.mktemp("backups") / "data")
+    shell(made, _MAKE_TASKS.format(count=2))
+    return made
+
+
+@pytest.fixture(scope="module")
+def backup(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("made") / "nexo.backup"
+    manage(environment, "backup", str(made))
+    return made
+
+
+def test_a_backup_is_private_and_alone(backup: Path) -> None:
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in backup.parent.iterdir()] == [backup.name]
+
+
+def test_a_backup_replaces_nothing_unless_told_to(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    target = tmp_path / "kept"
+    target.write_text("precious")
+    assert "--force" in refused(environment, "backup", str(target))
+    assert target.read_text() == "precious"
+    assert list(tmp_path.iterdir()) == [target]
+    manage(environment, "backup", str(target), "--force")
+    assert target.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("place", ["", "no/such/folder/file"])
+def test_a_backup_needs_a_place(environment: dict[str, str], tmp_path: Path, place: str) -> None:
+    assert str(tmp_path) in refused(environment, "backup", str(tmp_path / place))
+
+
+def test_a_restore_replaces_no_data_unless_told_to(
+    environment: dict[str, str], backup: Path
+) -> None:
+    before = state(environment)
+    told = refused(environment, "restore", str(backup))
+    assert "2 tasks, 2 events" in told and "--force" in told
+    assert state(environment) == before
+
+
+def test_a_restore_fills_a_database_without_tables_and_one_without_rows(
+    backup: Path, tmp_path: Path
+) -> None:
+    bare = bare_environment(tmp_path / "data")
+    told = manage(bare, "restore", str(backup)).splitlines()
+    assert told[1:3] == ["tasks: 2", "events: 2"]
+    assert re.fullmatch(r"last event: 2, at 20\d\d-\S+T\S+\+00:00", told[3])
+    manage(bare, "flush", "--no-input", "--verbosity", "0")
+    shell(bare, "from execution.models import Stream; Stream(pk=1, epoch='none').save()")
+    manage(bare, "restore", str(backup))
+    assert state(bare)[0] == "2"
+
+
+def test_epoch_facts_and_sessions_and_backups_of_other_versions(tmp_path: Path) -> None:
+    environment = server_environment(tmp_path / "data")
+    make_people(environment, helena="head", quim="qa")
+    shell(environment, _MAKE_TASKS.format(count=3) + _COUNT_FACTS)
+    before = state(environment)
+    assert before[4:] == ["True", "2"]
+    backup = str(tmp_path / "backup")
+    manage(environment, "backup", backup)
+    manage(environment, "restore", backup, "--force")
+    after = state(environment)
+    assert after[3] != before[3]
+    assert [*after[:3], *after[4:]] == [*before[:3], *before[4:]]
+    manage(environment, "restore", backup, "--force", "--sign-out")
+    again = state(environment)
+    assert again[3] not in (before[3], after[3])
+    assert again[4:] == ["True", "0"]
+
+    shell(environment, _FUTURE)
+    newer = str(tmp_path / "newer")
+    manage(environment, "backup", newer)
+    assert "execution.9999_of_the_future" in refused(environment, "restore", newer, "--force")
+    assert state(environment) == again
+    manage(environment, "restore", backup, "--force")
+
+    manage(environment, "migrate", "execution", "0007", "--verbosity", "0")
+    older = str(tmp_path / "older")
+    manage(environment, "backup", older)
+    assert "manage.py migrate" in manage(environment, "restore", older, "--force")
+    manage(environment, "migrate", "--verbosity", "0")
+    manage(environment, "check_consistency")
+
+
+@pytest.mark.parametrize("content", [b"", b"nothing of ours", b"SQLite format 3\0 and then?"])
+def test_a_restore_takes_no_other_file(
+    environment: dict[str, str], tmp_path: Path, content: bytes
+) -> None:
+    before = state(environment)
+    other = tmp_path / "other"
+    other.write_bytes(content)
+    assert str(other) in refused(environment, "restore", str(other), "--force")
+    assert str(tmp_path / "none") in refused(
+        environment, "restore", str(tmp_path / "none"), "--force"
+    )
+    assert state(environment) == before
+
+
+def test_a_damaged_backup_changes_nothing(
+    environment: dict[str, str], backup: Path, tmp_path: Path
+) -> None:
+    before = state(environment)
+    damaged = tmp_path / "damaged"
+    content = backup.read_bytes()
+    # Its middle and its end are missing.
+    damaged.write_bytes(content[: len(content) * 2 // 3])
+    refused(environment, "restore", str(damaged), "--force")
+    assert state(environment) == before
+
+
+@only_sqlite
+def test_a_database_is_no_backup_of_itself(environment: dict[str, str]) -> None:
+    database = str(Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3")
+    assert "itself" in refused(environment, "backup", database, "--force")
+    assert "itself" in refused(environment, "restore", database, "--force")
+
+
+@only_sqlite
+def test_rows_that_point_at_none_are_found_before_anything_is_replaced(
+    environment: dict[str, str], backup: Path, tmp_path: Path
+) -> None:
+    before = state(environment)
+    torn = tmp_path / "torn"
+    torn.write_bytes(backup.read_bytes())
+    with closing(sqlite3.connect(torn)) as opened, opened:
+        opened.execute("DELETE FROM execution_task WHERE id = 1")
+    assert "damaged" in refused(environment, "restore", str(torn), "--force")
+    assert state(environment) == before
+
+
+@only_sqlite
+def test_a_database_that_is_being_written_to_is_left_alone(
+    environment: dict[str, str], backup: Path
+) -> None:
+    before = state(environment)
+    with closing(sqlite3.connect(Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        told = refused(environment, "restore", str(backup), "--force")
+        writer.rollback()
+    assert "in use" in told or "locked" in told
+    assert state(environment) == before
+
+
+@only_postgres
+def test_without_postgres_programs_it_says_what_to_install(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    nowhere = {**environment, "PG_BIN": str(tmp_path)}
+    told = refused(nowhere, "backup", str(tmp_path / "b"))
+    assert "pg_dump is not in" in told and "PG_BIN" in told
+    assert list(tmp_path.iterdir()) == []

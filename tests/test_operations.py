@@ -1,0 +1,79 @@
+"""docs/operations.md, done as it says: its commands run, its names and its examples compared."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.execution.feed.people import shell
+from tests.servers import PROJECT, manage, running_server, server_environment
+from tests.test_guides import carry_out, commands
+
+pytestmark = pytest.mark.integration
+MANUAL = PROJECT / "docs/operations.md"
+# Containers do not run everywhere: tests/test_image.py and test_nginx.py do their steps without.
+# And the tests' own packages are not to be touched while they run.
+NOT_HERE = re.compile(r"^(docker |cp \.env|bin/rolling-restart|install .* -o 10001|bin/install )")
+DRILL = re.compile(r"^export DRILL_URL=.*$", re.MULTILINE)
+TOKEN = "a-token-of-the-operators"
+_WORK = """
+from tests.factories import make_task
+for _ in range(3):
+    make_task()
+"""
+
+
+def test_every_command_does_what_it_says(tmp_path: Path) -> None:
+    drill = server_environment(tmp_path / "drill")
+    # Emptied, so that the restore need not be told to replace it.
+    manage(drill, "migrate", "--verbosity", "0")
+    environment = server_environment(tmp_path / "data", METRICS_TOKEN=TOKEN)
+    shell(environment, _WORK)
+    page = tmp_path / "page.md"
+    text = DRILL.sub(f"export DRILL_URL={url_of(drill)}", MANUAL.read_text())
+    page.write_text("".join(line for line in text.splitlines(True) if not NOT_HERE.match(line)))
+    for name in (".venv", "manage.py"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    with running_server("uvicorn", environment, tmp_path / "server.log") as server:
+        done = carry_out(page, server.url, environment, tmp_path)
+        assert server.is_ready()
+        check_metrics(server.url)
+        check_log(server.log())
+    assert done.stdout.count("tasks: 3") == 3  # backed up, drilled, restored
+    assert done.stdout.count("last event: 3, at ") == 3
+    # After the drill, after pruning, and as the second restore ends.
+    assert done.stdout.count("Tudo confere.") == 2
+    assert done.stdout.count("Everything agrees.") == 2
+    assert "nexo_database_up 1.0" in done.stdout
+
+
+def url_of(environment: dict[str, str]) -> str:
+    if "DATABASE_URL" in os.environ:
+        return environment["DATABASE_URL"]
+    return f"sqlite:///{environment['NEXO_DATA_DIR']}/nexo.sqlite3"
+
+
+def check_metrics(url: str) -> None:
+    """What the manual names is there; also in alerts."""
+    text = httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    named = set(re.findall(r"\bnexo_\w+", MANUAL.read_text())) - {"nexo_drill"}
+    assert {name for name in named if name not in text} == set()
+    known = set(re.findall(r"^# TYPE (nexo_\w+)", text, re.MULTILINE))
+    assert {name for name in known - named if not name.endswith("_created")} == set()
+
+
+def check_log(log: str) -> None:
+    (example,) = re.findall(r"^```json\n(.*?)\n```", MANUAL.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [json.loads(line) for line in log.splitlines()]
+    of_requests = [line for line in lines if line["logger"] == "nexo.access"]
+    assert list(json.loads(example)) == list(of_requests[-1])
+
+
+@pytest.mark.unit
+def test_only_what_needs_containers_is_left_out() -> None:
+    left_out = [line for line in "\n".join(commands(MANUAL)).splitlines() if line]
+    left_out = [line for line in left_out if NOT_HERE.match(line)]
+    assert len(left_out) == 10
