@@ -238,8 +238,11 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     @keyed
     def append_logs(self, request: Request, task_id: str) -> Response:
         check_parameters(request, ())
-        lines = log_lines(request.data)
-        rows = task_logs.append_logs(task_id, lines, caller=caller_of(request))
+        lines, lease_id = log_lines(request.data)
+        caller = caller_of(request)
+        if lease_id is not None and caller.agent_id is None:
+            raise validation_error("leaseId", _("Only an agent may send this."))
+        rows = task_logs.append_logs(task_id, lines, caller=caller, lease_id=lease_id)
         logs = [log_json({"level": r.level, "message": r.message, "at": r.at}) for r in rows]
         return success({"logs": logs}, status=201)
 

@@ -47,8 +47,8 @@ SETTLED: Final = frozenset({SyncState.SYNCED, SyncState.NOT_REQUIRED})
 RESENDABLE: Final = frozenset(
     {SyncState.PLANNED, SyncState.PARTIAL, SyncState.FAILED, SyncState.DRIFTED}
 )
-
-
+# By which an agent loses a task that may become another's.
+LEASE_ENDS: Final = frozenset({EventKind.FAILED, EventKind.LEASE_EXPIRED})
 # In which a task's targets can be sent again.
 RESYNC_STATUSES: Final = (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED)
 
@@ -482,8 +482,8 @@ class _Planner:
             details["queued"] = queued
         if self.edited:
             details["edits"] = self.edited
-        if kind == EventKind.FAILED and self.lease is not None:
-            # Whoever takes the failure back gives the agent its hold again.
+        if self.lease is not None and (kind in LEASE_ENDS or "agent_id" in self.edited):
+            # Its holder hears that the lease is lost; whoever takes a failure back gives it again.
             details["lease"] = self.lease["lease_id"]
         if "error" in self.fields and row["error"]:
             details["error"] = row["error"]

@@ -21,14 +21,13 @@ def new_lease_id() -> str:
 
 
 def check_held(lease: LeaseRow | None, lease_id: str | None, *, now: datetime) -> None:
-    """An agent reports under its lease; without one only while nobody holds the task.
+    """An agent reports under its lease alone, and only while it lasts.
 
     Raises
     ------
     LeaseLost
     """
-    held = lease["lease_id"] if lease is not None and lease["expires_at"] > now else None
-    if held != lease_id:
+    if lease is None or lease["lease_id"] != lease_id or lease["expires_at"] <= now:
         raise LeaseLost
 
 

@@ -276,6 +276,12 @@ def returns_of(task_pk: int, *, attempt: int) -> int:
     return events.filter(kind=EventKind.LEASE_EXPIRED).count()
 
 
+def was_leased(task_id: str, lease_id: str) -> bool:
+    """Whether the task was once held under this lease, which an event then ended."""
+    events = TaskEvent.objects.filter(task__task_id=task_id, details__lease=lease_id)
+    return events.exists()
+
+
 def failure_of(task_pk: int, *, sequence: int) -> Mapping[str, Any] | None:
     """The failure with this event number: where the task came from, and the lease it ended."""
     events = TaskEvent.objects.filter(pk=sequence, task_id=task_pk, kind=EventKind.FAILED)

@@ -22,7 +22,9 @@ from execution.enums import (
 )
 from execution.serializers import (
     ApprovalSerializer,
+    LeasedLogLineSerializer,
     LogLineSerializer,
+    LogLinesSerializer,
     NewTaskSerializer,
     RefusalSerializer,
     RetrySerializer,
@@ -271,11 +273,15 @@ APPEND_LOGS: dict[str, Any] = {
     "parameters": [IDEMPOTENCY_KEY],
     "request": PolymorphicProxySerializer(
         component_name="NewLogLines",
-        serializers=[LogLineSerializer, LogLineSerializer(many=True)],
+        serializers=[
+            LeasedLogLineSerializer,
+            LogLineSerializer(many=True),
+            LogLinesSerializer,
+        ],
         resource_type_field_name=None,
         many=False,
     ),
-    "responses": {201: LogsSerializer, **errors(403, 404, 413, 415, 422)},
+    "responses": {201: LogsSerializer, **errors(403, 404, 409, 413, 415, 422)},
 }
 CLAIM: dict[str, Any] = {
     "operation_id": "claimTasks",

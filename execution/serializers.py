@@ -307,22 +307,41 @@ class LogLineSerializer(StrictSerializer):
         return value
 
 
-def log_lines(data: Any) -> list[LogLine]:
-    """One line, an array of up to 500, or `{"logs": [...]}` as the reading call gives them.
+class _LeaseSerializer(StrictSerializer):
+    leaseId = Line(required=False, max_length=MAX_LEASE_ID)
+
+
+class LeasedLogLineSerializer(LogLineSerializer, _LeaseSerializer):
+    """One line; an agent may name the lease that it renews by it."""
+
+
+class LogLinesSerializer(_LeaseSerializer):
+    logs = serializers.ListField(
+        child=LogLineSerializer(), allow_empty=False, max_length=MAX_LOG_LINES
+    )
+
+
+def log_lines(data: Any) -> tuple[list[LogLine], str | None]:
+    """One line, an array of up to 500, or `{"logs": [...]}` as the reading call gives them; and
+    the lease under which they are written, where it was named.
 
     Raises
     ------
     ValidationError
     """
-    wrapped = isinstance(data, dict) and set(data) == {"logs"}
-    lines = data["logs"] if wrapped else data
-    if not wrapped and not isinstance(lines, list):
-        lines = [lines]
+    lease: dict[str, Any] = {}
+    if isinstance(data, dict) and "leaseId" in data:
+        lease = _LeaseSerializer().run_validation({"leaseId": data["leaseId"]})
+        data = {name: value for name, value in data.items() if name != "leaseId"}
+    if isinstance(data, dict):
+        data = data["logs"] if set(data) == {"logs"} else [data]
+    lines = data if isinstance(data, list) else [data]
     serializer: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=LogLineSerializer(), data=lines, allow_empty=False, max_length=MAX_LOG_LINES
     )
     serializer.is_valid(raise_exception=True)
-    return [
+    found = [
         LogLine(LogLevel(line["level"]), line["message"], line.get("at"))
         for line in serializer.validated_data
     ]
+    return found, lease.get("leaseId")

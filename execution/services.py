@@ -5,12 +5,12 @@ event number last of the shared rows because every write wants it, task, event, 
 """
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -41,6 +41,7 @@ from execution.enums import (
 from execution.exceptions import (
     Duplicate,
     InvalidTransition,
+    LeaseLost,
     MovedOn,
     NotAllowed,
     OwnTask,
@@ -193,11 +194,18 @@ def _announce(batch: Batch | None = None) -> None:
 # -- One task ------------------------------------------------------------------------------------
 
 
-def _lock_task(task_id: str, *, agent_id: str | None = None, with_lease: bool = False) -> TaskState:
-    state = queries.locked_task(task_id, agent_id=agent_id, with_lease=with_lease)
+def _lock_task(task_id: str, *, with_lease: bool = False) -> TaskState:
+    state = queries.locked_task(task_id, with_lease=with_lease)
     if state is None:
         raise TaskNotFound
     return state
+
+
+def refuse_missing(task_id: str, lease_id: str | None) -> NoReturn:
+    """A task that is not, or no longer, the caller's; a lease's id proves that it was."""
+    if lease_id is not None and queries.was_leased(task_id, lease_id):
+        raise LeaseLost
+    raise TaskNotFound
 
 
 def visible_tasks(caller: Caller) -> Any:
@@ -241,7 +249,9 @@ def update_task(
     """
     with transaction.atomic(), bare_statements():
         agent_id = caller.agent_id
-        state = _lock_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
+        state = queries.locked_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
+        if state is None:
+            refuse_missing(task_id, lease_id)
         # After the lock, so that instants follow the order of the events.
         now = clock.now()
         _check_permission(caller, state, change)
@@ -624,11 +634,15 @@ def new_task_id() -> str:
 
 @dataclass(slots=True)
 class TaskHistory:
-    """A task not yet saved with its targets and every event that led to its present state."""
+    """A task not yet saved with its targets and every event that led to its present state.
+
+    `is_held`: its agent is at it now, under a lease that begins when this is recorded.
+    """
 
     task: Task
     targets: list[TaskTarget]
     events: list[EventDraft]
+    is_held: bool = False
 
 
 def record_histories(histories: Sequence[TaskHistory]) -> None:
@@ -657,7 +671,17 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
             target for history in histories for target in history.targets
         )
         _insert_events(_numbered_events(histories))
+        _begin_leases(history.task for history in histories if history.is_held)
         _announce()
+
+
+def _begin_leases(tasks: Iterable[Task]) -> None:
+    lease_ids: defaultdict[str, dict[int, str]] = defaultdict(dict)
+    for task in tasks:
+        assert task.agent_id
+        lease_ids[task.agent_id][task.pk] = leases.new_lease_id()
+    for agent_id, ids in lease_ids.items():
+        leases.begin(Writer(), ids, agent_id, now=clock.now())
 
 
 def _numbered_events(histories: Sequence[TaskHistory]) -> Iterator[tuple[int, int, EventDraft]]:

@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.permissions import OPERATE_TASKS
 from execution import leases, services
 from execution.enums import LogLevel
-from execution.exceptions import NotAllowed, TaskNotFound
+from execution.exceptions import LeaseLost, NotAllowed
 from execution.feed import doorbell
 from execution.models import Lease, TaskLog
 from nexo.shared import clock
@@ -24,12 +24,17 @@ class LogLine:
     at: datetime | None = None
 
 
-def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> list[TaskLog]:
-    """Append lines to a task's log; an agent's to its own task only.
+def append_logs(
+    task_id: str, lines: Iterable[LogLine], *, caller: Caller, lease_id: str | None = None
+) -> list[TaskLog]:
+    """Append lines to a task's log; an agent's while it holds the task.
+
+    An agent that names its lease renews it; one that does not may be another worker of the same
+    agent, which must not keep alive what this one left lying.
 
     Raises
     ------
-    TaskNotFound, NotAllowed
+    TaskNotFound, NotAllowed, LeaseLost
     """
     if caller.agent_id is None and not caller.may(OPERATE_TASKS):
         raise NotAllowed
@@ -41,14 +46,29 @@ def append_logs(task_id: str, lines: Iterable[LogLine], *, caller: Caller) -> li
         )
         task_pk = tasks.values_list("pk", flat=True).first()
         if task_pk is None:
-            raise TaskNotFound
-        now = clock.now()
-        kept = TaskLog.objects.bulk_create(
-            TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
-            for line in lines
-        )
+            services.refuse_missing(task_id, lease_id)
         if caller.agent_id is not None:
-            held = Lease.objects.filter(task_id=task_pk, expires_at__gt=now)
-            held.update(expires_at=now + leases.LIFETIME)
+            _use_lease(task_pk, lease_id)
+        kept = record_logs(task_pk, lines)
         transaction.on_commit(partial(doorbell.ring_for_logs, task_pk), robust=True)
     return kept
+
+
+def _use_lease(task_pk: int, lease_id: str | None) -> None:
+    now = clock.now()
+    held = Lease.objects.filter(task_id=task_pk, expires_at__gt=now)
+    if lease_id is None:
+        is_held = held.exists()
+    else:
+        is_held = bool(held.filter(lease_id=lease_id).update(expires_at=now + leases.LIFETIME))
+    if not is_held:
+        raise LeaseLost
+
+
+def record_logs(task_pk: int, lines: Iterable[LogLine]) -> list[TaskLog]:
+    """Write lines that nobody needs to be asked about, in the caller's transaction."""
+    now = clock.now()
+    return TaskLog.objects.bulk_create(
+        TaskLog(task_id=task_pk, level=line.level, message=line.message, at=line.at or now)
+        for line in lines
+    )

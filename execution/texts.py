@@ -200,6 +200,8 @@ def event_text(event: Mapping[str, Any]) -> str:
         sentence = _("%(actor)s changed %(edits)s") % values
     else:
         sentence = DEEDS[kind] % values
+    if details.get("lease") and "agent_id" in (edits := details.get("edits") or {}):
+        sentence += _("; it was taken out of %(agent)s's hands") % {"agent": edits["agent_id"][0]}
     if withdrawn := details.get("withdrawn"):
         sentence += _("; no longer required: %(channels)s") % {"channels": _channels(withdrawn)}
     words = event["reason"] or details.get("error")

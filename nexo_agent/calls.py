@@ -9,6 +9,8 @@ from nexo_agent.errors import Away, LeaseLost, Refused, TokenRefused
 BASE: Final = "/api/marketplace/orchestration/"
 TASKS: Final = "task-execution"
 MAX_LINE_BYTES: Final = 8 * 1024
+# Room for the mark of a line that was cut.
+MARK_BYTES: Final = 48
 MAX_LINES: Final = 500
 OVER: Final = ("completed", "failed")
 
@@ -87,15 +89,20 @@ def update(held: Held, status: str | None = None, **fields: Any) -> Call:
     return Call("PATCH", TASKS, body)
 
 
-def log(task_id: str, lines: Iterable[str], level: str) -> Call:
-    body = [{"level": level, "message": _sent(line)} for line in lines]
-    return Call("POST", f"{TASKS}/{task_id}/logs", body)
+def log(held: Held, lines: Iterable[str], level: str) -> Call:
+    body: Json = {"logs": [{"level": level, "message": _sent(line)} for line in lines]}
+    if held.lease_id is not None:
+        body["leaseId"] = held.lease_id
+    return Call("POST", f"{TASKS}/{held.task_id}/logs", body)
 
 
 def _sent(line: str) -> str:
-    """As much of a line as the API keeps, without what no JSON may carry."""
-    text = line.replace("\0", "\ufffd").encode(errors="replace")[:MAX_LINE_BYTES]
-    return text.decode(errors="ignore")
+    """As much of a line as the API keeps, without what no JSON may carry; a cut is marked."""
+    text = line.replace("\0", "\ufffd").encode(errors="replace")
+    if len(text) <= MAX_LINE_BYTES:
+        return text.decode()
+    kept = text[: MAX_LINE_BYTES - MARK_BYTES].decode(errors="ignore")
+    return f"{kept}… [cut: {len(text) - len(kept.encode())} bytes]"
 
 
 def held_in(answer: Mapping[str, Any]) -> list[Held]:

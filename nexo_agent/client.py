@@ -12,7 +12,7 @@ import httpx
 from nexo_agent import calls
 from nexo_agent.backoff import seconds_before
 from nexo_agent.calls import BASE, Call, Held, Json
-from nexo_agent.errors import Away
+from nexo_agent.errors import Away, LeaseLost, Refused
 
 TIMEOUT_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 60.0
@@ -132,10 +132,19 @@ class NexoAgent:
     def log(self, held: Held, *lines: str, level: str = "info") -> None:
         for start in range(0, len(lines), calls.MAX_LINES):
             part = lines[start : start + calls.MAX_LINES]
-            self.send_call(calls.log(held.task_id, part, level))
+            self._report(calls.log(held, part, level))
 
     def _update(self, held: Held, status: str | None = None, **fields: Any) -> None:
-        held.task = self.send_call(calls.update(held, status, **fields))["task"]
+        held.task = self._report(calls.update(held, status, **fields))["task"]
+
+    def _report(self, call: Call) -> Json:
+        """A task that was given to somebody else does not exist for this agent any more."""
+        try:
+            return self.send_call(call)
+        except Refused as refusal:
+            if refusal.code != "not_found":
+                raise
+            raise LeaseLost(refusal.code, str(refusal), refusal.details) from refusal
 
     # -- sending ---------------------------------------------------------------------------------
 

@@ -166,10 +166,10 @@ def audit_row(line: Line) -> AuditRow:
 def _event_row(event: Mapping[str, Any]) -> AuditRow:
     # The reason has a column of its own.
     details = dict(event["details"] or {})
-    # A hold's id is its agent's own, and no part of what was done.
-    details.pop("lease", None)
     why = event["reason"] or details.get("error") or ""
     bare = {name: value for name, value in details.items() if name != "error"}
+    # A hold's id is its agent's own, and no part of what was done.
+    details.pop("lease", None)
     reason = event["failure_reason"]
     return AuditRow(
         at=event["at"],

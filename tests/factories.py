@@ -12,9 +12,11 @@ from accounts.callers import Caller
 from execution import services
 from execution.changes import TaskChange
 from execution.enums import TaskStatus
-from execution.models import Agent
+from execution.leases import LIFETIME, new_lease_id
+from execution.models import Agent, Lease, Task
 from execution.rows import TaskState
 from execution.services import NewTask
+from nexo.shared import clock
 
 OPERATOR = Caller(actor="user:operator", is_superuser=True)
 _numbers = count(1)
@@ -68,8 +70,27 @@ def make_task_in(status: TaskStatus, **fields: Any) -> TaskState:
 
 
 def change(state: TaskState, *, caller: Caller = OPERATOR, **fields: Any) -> TaskState:
+    """An agent is given the lease that it needs, where it has none."""
     fields.setdefault("status", TaskStatus(state.row["status"]))
-    return services.update_task(state.row["task_id"], TaskChange(**fields), caller=caller)
+    task_id = state.row["task_id"]
+    lease_id = hold(state) if caller.agent_id and caller.agent_id == state.row["agent_id"] else None
+    return services.update_task(task_id, TaskChange(**fields), caller=caller, lease_id=lease_id)
+
+
+def hold(state: TaskState) -> str:
+    """The id of the lease under which its agent holds the task, from now on if not before."""
+    now = clock.now()
+    lease, _is_new = Lease.objects.update_or_create(
+        task_id=state.row["id"],
+        defaults={"expires_at": now + LIFETIME},
+        create_defaults={
+            "agent_id": state.row["agent_id"],
+            "lease_id": new_lease_id(),
+            "claimed_at": now,
+            "expires_at": now + LIFETIME,
+        },
+    )
+    return lease.lease_id
 
 
 def rows_of(models: Iterable[type[Model]]) -> dict[str, list[tuple[Any, ...]]]:

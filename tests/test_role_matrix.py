@@ -6,7 +6,7 @@ A path that is not in the table fails the last test, so that nothing new opens b
 import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pytest
@@ -23,7 +23,7 @@ from nexo.shared.renderers import dump_json
 from orchestration.bulk.services import start_job
 from tests.envelope import refused
 from tests.execution.test_lifecycle import LEGAL
-from tests.factories import make_agent, make_task_in, make_user, rows_of
+from tests.factories import hold, make_agent, make_task_in, make_user, rows_of
 from tests.orchestration.bulk.orders import by_ids, person
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -144,7 +144,7 @@ MATRIX = (
     Row("GET", TASKS + "/{task}/events", WHO_SEES_THE_TASK),
     Row("GET", TASKS + "/{task}/logs", WHO_SEES_THE_TASK),
     Row("POST", TASKS, CREATORS, NEW_TASK),
-    Row("POST", TASKS + "/{task}/logs", LOG_WRITERS, LOG),
+    Row("POST", TASKS + "/{task}/logs", LOG_WRITERS, LOG, IN_PROGRESS),
     Row("POST", TASKS + "/{task}/approve", WHO_DECIDES),
     Row("POST", TASKS + "/{task}/reject", WHO_DECIDES, {"reason": "não"}),
     Row("POST", TASKS + "/{task}/retry", PEOPLE_WHO_OPERATE, starts_in=FAILED),
@@ -297,9 +297,13 @@ def cells() -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Two agents, a task of alex's in every status, and every caller; each test begins with it."""
+    """Two agents, a task of alex's in every status, and every caller; each test begins with it.
+
+    `leases` are alex's, in every status, so that the step alone decides.
+    """
 
     tasks: Mapping[TaskStatus, str]
+    leases: Mapping[TaskStatus, str]
     callers: Mapping[str, Client]
     rows: dict[str, Any]
 
@@ -308,12 +312,12 @@ class World:
 def world(module_db: None) -> World:
     make_agent("alex")
     make_agent("marina")
-    tasks = {
-        status: str(make_task_in(status, agent_id="alex").row["task_id"]) for status in TaskStatus
-    }
+    states = {status: make_task_in(status, agent_id="alex") for status in TaskStatus}
+    tasks = {status: str(state.row["task_id"]) for status, state in states.items()}
+    leases = {status: hold(state) for status, state in states.items()}
     # As if nothing had been sent yet: there is something to send again.
     TaskTarget.objects.update(state=SyncState.PLANNED)
-    return World(tasks, {caller: make() for caller, make in MAKE.items()}, everything())
+    return World(tasks, leases, {caller: make() for caller, make in MAKE.items()}, everything())
 
 
 def job_of(row: Row, task_id: str) -> str:
@@ -327,6 +331,17 @@ def _named(value: Any, task_id: str) -> Any:
     if isinstance(value, list):
         return [_named(one, task_id) for one in value]
     return value.replace("{task}", task_id) if isinstance(value, str) else value
+
+
+def under_lease(row: Row, world: World, caller: str) -> Row:
+    """An agent reports, and writes to the log, under its lease; other agents have heard of it."""
+    lease_id = world.leases.get(row.starts_in)
+    reports = row.path == TASKS and row.method == "PATCH"
+    if lease_id is None or caller not in ("own agent", "other agent"):
+        return row
+    if not (reports or row.path.endswith("/logs")) or row.method == "GET":
+        return row
+    return replace(row, body={**row.body, "leaseId": lease_id})
 
 
 def answer_of(row: Row, caller: Client, task_id: str, job_id: str = "") -> Answer:
@@ -359,6 +374,7 @@ def test_everyone_gets_what_the_table_says(
     task_id = world.tasks[row.starts_in]
     job_id = job_of(row, task_id)
     before = everything() if job_id else world.rows
+    row = under_lease(row, world, caller)
     assert answer_of(row, world.callers[caller], task_id, job_id) == expected
     is_activation = "activate" in row.name and not row.body.get("dryRun")
     is_write = "task" in row.path and row.body is not VIEW
@@ -397,7 +413,8 @@ def answer_to_step(old: TaskStatus, new: TaskStatus, caller: str) -> Answer:
 def test_every_step_by_everyone(
     world: World, old: TaskStatus, new: TaskStatus, caller: str
 ) -> None:
-    answer = answer_of(step(old, new, ()), world.callers[caller], world.tasks[old])
+    row = under_lease(step(old, new, ()), world, caller)
+    answer = answer_of(row, world.callers[caller], world.tasks[old])
     assert answer == answer_to_step(old, new, caller)
     # The same status again, with nothing new to say, is no event.
     moved = old != new and answer_to_step(old, new, caller) == 200

@@ -63,6 +63,7 @@ def present_histories(now: datetime) -> Iterator[TaskHistory]:
     for story, status, number in sorted(stories, key=lambda told: told[0].created_at):
         history = story.told()
         _trouble_targets(history, status, number)
+        history.is_held = status in (RUNNING, SYNCING)
         yield history
 
 

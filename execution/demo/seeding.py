@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from accounts import audit
-from accounts.callers import Caller
 from accounts.services import set_role
 from execution.demo.past import load_story, past_stories
 from execution.demo.present import log_of, present_histories
@@ -19,7 +18,7 @@ from execution.demo.roster import PEOPLE, PROFILES
 from execution.enums import LogLevel
 from execution.models import Agent, Marketplace, Specialty, Task
 from execution.services import TaskHistory, record_histories
-from execution.task_logs import LogLine, append_logs
+from execution.task_logs import LogLine, record_logs
 
 FIRST_ID: Final = "demo-0001"
 ACTOR: Final = "system:seed_demo"
@@ -83,10 +82,7 @@ def seed_tasks(now: datetime) -> int:
 
 def _write_log(history: TaskHistory) -> None:
     task = history.task
-    lines = [LogLine(LogLevel.INFO, message, at) for message, at in log_of(history)]
-    if lines:
-        caller = Caller(actor=f"agent:{task.agent_id}", agent_id=task.agent_id)
-        append_logs(task.task_id, lines, caller=caller)
+    record_logs(task.pk, [LogLine(LogLevel.INFO, message, at) for message, at in log_of(history)])
 
 
 def seed_load(wanted: int, now: datetime) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """What the simulation knows of the tasks it moves, and which one moves next."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -14,6 +14,8 @@ MAX_WAITING: Final = 8
 KEEP_WAITING: Final = 4
 SHARE_CREATED: Final = 0.3
 NEW_TASK: Final = "new"
+# Without a lease a person is at it.
+UNDER_WAY: Final = (TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC)
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Board:
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     resting: set[str] = field(default_factory=set)
     leases: dict[str, str] = field(default_factory=dict)
+    come: set[str] = field(default_factory=set)
 
     def hold(self, task: dict[str, Any], lease_id: str) -> dict[str, Any]:
         """An agent has claimed the task; the task as it is known from now on."""
@@ -35,12 +38,26 @@ class Board:
         self.update(task)
         return {**task, "leaseId": lease_id}
 
-    def keep_leases(self, agent: str, held: Collection[str]) -> None:
-        """Of the agent's leases only these are left."""
-        for task_id, lease_id in tuple(self.leases.items()):
-            task = self.tasks.get(task_id)
-            if task is None or (task["agentId"] == agent and lease_id not in held):
-                del self.leases[task_id]
+    def leases_of(self, agent: str) -> list[str] | None:
+        """Those that the agent is at; None when it has only come, and takes up what it has."""
+        if agent not in self.come:
+            return None
+        return [
+            lease_id
+            for task_id, lease_id in self.leases.items()
+            if self.tasks.get(task_id, {}).get("agentId") == agent
+        ]
+
+    def keep_leases(self, agent: str, held: Mapping[str, str]) -> None:
+        """The agent's leases are these, by task; what is not on the board it leaves lying."""
+        self.come.add(agent)
+        kept = {
+            task_id: lease_id
+            for task_id, lease_id in self.leases.items()
+            if task_id in self.tasks and self.tasks[task_id]["agentId"] != agent
+        }
+        mine = {task_id: held[task_id] for task_id in held if task_id in self.tasks}
+        self.leases = kept | mine
 
     def update(self, task: dict[str, Any]) -> None:
         """Keep what can still move."""
@@ -61,8 +78,8 @@ class Board:
                 if task["agentId"] == action.by and task["status"] == TaskStatus.APPROVED
             )
         else:
-            self.resting.add(action.body.get("taskId", NEW_TASK))
-            self.leases.pop(action.body.get("taskId", NEW_TASK), None)
+            self.resting.add(action.task_id or NEW_TASK)
+            self.leases.pop(action.task_id, None)
 
     def replace(self, agent: str, tasks: Iterable[dict[str, Any]]) -> None:
         """Take over what the server says of an agent's open tasks; its failures stay known."""
@@ -91,6 +108,7 @@ class Board:
             for task in self.tasks.values()
             if task["taskId"] not in self.resting
             and (spare or task["status"] != TaskStatus.PENDING)
+            and (task["status"] not in UNDER_WAY or task["taskId"] in self.leases)
         ]
         if not movable:
             return None

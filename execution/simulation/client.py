@@ -1,6 +1,6 @@
 """The API as a program outside sees it: one client per token."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -57,9 +57,11 @@ class Api:
         """One of the agent's approved tasks, whichever is the most urgent."""
         return await self._clients[agent].claim()
 
-    async def renew(self, agent: str) -> set[str]:
-        """The leases that the agent still holds."""
-        return await self._clients[agent].heartbeat()
+    async def renew(self, agent: str, lease_ids: Collection[str] | None = None) -> dict[str, str]:
+        """Renew these leases, or all; those that the agent still holds, by task."""
+        call = calls.heartbeat(agent, lease_ids)
+        answer = await self._clients[agent].send_call(call)
+        return {lease["taskId"]: lease["leaseId"] for lease in answer["leases"]}
 
     async def send(self, action: Action) -> Json | None:
         """Carry the action out; the task as it then is, None for what returns no task."""

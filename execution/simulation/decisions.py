@@ -44,6 +44,13 @@ class Action:
     def is_claim(self) -> bool:
         return self.path.endswith("/claim")
 
+    @property
+    def task_id(self) -> str:
+        """The task it is about; empty when there is none yet."""
+        if self.path.endswith("/logs"):
+            return self.path.split("/")[1]
+        return str(self.body.get("taskId", ""))
+
 
 def next_action(task: Task, rng: Random) -> Action | None:
     """The next step of the task's life; None when it has come to rest."""
@@ -94,10 +101,10 @@ def _form(task: Task) -> Form:
 def _patch(by: str, task: Task, **body: Any) -> Action:
     """With the version that was seen, so that a person's change in between is never undone.
 
-    An agent works under its lease; what was left in progress without one, it just goes on with.
+    An agent works under its lease.
     """
     seen = {"taskId": task["taskId"], "version": task["version"]}
-    if by != HEAD and task.get("leaseId"):
+    if by != HEAD:
         seen["leaseId"] = task["leaseId"]
     return Action(by, "PATCH", TASKS, {**seen, "status": task["status"], **body})
 
@@ -155,7 +162,7 @@ def _fail(task: Task, rng: Random) -> Action:
 
 
 def _log(task: Task, rng: Random) -> Action:
-    line = {"level": "info", "message": rng.choice(LOG_LINES)}
+    line = {"level": "info", "message": rng.choice(LOG_LINES), "leaseId": task["leaseId"]}
     return Action(task["agentId"], "POST", f"{TASKS}/{task['taskId']}/logs", line)
 
 

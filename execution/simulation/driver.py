@@ -57,7 +57,7 @@ class Driver:
 
     async def _look(self, agent: str) -> None:
         """Renew the agent's leases, which last longer than the round, and see its open tasks."""
-        held = await self.api.renew(agent)
+        held = await self.api.renew(agent, self.board.leases_of(agent))
         self.board.replace(agent, await self.api.open_tasks(agent))
         self.board.keep_leases(agent, held)
 

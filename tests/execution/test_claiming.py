@@ -4,16 +4,25 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from accounts.callers import caller_for_agent
 from execution import claim_queries, claiming, queries, services, task_logs
 from execution.changes import Edits, TaskChange
 from execution.commands import Command
 from execution.enums import EventKind, FailureReason, LogLevel, Priority, SyncState, TaskStatus
-from execution.exceptions import InvalidTransition, LeaseLost, MovedOn, NotAllowed, OwnTask
-from execution.models import Agent, Lease, Task, TaskEvent, TaskTarget
+from execution.exceptions import (
+    InvalidTransition,
+    LeaseLost,
+    MovedOn,
+    NotAllowed,
+    OwnTask,
+    TaskNotFound,
+)
+from execution.models import Agent, Lease, Task, TaskEvent, TaskLog, TaskTarget
 from execution.rows import TaskState
 from execution.services import command_task
+from execution.texts import event_text
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -93,7 +102,9 @@ def test_reports_need_the_lease_while_somebody_holds_the_task() -> None:
     approved()
     (held,) = claim()
     with pytest.raises(LeaseLost):
-        change(held.state, caller=ALEX, status=TaskStatus.IN_PROGRESS)
+        services.update_task(
+            held.state.row["task_id"], TaskChange(TaskStatus.IN_PROGRESS), caller=ALEX
+        )
     with pytest.raises(LeaseLost):
         services.update_task(
             held.state.row["task_id"],
@@ -113,7 +124,10 @@ def test_any_report_renews_even_one_that_changes_nothing() -> None:
         lambda: report(held, status=TaskStatus.IN_PROGRESS),
         lambda: report(held, status=TaskStatus.IN_PROGRESS, progress=60),
         lambda: task_logs.append_logs(
-            held.state.row["task_id"], [task_logs.LogLine(LogLevel.INFO, "oi")], caller=ALEX
+            held.state.row["task_id"],
+            [task_logs.LogLine(LogLevel.INFO, "oi")],
+            caller=ALEX,
+            lease_id=held.lease_id,
         ),
         lambda: claiming.renew_leases("alex", caller=ALEX),
     ):
@@ -296,3 +310,87 @@ def test_sync_again_queues_what_is_not_synced() -> None:
     assert again.row["version"] == after.row["version"]
     with pytest.raises(InvalidTransition):
         services.resync_task(approved().row["task_id"], caller=OPERATOR)
+
+
+# -- Strictly under the lease --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [TaskStatus.APPROVED, TaskStatus.IN_PROGRESS])
+def test_without_a_claim_an_agent_reports_nothing(status: TaskStatus) -> None:
+    state = make_task_in(status, agent_id="alex")
+    before = Task.objects.values().get()
+    for lease_id in (None, "lease-of-nobody"):
+        with pytest.raises(LeaseLost):
+            services.update_task(
+                state.row["task_id"],
+                TaskChange(TaskStatus.IN_PROGRESS, progress=60),
+                caller=ALEX,
+                lease_id=lease_id,
+            )
+        with pytest.raises(LeaseLost):
+            log(state, lease_id)
+    assert Task.objects.values().get() == before
+    assert not TaskLog.objects.exists()
+
+
+def log(state: TaskState, lease_id: str | None) -> None:
+    line = task_logs.LogLine(LogLevel.INFO, "oi")
+    task_logs.append_logs(state.row["task_id"], [line], caller=ALEX, lease_id=lease_id)
+
+
+def test_what_has_lapsed_is_revived_by_nothing() -> None:
+    approved()
+    (held,) = claim()
+    report(held, status=TaskStatus.IN_PROGRESS)
+    Lease.objects.update(expires_at=held.state.row["created_at"])
+    for lease_id in (None, held.lease_id):
+        with pytest.raises(LeaseLost):
+            log(held.state, lease_id)
+        with pytest.raises(LeaseLost):
+            services.update_task(
+                held.state.row["task_id"],
+                TaskChange(TaskStatus.IN_PROGRESS, progress=60),
+                caller=ALEX,
+                lease_id=lease_id,
+            )
+    assert Lease.objects.get().expires_at == held.state.row["created_at"]
+
+
+def test_only_a_line_that_names_the_lease_renews_it() -> None:
+    approved()
+    (held,) = claim()
+    soon = Lease.objects.get().claimed_at + timedelta(seconds=5)
+    Lease.objects.update(expires_at=soon)
+    log(held.state, None)
+    assert Lease.objects.get().expires_at == soon
+    log(held.state, held.lease_id)
+    assert Lease.objects.get().expires_at > soon
+
+
+def test_a_task_taken_away_is_a_lost_lease_for_whoever_had_it() -> None:
+    make_agent("marina")
+    state = approved()
+    (held,) = claim()
+    task_id = state.row["task_id"]
+    command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id="marina"))
+    with pytest.raises(LeaseLost):
+        report(held, status=TaskStatus.IN_PROGRESS)
+    with pytest.raises(LeaseLost):
+        log(held.state, held.lease_id)
+    for lease_id in (None, "lease-of-nobody"):
+        with pytest.raises(TaskNotFound):
+            log(held.state, lease_id)
+    with translation.override("en"):
+        told = event_text(queries.events_of(state.row["id"])[-1])
+    assert told.endswith("the agent from alex to marina; it was taken out of alex's hands")
+
+
+def test_a_lease_that_ran_out_stays_lost_when_another_agent_has_the_task() -> None:
+    make_agent("marina")
+    approved()
+    (held,) = claim()
+    lapse()
+    task_id = held.state.row["task_id"]
+    command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id="marina"))
+    with pytest.raises(LeaseLost):
+        report(held, status=TaskStatus.IN_PROGRESS)

@@ -13,14 +13,16 @@ import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.utils import translation
 
-from execution import queries
+from execution import claiming, queries
 from execution.demo.past import load_story, past_stories
 from execution.demo.present import present_histories
 from execution.enums import FailureReason, SyncState, TaskStatus
 from execution.models import (
     Agent,
+    Lease,
     Marketplace,
     Stream,
     Task,
@@ -288,6 +290,18 @@ class TestCommand:
         numbers = list(TaskEvent.objects.order_by("sequence").values_list("sequence", flat=True))
         assert numbers == list(range(1, len(numbers) + 1))
         assert queries.stream_position().sequence == len(numbers)
+
+    def test_what_is_under_way_is_held_and_comes_back_when_nobody_goes_on(self) -> None:
+        seed()
+        under_way = Task.objects.filter(
+            status__in=(TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC)
+        )
+        assert under_way.count() == Lease.objects.count() == 12
+        assert not under_way.filter(lease__isnull=True).exists()
+        assert not under_way.exclude(lease__agent_id=F("agent_id")).exists()
+        Lease.objects.update(expires_at=clock.now())
+        assert claiming.end_lapsed_leases() == 12
+        assert not under_way.exists()
 
     def test_agents_wrote_logs_of_what_they_do_now(self) -> None:
         seed()

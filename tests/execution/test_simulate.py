@@ -26,7 +26,7 @@ from execution.demo.seeding import seed_agents, seed_people
 from execution.enums import MarketplaceSlug, SyncState, TaskStatus
 from execution.lifecycle import AGENT_STEPS, allowed_transitions, in_range
 from execution.simulation import driver as driver_module
-from execution.simulation.board import KEEP_WAITING, MAX_OPEN, Board
+from execution.simulation.board import KEEP_WAITING, MAX_OPEN, UNDER_WAY, Board
 from execution.simulation.client import Api, TokenRefused
 from execution.simulation.credentials import credentials
 from execution.simulation.decisions import HEAD, Action, create_action, next_action
@@ -40,7 +40,9 @@ SEEDS = range(300)
 def task_in(status: TaskStatus, **fields: Any) -> dict[str, Any]:
     """A task as the API shows it, with three marketplaces of which one is synced."""
     states = {"amazon": "synced", "shein": "failed", "kaway": "queued"}
+    held = {"leaseId": "lease-1"} if status in UNDER_WAY else {}
     return {
+        **held,
         "taskId": "task-1",
         "agentId": "sunny",
         "taskType": "listing_optimization",
@@ -202,7 +204,7 @@ class FakeServer:
             agent = request.url.params["agent"]
             return httpx.Response(200, json={"tasks": self.open_tasks(agent)})
         if request.url.path.endswith("/heartbeat"):
-            held = [{"leaseId": lease} for lease in self.leases.values()]
+            held = [{"taskId": task, "leaseId": lease} for task, lease in self.leases.items()]
             return httpx.Response(200, json={"leases": held})
         if request.url.path.endswith("/claim"):
             return httpx.Response(200, json={"tasks": self.claim(token)})
@@ -294,6 +296,16 @@ class TestDriver:
         assert driver.counts["steps"] > 0.9 * 1800 * 2
         assert driver.counts["refused"] == 0
 
+    async def test_it_takes_up_what_its_agents_hold_and_leaves_what_a_person_began(
+        self, play: Play, server: FakeServer
+    ) -> None:
+        server.create({"agentId": "sunny", "targets": ["shopee"]}).update(status="in_progress")
+        server.create({"agentId": "sunny", "targets": ["shopee"]}).update(status="in_progress")
+        server.leases["task-0"] = "lease-of-before"
+        await play(300)
+        assert server.tasks["task-0"]["status"] in ("completed", "failed")
+        assert server.tasks["task-1"]["status"] == "in_progress"
+
     async def test_people_find_something_to_decide(self, play: Play, server: FakeServer) -> None:
         await play(600)
         assert sum(t["status"] == "pending" for t in server.tasks.values()) >= KEEP_WAITING
@@ -365,7 +377,7 @@ class TestDriver:
             if request.method != "PATCH" or conflicts:
                 return None
             task = server.tasks[json.loads(request.content)["taskId"]]
-            task.update(status="in_progress", progress=50, version=9)
+            task.update(status="approved", progress=25, version=9)
             conflicts.append(task["taskId"])
             return httpx.Response(409, json={"code": "version_conflict", "error": "Changed."})
 

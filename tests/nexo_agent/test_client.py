@@ -119,11 +119,23 @@ def test_reports_go_under_the_lease(
 
 def test_lines_are_cut_to_what_the_api_keeps(agent: NexoAgent, server: Server, held: Held) -> None:
     agent.log(held, "ok", "a\0b", "é" * 5000, "\ud800", level="warning")
-    messages = [line["message"] for line in server.last]
-    assert messages == ["ok", "a\ufffdb", "é" * 4096, "?"]
-    assert {line["level"] for line in server.last} == {"warning"}
+    assert server.last["leaseId"] == "lease-1"
+    ok, nul, long, lone = (line["message"] for line in server.last["logs"])
+    assert (ok, nul, lone) == ("ok", "a\ufffdb", "?")
+    kept, mark = long.split("…")
+    assert mark == f" [cut: {10_000 - len(kept.encode())} bytes]"
+    assert 8_100 < len(long.encode()) <= 8_192
+    assert {line["level"] for line in server.last["logs"]} == {"warning"}
     agent.log(held, *["x"] * 1001)
     assert len(server.requests) == 4
+
+
+def test_a_task_that_is_gone_is_a_lost_lease(agent: NexoAgent, server: Server, held: Held) -> None:
+    gone = gives(404, {"code": "not_found", "error": "…"})
+    for report in (lambda: agent.progress(held, 60), lambda: agent.log(held, "oi")):
+        server.answers = [gone]
+        with pytest.raises(LeaseLost):
+            report()
 
 
 def test_it_waits_for_a_server_that_is_away_and_does_nothing_twice(

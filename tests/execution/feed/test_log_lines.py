@@ -15,14 +15,16 @@ from execution.rows import TaskState
 from execution.task_logs import LogLine
 from nexo.shared.instants import to_rfc3339
 from tests.execution.feed.sockets import Socket, in_thread, opened
-from tests.factories import make_task_in
+from tests.factories import hold, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 ALEX = caller_for_agent("alex")
 
 
 def working() -> TaskState:
-    return make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
+    state = make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
+    hold(state)
+    return state
 
 
 def write(state: TaskState, *messages: str) -> list[Any]:
