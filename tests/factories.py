@@ -13,7 +13,7 @@ from execution import services
 from execution.changes import TaskChange
 from execution.enums import TaskStatus
 from execution.leases import LIFETIME, new_lease_id
-from execution.models import Agent, Lease, Task
+from execution.models import Agent, Lease
 from execution.rows import TaskState
 from execution.services import NewTask
 from nexo.shared import clock

@@ -121,3 +121,23 @@ class BulkItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.task_id}: {self.outcome}"
+
+
+class BulkSelection(models.Model):
+    """What matched a filter when somebody looked, kept for a while so that the order that follows
+    is about exactly these tasks."""
+
+    selection_id = models.CharField(max_length=64, unique=True)
+    actor = models.CharField(max_length=200)
+    created_at = models.DateTimeField()
+    filters = models.JSONField(help_text="As they were given.")
+    task_ids = models.JSONField(help_text="In the list's order.")
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["created_at"], name="bulk_selection_by_age"),
+            models.Index(fields=["actor", "id"], name="bulk_selection_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return self.selection_id

@@ -1,23 +1,31 @@
 """What a bulk action is asked to do, and what it would do now."""
 
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
 
+from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import Caller
 from execution.enums import TaskStatus
 from execution.exceptions import NotAllowed
+from nexo.shared import clock
 from nexo.shared.exceptions import validation_error
 from orchestration.bulk import queries, rules
 from orchestration.bulk.enums import BulkAction
+from orchestration.bulk.models import BulkSelection
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for: `task_ids`, or the list's filters as given and as parsed."""
+    """What is asked for: `task_ids`, the list's filters as given and as parsed, or the id of what
+    a dry run over a filter showed."""
 
     action: BulkAction
     reason: str = ""
@@ -25,6 +33,7 @@ class Order:
     task_ids: Sequence[str] | None = None
     filters: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
+    selection_id: str | None = None
 
     @property
     def decides_by_ids(self) -> bool:
@@ -45,6 +54,12 @@ class Preview:
     done: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     results: list[tuple[str, str | None]] = field(default_factory=list)
+    selection_id: str | None = None
+
+
+# How long, and how many of one person's, what a dry run showed is kept.
+KEPT_FOR: Final = timedelta(hours=1)
+MOST_KEPT: Final = 10
 
 
 def check_may_order(order: Order, caller: Caller) -> None:
@@ -53,59 +68,82 @@ def check_may_order(order: Order, caller: Caller) -> None:
 
 
 def preview(order: Order, *, caller: Caller) -> Preview:
-    """Count by status and by who touched the tasks; nothing is locked or written.
+    """What the order would do now, by status and by who touched the tasks; no task is locked.
+
+    What a filter matched is kept for an hour under an id, for the order that follows.
 
     Raises
     ------
     NotAllowed; ValidationError: more tasks than one job may have
     """
     check_may_order(order, caller)
-    found = Preview()
     if order.task_ids is None:
         selections = [queries.matching(order.values)]
-        found.total = within_limit(selections[0][: rules.MAX_TASKS + 1].count())
+        # One statement: what is counted is what is kept.
+        known = queries.statuses_in_order(selections[0], limit=rules.MAX_TASKS + 1)
+        within_limit(len(known))
+        task_ids: Sequence[str] = list(known)
     else:
         selections = list(queries.named(order.task_ids))
-        found.total = len(order.task_ids)
-    known = 0
-    for selected in selections:
-        counts = queries.by_status(selected)
-        known += counts.total()
-        if order.action == BulkAction.APPROVE:
-            pending = selected.filter(status=TaskStatus.PENDING)
-            if own := queries.own_tasks(pending, caller.actor).count():
-                counts[TaskStatus.PENDING] -= own
-                found.refusals["own_task"] += own
-        for status, count in counts.items():
-            code = rules.refusal(order.action, status, is_own=False)
-            if code is None:
-                found.done += count
-            elif count:
-                found.refusals[code] += count
-    if found.total > known:
-        found.refusals["not_found"] += found.total - known
+        known = {}
+        for selected in selections:
+            known.update(selected.values_list("task_id", "status"))
+        task_ids = order.task_ids
+    own: set[str] = set()
+    if order.action == BulkAction.APPROVE:
+        for selected in selections:
+            own.update(queries.own_tasks(selected, caller.actor).values_list("task_id", flat=True))
+    expected = [
+        (task_id, _expected(order.action, known.get(task_id), task_id in own))
+        for task_id in task_ids
+    ]
+    refusals = Counter(code for _task_id, code in expected if code)
+    found = Preview(len(expected), len(expected) - refusals.total(), refusals)
     if found.total <= rules.DIRECT_LIMIT:
-        found.results = _expected(order, caller)
+        found.results = expected
+    if order.task_ids is None:
+        found.selection_id = _keep(order, task_ids, caller)
     return found
 
 
-def _expected(order: Order, caller: Caller) -> list[tuple[str, str | None]]:
-    """Each task of a small selection with the code it would be refused with."""
-    if order.task_ids is None:
-        selections = [queries.matching(order.values).order_by("-created_at", "-id")]
-    else:
-        selections = list(queries.named(order.task_ids))
-    codes: dict[str, str | None] = {}
-    for selected in selections:
-        own: set[str] = set()
-        if order.action == BulkAction.APPROVE:
-            own = set(queries.own_tasks(selected, caller.actor).values_list("task_id", flat=True))
-        for task_id, status in selected.values_list("task_id", "status"):
-            is_own = task_id in own
-            codes[task_id] = rules.refusal(order.action, TaskStatus(status), is_own=is_own)
-    if order.task_ids is None:
-        return list(codes.items())
-    return [(task_id, codes.get(task_id, "not_found")) for task_id in order.task_ids]
+@cache
+def _expected(action: BulkAction, status: str | None, is_own: bool) -> str | None:
+    """The code that the task would be refused with."""
+    if status is None:
+        return "not_found"
+    return rules.refusal(action, TaskStatus(status), is_own=is_own)
+
+
+def _keep(order: Order, task_ids: Sequence[str], caller: Caller) -> str:
+    """Keep what was shown, and let go of what has grown old or is one too many of theirs."""
+    now = clock.now()
+    mine = BulkSelection.objects.filter(actor=caller.actor).order_by("-id")
+    with transaction.atomic():
+        kept = BulkSelection.objects.create(
+            selection_id=f"selection-{uuid.uuid4()}",
+            actor=caller.actor,
+            created_at=now,
+            filters=dict(order.filters),
+            task_ids=list(task_ids),
+        )
+        is_old = Q(created_at__lte=now - KEPT_FOR)
+        BulkSelection.objects.filter(is_old | Q(pk__in=mine.values("pk")[MOST_KEPT:])).delete()
+    return kept.selection_id
+
+
+def shown_selection(order: Order, caller: Caller) -> BulkSelection:
+    """What the caller's dry run showed.
+
+    Raises
+    ------
+    ValidationError
+    """
+    since = clock.now() - KEPT_FOR
+    kept = queries.kept_selection(order.selection_id or "", actor=caller.actor, since=since)
+    if kept is None:
+        message = _("This selection is no longer kept: look again at what would happen.")
+        raise validation_error("selectionId", message)
+    return kept
 
 
 def within_limit(count: int) -> int:

@@ -1,20 +1,19 @@
 """Reads of bulk jobs, and of the tasks that an order would meet."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
 from execution import queries as tasks
-from execution.enums import TaskStatus
 from execution.filters import TaskSelection
 from execution.models import Task
 from orchestration.bulk.enums import Outcome
-from orchestration.bulk.models import BulkItem, BulkJob
+from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
 
 # Of the statements that name tasks; SQLite takes 250,000 values, PostgreSQL 65,535.
 BATCH = 1_000
@@ -65,9 +64,16 @@ def own_tasks(selected: QuerySet[Task], actor: str) -> QuerySet[Task]:
     return selected.filter(Exists(tasks.touches(actor).filter(task_id=OuterRef("pk"))))
 
 
-def by_status(selected: QuerySet[Task]) -> Counter[TaskStatus]:
-    counts = selected.order_by().values_list("status").annotate(Count("id"))
-    return Counter({TaskStatus(status): count for status, count in counts})
+def statuses_in_order(selected: QuerySet[Task], *, limit: int) -> dict[str, str]:
+    """The status of each task by its id, in the list's order."""
+    rows = selected.order_by("-created_at", "-id").values_list("task_id", "status")
+    return dict(rows[:limit])
+
+
+def kept_selection(selection_id: str, *, actor: str, since: datetime) -> BulkSelection | None:
+    """What this person was shown under that id; without the tasks, which can be many."""
+    kept = BulkSelection.objects.defer("task_ids")
+    return kept.filter(selection_id=selection_id, actor=actor, created_at__gt=since).first()
 
 
 def sequences_locked(task_ids: Sequence[str]) -> dict[str, int]:
@@ -90,6 +96,20 @@ INSERT INTO orchestration_bulkitem (job_id, position, task_id, outcome, code)
 SELECT %s, ROW_NUMBER() OVER (ORDER BY created_at DESC, id DESC), task_id, 'pending', ''
 FROM ({selected}) AS selected
 """
+_FREEZE_SELECTION = """
+INSERT INTO orchestration_bulkitem (job_id, position, task_id, outcome, code)
+SELECT %s, {place}, given.value, 'pending', '' FROM orchestration_bulkselection kept, {given}
+WHERE kept.id = %s
+"""
+FREEZE_SELECTION = {
+    "sqlite": _FREEZE_SELECTION.format(
+        place="given.key + 1", given="json_each(kept.task_ids) given"
+    ),
+    "postgresql": _FREEZE_SELECTION.format(
+        place="given.place",
+        given="jsonb_array_elements_text(kept.task_ids) WITH ORDINALITY AS given(value, place)",
+    ),
+}
 FREEZE_UNDO = """
 INSERT INTO orchestration_bulkitem (job_id, position, task_id, outcome, code, undoes)
 SELECT %s, ROW_NUMBER() OVER (ORDER BY position), task_id, 'pending', '', sequence
@@ -110,6 +130,11 @@ def freeze_named(job: BulkJob, task_ids: Sequence[str]) -> int:
         for position, task_id in enumerate(task_ids, 1)
     )
     return len(BulkItem.objects.bulk_create(items, batch_size=BATCH))
+
+
+def freeze_selection(job: BulkJob, selection: BulkSelection) -> int:
+    """Keep the tasks that somebody was shown, in one statement."""
+    return _insert(FREEZE_SELECTION[connection.vendor], [job.pk, selection.pk])
 
 
 def freeze_undo(job: BulkJob, undone: BulkJob) -> int:

@@ -59,4 +59,5 @@ def preview_json(preview: Preview) -> dict[str, Any]:
             for task_id, code in preview.results
         ],
         "undoUntil": None,
+        "selectionId": preview.selection_id,
     }

@@ -28,6 +28,11 @@ class BulkAnswerSerializer(EnvelopeSerializer):
     refused = RefusedSerializer(many=True)
     results = ResultSerializer(many=True)
     undoUntil = serializers.DateTimeField(allow_null=True)
+    selectionId = serializers.CharField(
+        allow_null=True,
+        required=False,
+        help_text="Of a dry run over a filter: for an hour, exactly these tasks can be ordered.",
+    )
     # Not in a dry run.
     action = serializers.ChoiceField([action.value for action in BulkAction], required=False)
     state = serializers.ChoiceField([state.value for state in JobState], required=False)

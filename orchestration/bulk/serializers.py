@@ -107,7 +107,8 @@ def _fault(name: Any, value: Any) -> str | None:
 
 class BulkOrderSerializer(StrictSerializer):
     default_error_messages = {
-        "one_selection": _("Give either taskIds or filter."),
+        "one_selection": _("Give one of taskIds, filter and selectionId."),
+        "shown_before": _("A dry run takes a filter, and answers with its selectionId."),
         "reason": _("Say why."),
         "only_assign": _("Only assigning takes an agent."),
         "needs_agent": _("Name the agent to assign to."),
@@ -117,13 +118,20 @@ class BulkOrderSerializer(StrictSerializer):
     action = Choice(choices=[(action.value, action.label) for action in ORDERED])
     taskIds = TaskIds(required=False)
     filter = ListFilter(required=False)
+    selectionId = Slug(
+        required=False,
+        max_length=LONGEST_TASK_ID,
+        help_text="From a dry run over a filter: exactly the tasks that it counted.",
+    )
     reason = Text(required=False, max_length=MAX_NOTE, help_text="Required unless dryRun.")
     agentId = Slug(required=False, max_length=64, help_text="For `assign`, and only there.")
     dryRun = Flag(required=False, default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("taskIds" in attrs) == ("filter" in attrs):
+        if sum(name in attrs for name in ("taskIds", "filter", "selectionId")) != 1:
             self.fail("one_selection")
+        if "selectionId" in attrs and attrs["dryRun"]:
+            self._fail("selectionId", "shown_before")
         if not attrs.get("reason") and not attrs["dryRun"]:
             self._fail("reason", "reason")
         self._check_agent(attrs)
@@ -163,4 +171,5 @@ def order_of(data: dict[str, Any]) -> Order:
         task_ids=data.get("taskIds"),
         filters=data.get("filter", {}),
         values=data.get("values", {}),
+        selection_id=data.get("selectionId"),
     )

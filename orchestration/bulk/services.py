@@ -33,7 +33,7 @@ from orchestration.bulk import queries, rules
 from orchestration.bulk.enums import UNDOABLE, BulkAction, JobState, Outcome
 from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob
-from orchestration.bulk.orders import Order, check_may_order, within_limit
+from orchestration.bulk.orders import Order, check_may_order, shown_selection, within_limit
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +57,17 @@ def start_job(order: Order, *, caller: Caller) -> BulkJob:
 
     Raises
     ------
-    NotAllowed; ValidationError: more tasks than one job may have
+    NotAllowed; ValidationError: more tasks than one job may have, a selection not kept
     """
     check_may_order(order, caller)
+    shown = None if order.selection_id is None else shown_selection(order, caller)
+    selection = {"filter": shown.filters} if shown else order.selection
     with transaction.atomic():
-        job = _new_job(order.action, caller, reason=order.reason, selection=order.selection)
+        job = _new_job(order.action, caller, reason=order.reason, selection=selection)
         job.agent_id = order.agent_id or ""
-        if order.task_ids is not None:
+        if shown is not None:
+            job.total = queries.freeze_selection(job, shown)
+        elif order.task_ids is not None:
             job.total = queries.freeze_named(job, order.task_ids)
         else:
             selected = queries.matching(order.values)

@@ -82,7 +82,13 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     api.create(taskType=task_type)
     expect(head.locator("#pill")).to_be_visible()
     bar(head).get_by_role("button", name="Selecionar todas as 6").click()
-    dialog = order(head, "Rejeitar")
+    bar(head).get_by_role("button", name="Rejeitar", exact=True).click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+    # What begins to match after that was not shown, and does not join.
+    api.create(taskType=task_type)
+    dialog.get_by_label("Motivo").fill("Teste em massa")
+    dialog.locator("[data-field=confirm]").click()
     expect(dialog).to_contain_text("5 de 6 feitas")
 
 

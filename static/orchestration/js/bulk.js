@@ -60,13 +60,14 @@ shortcuts({ x: () => picks.toggleFocused() });
 // -- Before ----------------------------------------------------------------------------------------
 
 let action = "";
+// What the preview counted: the order is about exactly these tasks, whatever matches later.
+let selectionId = null;
 
 function open(button) {
   action = button.dataset.bulk;
   const confirm = slot(form, "confirm");
   const count = picks.isAll ? total() : picks.ids.size;
-  byId("bulk-title").textContent = plural(`bulk.title.${action}`, count);
-  confirm.textContent = byId("bulk-title").textContent;
+  name(count);
   byId("bulk-effect").textContent = button.dataset.effect;
   const isDestructive = button.classList.contains("danger");
   confirm.classList.toggle("danger", isDestructive);
@@ -82,20 +83,32 @@ function open(button) {
 }
 
 function order(fields) {
-  const selection = picks.isAll
-    ? { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) }
-    : { taskIds: [...picks.ids] };
-  return { action, ...selection, ...fields };
+  return { action, ...selection(), ...fields };
+}
+
+function selection() {
+  if (!picks.isAll) return { taskIds: [...picks.ids] };
+  if (selectionId) return { selectionId };
+  return { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) };
+}
+
+/** Title and button say how many tasks it is about. */
+function name(count) {
+  byId("bulk-title").textContent = plural(`bulk.title.${action}`, count);
+  slot(form, "confirm").textContent = byId("bulk-title").textContent;
 }
 
 async function preview() {
   const confirm = slot(form, "confirm");
   const asked = action;
   confirm.disabled = true;
+  selectionId = null;
   say(t("bulk.asking"));
   try {
     const told = await postJson(bar.dataset.api, order({ dryRun: true }));
     if (asked !== action || !dialog.open) return;
+    selectionId = told.selectionId;
+    if (picks.isAll) name(told.total);
     const values = { done: formatNumber(told.done), total: formatNumber(told.total) };
     say(t(told.done ? "bulk.will" : "bulk.none", values), told.refused);
     confirm.disabled = !told.done;

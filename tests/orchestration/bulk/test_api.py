@@ -73,6 +73,7 @@ def test_a_dry_run_has_the_same_shape_and_needs_no_reason(api: Client) -> None:
     ended = make_task_in(TaskStatus.COMPLETED).row["task_id"]
     answer = post(api, action="cancel", filter={}, dryRun=True).json()
     answer.pop("timestamp")
+    shown = answer.pop("selectionId")
     assert answer == {
         "status": "success",
         "jobId": None,
@@ -89,6 +90,10 @@ def test_a_dry_run_has_the_same_shape_and_needs_no_reason(api: Client) -> None:
     assert statuses()[task] == "pending"
     assert not BulkJob.objects.exists()
     assert not AuditEntry.objects.exists()
+    make_tasks(1)
+    job = post(api, action="cancel", selectionId=shown, reason="x").json()
+    assert [result["taskId"] for result in job["results"]] == [ended, task]
+    assert job["selection"] == {"filter": {}}
 
 
 def test_a_large_job_is_taken_and_its_results_are_paged(

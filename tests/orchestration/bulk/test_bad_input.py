@@ -73,6 +73,13 @@ BAD_ORDERS: list[tuple[dict[str, Any], set[str]]] = [
     ],
     (order(taskIds=...), {"body"}),
     (order(filter={}), {"body"}),
+    (order(selectionId="selection-x"), {"body"}),
+    (order(**FILTER, selectionId="selection-x"), {"body"}),
+    *[
+        (order(taskIds=..., selectionId=given), {"selectionId"})
+        for given in (None, "", 1, ["selection-x"], {}, "a b", "x" * 65, "selection-of-nobody")
+    ],
+    (order(taskIds=..., selectionId="selection-x", dryRun=True), {"selectionId"}),
     (order(filter=None), {"filter"}),
     *[
         (order(taskIds=ids), {"taskIds"})

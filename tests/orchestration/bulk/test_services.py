@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
 from django_tasks_db.models import DBTaskResult
+from rest_framework.exceptions import ValidationError
 
 from accounts.callers import caller_for_agent
 from accounts.models import AuditEntry
@@ -19,10 +20,10 @@ from execution.models import Task, TaskEvent, TaskTarget
 from nexo.shared import clock
 from nexo.shared.origin import working_for
 from orchestration.bulk import rules, services
-from orchestration.bulk.enums import ORDERED
+from orchestration.bulk.enums import ORDERED, BulkAction
 from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
-from orchestration.bulk.models import BulkItem, BulkJob
-from orchestration.bulk.orders import preview
+from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
+from orchestration.bulk.orders import Order, preview
 from orchestration.bulk.services import resume_overdue_jobs, run_job, start_job, undo_job
 from tests.factories import change, make_agent, make_task, make_task_in
 from tests.orchestration.bulk.orders import by_filter, by_ids, kinds, make_tasks, person, statuses
@@ -422,3 +423,48 @@ def test_who_decides_takes_back_their_own_decisions() -> None:
     assert services.read_job(job.job_id, caller=person()).job_id == job.job_id
     assert undo_job(job.job_id, caller=qa).done == 2
     assert make_task().row["status"] == "pending"
+
+
+# -- What the dry run showed ---------------------------------------------------------------------
+
+
+def test_what_matches_later_does_not_join_what_the_dry_run_showed() -> None:
+    head = person()
+    shown = make_tasks(3, task_type="banner")
+    changes = make_task(task_type="banner", agent_id="alex")
+    other = make_task_in(TaskStatus.APPROVED, task_type="banner")
+    found = preview(by_filter("cancel", taskType="banner", status="pending"), caller=head)
+    assert (found.total, found.done) == (4, 4)
+    later = make_task(task_type="banner")
+    # It began to match, and one of those shown no longer does.
+    change(other, status=TaskStatus.FAILED)
+    change(other, status=TaskStatus.PENDING)
+    change(changes, status=TaskStatus.IN_PROGRESS)
+    change(changes, status=TaskStatus.COMPLETED)
+    order = by_shown("cancel", found.selection_id)
+    job = start_job(order, caller=head)
+    assert (job.total, job.done, job.refusals) == (4, 3, {"invalid_transition": 1})
+    assert job.selection == {"filter": {"taskType": "banner", "status": "pending"}}
+    ids = [task_id for task_id, *_ in outcomes(job)]
+    assert ids == [changes.row["task_id"], *reversed(shown)]
+    assert statuses()[later.row["task_id"]] == statuses()[other.row["task_id"]] == "pending"
+
+
+def by_shown(action: str, selection_id: str | None) -> Order:
+    return Order(BulkAction(action), reason="teste", selection_id=selection_id)
+
+
+def test_a_selection_is_its_persons_and_kept_for_an_hour() -> None:
+    head = person()
+    make_tasks(1)
+    shown = preview(by_filter("cancel"), caller=head).selection_id
+    with pytest.raises(ValidationError):
+        start_job(by_shown("cancel", shown), caller=person())
+    BulkSelection.objects.update(created_at=clock.now() - timedelta(minutes=61))
+    with pytest.raises(ValidationError):
+        start_job(by_shown("cancel", shown), caller=head)
+    assert not BulkJob.objects.exists()
+    for _ in range(12):
+        preview(by_filter("cancel"), caller=head)
+    assert BulkSelection.objects.count() == 10
+    assert preview(by_ids("cancel", "task-1"), caller=head).selection_id is None
