@@ -50,7 +50,8 @@ class BulkViewSet(KeyedWrites, viewsets.GenericViewSet[BulkJob]):
         order = order_of(serializer.validated_data)
         caller = caller_of(request)
         if serializer.validated_data["dryRun"]:
-            return success(preview_json(orders.preview(order, caller=caller)))
+            found = orders.preview(order, caller=caller)
+            return success(preview_json(order, found, actor=caller.actor))
         return _answer(services.start_job(order, caller=caller))
 
     @extend_schema(**schema.RETRIEVE)

@@ -7,7 +7,7 @@ from nexo.shared.instants import to_rfc3339
 from orchestration.bulk import services
 from orchestration.bulk.enums import Outcome
 from orchestration.bulk.models import BulkItem, BulkJob
-from orchestration.bulk.orders import Preview
+from orchestration.bulk.orders import Order, Preview
 
 
 def refused_json(refusals: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -42,11 +42,19 @@ def job_json(job: BulkJob, items: Iterable[BulkItem]) -> dict[str, Any]:
     }
 
 
-def preview_json(preview: Preview) -> dict[str, Any]:
-    """As a job's answer; `done` is how many it would be."""
+def preview_json(order: Order, preview: Preview, *, actor: str) -> dict[str, Any]:
+    """As a job's answer; `done` is how many it would be. There is no job, nor any instant."""
     return {
         "jobId": None,
+        "action": order.action.value,
+        "state": None,
         "dryRun": True,
+        "reason": order.reason or None,
+        "agentId": order.agent_id,
+        "selection": order.selection,
+        "actor": actor,
+        "createdAt": None,
+        "finishedAt": None,
         "total": preview.total,
         "done": preview.done,
         "refused": refused_json(preview.refusals),
@@ -59,5 +67,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
             for task_id, code in preview.results
         ],
         "undoUntil": None,
+        "undoOf": None,
+        "undoneBy": None,
         "selectionId": preview.selection_id,
     }

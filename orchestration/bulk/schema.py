@@ -33,17 +33,18 @@ class BulkAnswerSerializer(EnvelopeSerializer):
         required=False,
         help_text="Of a dry run over a filter: for an hour, exactly these tasks can be ordered.",
     )
-    # Not in a dry run.
-    action = serializers.ChoiceField([action.value for action in BulkAction], required=False)
-    state = serializers.ChoiceField([state.value for state in JobState], required=False)
-    reason = serializers.CharField(allow_null=True, required=False)
-    agentId = serializers.CharField(allow_null=True, required=False)
-    selection = serializers.DictField(required=False)
-    actor = serializers.CharField(required=False)
-    createdAt = serializers.DateTimeField(required=False)
-    finishedAt = serializers.DateTimeField(allow_null=True, required=False)
-    undoOf = serializers.CharField(allow_null=True, required=False)
-    undoneBy = serializers.CharField(allow_null=True, required=False)
+    action = serializers.ChoiceField([action.value for action in BulkAction])
+    state = serializers.ChoiceField(
+        [state.value for state in JobState], allow_null=True, help_text="Null in a dry run."
+    )
+    reason = serializers.CharField(allow_null=True)
+    agentId = serializers.CharField(allow_null=True)
+    selection = serializers.DictField()
+    actor = serializers.CharField()
+    createdAt = serializers.DateTimeField(allow_null=True, help_text="Null in a dry run.")
+    finishedAt = serializers.DateTimeField(allow_null=True)
+    undoOf = serializers.CharField(allow_null=True)
+    undoneBy = serializers.CharField(allow_null=True)
 
 
 class BulkJobSerializer(BulkAnswerSerializer):

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from execution import queries
 from execution.filters import FILTERS, filter_values
-from execution.serializers import MAX_NOTE, Choice, Slug
+from execution.serializers import MAX_NOTE, Choice, Reason, Slug
 from nexo.shared.fields import Flag, StrictSerializer, Text, bounded
 from orchestration.bulk.enums import ORDERED, BulkAction
 from orchestration.bulk.orders import Order
@@ -123,7 +123,7 @@ class BulkOrderSerializer(StrictSerializer):
         max_length=LONGEST_TASK_ID,
         help_text="From a dry run over a filter: exactly the tasks that it counted.",
     )
-    reason = Text(required=False, max_length=MAX_NOTE, help_text="Required unless dryRun.")
+    reason = Reason(required=False, max_length=MAX_NOTE, help_text="Required unless dryRun.")
     agentId = Slug(required=False, max_length=64, help_text="For `assign`, and only there.")
     dryRun = Flag(required=False, default=False)
 

@@ -77,7 +77,15 @@ def test_a_dry_run_has_the_same_shape_and_needs_no_reason(api: Client) -> None:
     assert answer == {
         "status": "success",
         "jobId": None,
+        "action": "cancel",
+        "state": None,
         "dryRun": True,
+        "reason": None,
+        "agentId": None,
+        "selection": {"filter": {}},
+        "actor": "user:ana",
+        "createdAt": None,
+        "finishedAt": None,
         "total": 2,
         "done": 1,
         "refused": [{"code": "invalid_transition", "count": 1}],
@@ -86,6 +94,8 @@ def test_a_dry_run_has_the_same_shape_and_needs_no_reason(api: Client) -> None:
             {"taskId": task, "outcome": "done", "code": None},
         ],
         "undoUntil": None,
+        "undoOf": None,
+        "undoneBy": None,
     }
     assert statuses()[task] == "pending"
     assert not BulkJob.objects.exists()

@@ -89,7 +89,11 @@ BAD_ORDERS: list[tuple[dict[str, Any], set[str]]] = [
             [str(number) for number in range(10_001)],
         )
     ],
-    *[(order(reason=reason), {"reason"}) for reason in (..., None, "", "  ", 1, [], "x" * 4001)],
+    *[
+        (order(action=action, reason=reason), {"reason"})
+        for action in ("cancel", "approve", "retry")
+        for reason in (..., None, "", "  ", "\u200b", " \u2060", 1, [], "x" * 4001)
+    ],
     *[(order(dryRun=flag), {"dryRun"}) for flag in (None, "true", 1, 0, [])],
     (order(agentId="alex"), {"agentId"}),
     (order(action="assign"), {"agentId"}),
