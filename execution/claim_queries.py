@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from execution import queries
 from execution.enums import TaskStatus
@@ -110,10 +110,21 @@ def claimable_counts(agent_ids: Collection[str]) -> dict[str, int]:
     grouped = tasks.order_by().values_list("agent_id").annotate(Count("id"))
     counts = dict.fromkeys(agent_ids, 0) | dict(grouped)
     bounded = Agent.objects.filter(slug__in=agent_ids, capacity__isnull=False).order_by()
-    held = bounded.annotate(held=Count("leases")).values_list("slug", "capacity", "held")
-    for slug, capacity, holds in held:
-        counts[slug] = min(counts[slug], max(0, (capacity or 0) - holds))
+    capacities = dict(bounded.values_list("slug", "capacity"))
+    held = in_hand(capacities) if capacities else {}
+    for slug, capacity in capacities.items():
+        counts[slug] = min(counts[slug], max(0, (capacity or 0) - held.get(slug, 0)))
     return counts
+
+
+def in_hand(agent_ids: Collection[str]) -> dict[str, int]:
+    """How many tasks these agents have in hand: under way, by whomever begun, or claimed; of those
+    that have any."""
+    is_under_way = Q(status__in=(TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC))
+    is_claimed = Q(status=TaskStatus.APPROVED, lease__isnull=False)
+    tasks = Task.objects.filter(agent__in=agent_ids, ended_at__isnull=True)
+    found = tasks.filter(is_under_way | is_claimed)
+    return dict(found.order_by().values_list("agent_id").annotate(Count("id")))
 
 
 def agents_given_between(since: int, until: int, agent_ids: Collection[str]) -> set[str]:

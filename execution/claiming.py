@@ -81,7 +81,7 @@ def _room(agent: claim_queries.AgentAtWork | None, agent_id: str, limit: int) ->
     if agent.capacity is None:
         return limit
     Agent.objects.select_for_update().only("slug").get(pk=agent_id)
-    held = Lease.objects.filter(agent_id=agent_id).count()
+    held = claim_queries.in_hand([agent_id]).get(agent_id, 0)
     return max(0, min(limit, agent.capacity - held))
 
 

@@ -98,6 +98,22 @@ def test_capacity_is_the_most_an_agent_holds() -> None:
     assert claim() == []
 
 
+def test_what_a_person_began_is_in_hand_too() -> None:
+    Agent.objects.filter(pk="alex").update(capacity=3)
+    began = approved()
+    change(began, status=TaskStatus.IN_PROGRESS)
+    synced = make_task_in(TaskStatus.MARKETPLACE_SYNC, agent_id="alex")
+    for _ in range(3):
+        approved()
+    assert claim_queries.claimable_counts(["alex"]) == {"alex": 1}
+    (held,) = claim(9)
+    report(held, status=TaskStatus.IN_PROGRESS)
+    assert claim() == []
+    assert claim_queries.claimable_counts(["alex"]) == {"alex": 0}
+    change(synced, status=TaskStatus.COMPLETED)
+    assert len(claim(9)) == 1
+
+
 def test_reports_need_the_lease_while_somebody_holds_the_task() -> None:
     approved()
     (held,) = claim()
