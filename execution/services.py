@@ -8,7 +8,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
@@ -494,6 +494,34 @@ def end_lease(task_id: str, lease_id: str) -> bool:
         return True
 
 
+# -- Tasks without an agent ----------------------------------------------------------------------
+
+
+def give_agent(
+    task_id: str, chosen: assignment.Assignment, *, actor: str, approver: str | None = None
+) -> bool:
+    """Give a task that has no agent to the one chosen; whether it still had none and waits.
+
+    `approver` then approves it, if it is pending.
+    """
+    with transaction.atomic(), bare_statements():
+        state = queries.locked_task(task_id)
+        if state is None or state.row["agent_id"] is not None:
+            return False
+        old = TaskStatus(state.row["status"])
+        if old not in (TaskStatus.PENDING, TaskStatus.APPROVED):
+            return False
+        now = clock.now()
+        given = TaskChange(old, edits=Edits(agent_id=chosen.agent_id))
+        plan = plan_change(state, given, actor=actor, now=now)
+        fields = {**plan.fields, "assignment": chosen.explanation}
+        state = _write(state, replace(plan, fields=fields), now)
+        if approver is not None and old == TaskStatus.PENDING:
+            approval = TaskChange(TaskStatus.APPROVED)
+            _write(state, plan_change(state, approval, actor=approver, now=now), now)
+        return True
+
+
 # -- New tasks -----------------------------------------------------------------------------------
 
 
@@ -501,7 +529,8 @@ def end_lease(task_id: str, lease_id: str) -> bool:
 class NewTask:
     """A task as asked for; without an agent one is assigned. `estimated_minutes` over 0.
 
-    `is_approved`: from its first instant, by whoever made it; only the system asks for that.
+    `is_approved`: from its first instant, by whoever made it, once it has an agent; only the system
+    asks for that.
     """
 
     task_type: str
@@ -580,21 +609,26 @@ def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[
 def _history(
     new: NewTask, chosen: assignment.Assignment | None, *, actor: str, now: datetime
 ) -> "TaskHistory":
-    """A task's first moment; `chosen` is the agent that was assigned to it."""
-    status = TaskStatus.APPROVED if new.is_approved else TaskStatus.PENDING
+    """A task's first moment; `chosen` is the agent that was assigned to it.
+
+    Without anybody to begin it, it waits to be approved too.
+    """
+    agent_id = chosen.agent_id if chosen else new.agent_id
+    is_approved = new.is_approved and agent_id is not None
+    status = TaskStatus.APPROVED if is_approved else TaskStatus.PENDING
     task = Task(
         task_id=new_task_id(),
         external_id=new.external_id,
         title=new.title,
         task_type=new.task_type,
         marketplace_id=new.marketplace_id,
-        agent_id=chosen.agent_id if chosen else new.agent_id,
+        agent_id=agent_id,
         status=status.value,
         progress=ENTRY_PROGRESS[status],
         priority=new.priority.value,
         estimated_minutes=new.estimated_minutes,
         created_at=now,
-        approved_at=now if new.is_approved else None,
+        approved_at=now if is_approved else None,
         updated_at=now,
         assignment=chosen.explanation if chosen else None,
     )
@@ -612,7 +646,7 @@ def _history(
         estimated_minutes=new.estimated_minutes,
     )
     events = [created]
-    if new.is_approved:
+    if is_approved:
         approved = created._replace(
             kind=EventKind.APPROVED,
             from_status=TaskStatus.PENDING.value,

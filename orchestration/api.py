@@ -50,7 +50,7 @@ class ActivationViewSet(KeyedWrites, viewsets.GenericViewSet[Plan]):
         made = services.activate(
             asked.get("channels"), caller=caller_of(request), dry_run=asked["dryRun"]
         )
-        return success({"plan": plan_json(made)}, status=201 if made.plan else 200)
+        return success({"plan": plan_json(made)}, status=201 if made.tasks else 200)
 
 
 class IsPerson(BasePermission):

@@ -20,6 +20,12 @@ class SkipReason(models.TextChoices):
     OPEN_TASK = "open_task", pgettext_lazy("reason to skip", "Its last task is still open")
 
 
+class UnassignedReason(models.TextChoices):
+    """Why a task of an activation has no agent."""
+
+    NO_CANDIDATE = "no_candidate", pgettext_lazy("reason without agent", "No agent has room for it")
+
+
 class Health(models.TextChoices):
     EXCELLENT = "excellent", pgettext_lazy("system health", "Excellent")
     GOOD = "good", pgettext_lazy("system health", "Good")

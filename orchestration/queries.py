@@ -10,8 +10,9 @@ from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from execution import queries as tasks
-from execution.enums import ENDED_STATUSES
+from execution.enums import ENDED_STATUSES, TaskStatus
 from execution.models import Agent, Lease
+from optimization.counting import PLAYBOOK_ACTOR
 from orchestration.enums import PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 
@@ -70,6 +71,43 @@ def worker_behind_seconds(now: datetime) -> float:
         leases.aggregate(oldest=Min("expires_at"))["oldest"],
     ]
     return max([0.0, *((now - since).total_seconds() for since in oldest if since is not None)])
+
+
+# -- Running plans -----------------------------------------------------------------------------
+
+
+def running_plan(templates: Collection[TaskTemplate]) -> Plan | None:
+    """The newest plan of which a task of these templates is open."""
+    rows = PlanTask.objects.filter(template__in=templates, task__ended_at__isnull=True)
+    return Plan.objects.filter(pk__in=rows.values("plan_id")).order_by("-id").first()
+
+
+# -- Tasks without an agent ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTask:
+    """`approver` is who approves it as soon as it has an agent, if nobody needs to decide."""
+
+    task_id: str
+    task_type: str
+    marketplace_id: str
+    approver: str | None
+
+
+def waiting_for_an_agent(marketplaces: Collection[str], *, limit: int) -> list[WaitingTask]:
+    """Tasks of these marketplaces on which nobody can begin, the oldest first."""
+    rows = tasks.Task.objects.filter(
+        agent__isnull=True,
+        ended_at__isnull=True,
+        status__in=(TaskStatus.PENDING, TaskStatus.APPROVED),
+        marketplace__in=marketplaces,
+    ).order_by("pk")
+    names = ("task_id", "task_type", "marketplace_id", "plan_task__template__needs_approval")
+    return [
+        WaitingTask(task_id, task_type, slug, PLAYBOOK_ACTOR if needs_approval is False else None)
+        for task_id, task_type, slug, needs_approval in rows.values_list(*names)[:limit]
+    ]
 
 
 # -- Plans ---------------------------------------------------------------------------------------

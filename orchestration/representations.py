@@ -3,6 +3,7 @@
 from typing import Any
 
 from nexo.shared.instants import to_rfc3339
+from orchestration.enums import UnassignedReason
 from orchestration.overview import AgentState, Metrics, Overview, Totals
 from orchestration.reports import two_decimals
 from orchestration.services import Activation
@@ -18,6 +19,14 @@ def plan_json(made: Activation) -> dict[str, Any]:
             {"template": one.template.name, "reason": one.reason.value} for one in made.skipped
         ],
         "tasks": list(made.tasks),
+        "unassigned": [
+            {
+                "template": one.template.name,
+                "taskId": one.task_id,
+                "reason": UnassignedReason.NO_CANDIDATE.value,
+            }
+            for one in made.unassigned
+        ],
         "status": made.status.value,
     }
 

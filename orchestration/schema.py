@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from execution.enums import MarketplaceSlug
 from nexo.shared.schema import IDEMPOTENCY_KEY, EnvelopeSerializer, errors, query
-from orchestration.enums import Health, PlanStatus, SkipReason
+from orchestration.enums import Health, PlanStatus, SkipReason, UnassignedReason
 from orchestration.reports import ReportType
 from orchestration.serializers import ActivateSerializer
 
@@ -16,12 +16,22 @@ class SkippedSerializer(serializers.Serializer[Any]):
     reason = serializers.ChoiceField([reason.value for reason in SkipReason])
 
 
+class UnassignedSerializer(serializers.Serializer[Any]):
+    template = serializers.CharField()
+    taskId = serializers.CharField(allow_null=True, help_text="Null in a dry run.")
+    reason = serializers.ChoiceField([reason.value for reason in UnassignedReason])
+
+
 class PlanSerializer(serializers.Serializer[Any]):
-    planId = serializers.CharField(allow_null=True, help_text="Null in a dry run.")
+    planId = serializers.CharField(
+        allow_null=True,
+        help_text="Null in a dry run; the running plan's where nothing was left to make.",
+    )
     channels = serializers.ListField(child=serializers.ChoiceField(MarketplaceSlug.choices))
     totalTasksGenerated = serializers.IntegerField()
     skipped = SkippedSerializer(many=True)
     tasks = serializers.ListField(child=serializers.CharField())
+    unassigned = UnassignedSerializer(many=True)
     status = serializers.ChoiceField([status.value for status in PlanStatus])
 
 

@@ -6,17 +6,19 @@ any number at once make one plan's worth of tasks.
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import translation
 
 from accounts import audit
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
+from execution.assignment import Need, assign
 from execution.enums import MarketplaceSlug, Priority
 from execution.exceptions import NotAllowed
 from execution.services import NewTask, create_tasks_of_system
@@ -37,8 +39,19 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Unassigned:
+    """A task that nobody has room for; without an id it would be one."""
+
+    template: TaskTemplate
+    task_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Activation:
-    """What an activation made or, without a plan, would make."""
+    """What an activation made or, without a plan, would make.
+
+    One that had nothing to make leaves no plan of its own: `plan` is the one that is running.
+    """
 
     plan: Plan | None
     channels: Sequence[str]
@@ -46,10 +59,11 @@ class Activation:
     skipped: Sequence[Skipped]
     tasks: Sequence[str]
     agents: Sequence[str]  # that became, or would become, active
+    unassigned: Sequence[Unassigned] = ()
 
     @property
     def status(self) -> PlanStatus:
-        return PlanStatus.EXECUTING if self.chosen else PlanStatus.COMPLETED
+        return PlanStatus.EXECUTING if self.chosen or self.plan else PlanStatus.COMPLETED
 
 
 # -- By hand -------------------------------------------------------------------------------------
@@ -71,22 +85,55 @@ def activate(
     asked = [slug.value for slug in MarketplaceSlug if channels is None or slug in channels]
     templates = queries.active_templates(asked)
     if dry_run:
-        chosen, skipped = _choice(queries.in_order(templates))
-        agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
-        return Activation(None, asked, chosen, skipped, [], agents)
+        return _tried(templates, asked)
     with transaction.atomic():
         found = queries.in_order(queries.locked(templates))
         # First the agents, so that the work can be theirs.
         agents = _wake_agents(asked, actor=caller.actor)
-        made = _make_plan(found, asked, actor=caller.actor)
-        audit.record(
-            "activate",
-            actor=caller.actor,
-            object_kind="plan",
-            object_id=made.plan.plan_id if made.plan else "",
-            details={"channels": asked, "tasks": len(made.tasks), "skipped": len(made.skipped)},
-        )
-    return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents)
+        chosen, skipped = _choice(found)
+        if chosen:
+            made = _make_plan(chosen, skipped, asked, actor=caller.actor)
+            _record_activation(made, actor=caller.actor)
+        else:
+            # All of it is made already, and in the log.
+            made = Activation(queries.running_plan(found), asked, [], skipped, [], [])
+    return replace(made, agents=agents)
+
+
+def _tried(templates: QuerySet[TaskTemplate], asked: Sequence[str]) -> Activation:
+    """What an activation would make now, and what of it nobody has room for."""
+    chosen, skipped = _choice(queries.in_order(templates))
+    needs = [Need(template.task_type, template.marketplace_id) for template in chosen]
+    agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
+    if agents:
+        with transaction.atomic():
+            # As if they had been woken, for this question alone.
+            queries.inactive_agents(asked).update(is_active=True)
+            assigned = assign(needs)
+            transaction.set_rollback(True)
+    else:
+        assigned = assign(needs)
+    unassigned = [
+        Unassigned(template, None)
+        for template, found in zip(chosen, assigned, strict=True)
+        if found.agent_id is None
+    ]
+    return Activation(None, asked, chosen, skipped, [], agents, unassigned)
+
+
+def _record_activation(made: Activation, *, actor: str) -> None:
+    audit.record(
+        "activate",
+        actor=actor,
+        object_kind="plan",
+        object_id=made.plan.plan_id if made.plan else "",
+        details={
+            "channels": list(made.channels),
+            "tasks": len(made.tasks),
+            "skipped": len(made.skipped),
+            **({"unassigned": len(made.unassigned)} if made.unassigned else {}),
+        },
+    )
 
 
 def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
@@ -146,7 +193,10 @@ def _serve(together: Sequence[tuple[TaskTemplate, Due]], due_at: datetime) -> Pl
         if slug in {template.marketplace_id for template in templates}
     ]
     missed = max(due.missed for _template, due in together)
-    made = _make_plan(templates, channels, actor=SCHEDULER_ACTOR, due_at=due_at, missed=missed)
+    chosen, skipped = _choice(templates)
+    made = _make_plan(
+        chosen, skipped, channels, actor=SCHEDULER_ACTOR, due_at=due_at, missed=missed
+    )
     assert made.plan
     DueRun.objects.bulk_create(
         DueRun(template=template, due_at=due_at, plan=made.plan, missed=due.missed)
@@ -166,7 +216,8 @@ def _choice(templates: Sequence[TaskTemplate]) -> tuple[list[TaskTemplate], list
 
 
 def _make_plan(
-    templates: Sequence[TaskTemplate],
+    chosen: Sequence[TaskTemplate],
+    skipped: Sequence[Skipped],
     channels: Sequence[str],
     *,
     actor: str,
@@ -174,7 +225,6 @@ def _make_plan(
     missed: int = 0,
 ) -> Activation:
     """The plan of these templates, which must be locked, with its tasks."""
-    chosen, skipped = _choice(templates)
     new = [_new_task(template) for template in chosen]
     states = create_tasks_of_system(new, actor=PLAYBOOK_ACTOR) if new else []
     plan = Plan.objects.create(
@@ -192,7 +242,12 @@ def _make_plan(
         for template, state in zip(chosen, states, strict=True)
     )
     tasks = [state.row["task_id"] for state in states]
-    return Activation(plan, channels, chosen, skipped, tasks, [])
+    unassigned = [
+        Unassigned(template, state.row["task_id"])
+        for template, state in zip(chosen, states, strict=True)
+        if state.row["agent_id"] is None
+    ]
+    return Activation(plan, channels, chosen, skipped, tasks, [], unassigned)
 
 
 def _new_task(template: TaskTemplate) -> NewTask:

@@ -23,6 +23,7 @@ from execution.claiming import end_lapsed_leases
 from nexo.shared.origin import working_for
 from orchestration.bulk.services import resume_overdue_jobs
 from orchestration.services import run_due_templates
+from orchestration.unassigned import assign_waiting_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class PeriodicStep:
 
 PERIODIC_STEPS: Final[list[PeriodicStep]] = [
     PeriodicStep("due templates", 15.0, run_due_templates),
+    PeriodicStep("tasks without an agent", 15.0, assign_waiting_tasks),
     PeriodicStep("lapsed leases", 5.0, end_lapsed_leases),
     PeriodicStep("overdue bulk jobs", 5.0, resume_overdue_jobs),
 ]

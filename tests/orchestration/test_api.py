@@ -43,11 +43,14 @@ def test_activation() -> None:
             "totalTasksGenerated": 2,
             "skipped": [],
             "tasks": list(Task.objects.order_by("pk").values_list("task_id", flat=True)),
+            "unassigned": [],
             "status": "executing",
         },
     }
     assert plan.plan_id.startswith("plan-")
-    assert post(head, {}).json()["plan"]["skipped"] == [
+    again = post(head, {})
+    assert (again.status_code, again.json()["plan"]["planId"]) == (200, plan.plan_id)
+    assert again.json()["plan"]["skipped"] == [
         {"template": "amazon/titles", "reason": "open_task"},
         {"template": "amazon/stock", "reason": "open_task"},
     ]
@@ -63,6 +66,9 @@ def test_dry_run() -> None:
         "totalTasksGenerated": 1,
         "skipped": [],
         "tasks": [],
+        "unassigned": [
+            {"template": "amazon/titles", "taskId": None, "reason": "no_candidate"},
+        ],
         "status": "executing",
     }
     assert Task.objects.count() == 0

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts.models import AuditEntry
 from execution.models import Task
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 from orchestration.services import activate, run_due_templates
@@ -39,7 +40,8 @@ def test_twelve_activations_make_one_plans_worth_of_tasks() -> None:
     made = at_once(lambda: activate(None, caller=OPERATOR))
     assert sorted(len(one.tasks) for one in made) == [0] * (CLIENTS - 1) + [templates]
     assert Task.objects.count() == PlanTask.objects.count() == templates
-    assert Plan.objects.count() == CLIENTS
+    assert {one.plan for one in made} == set(Plan.objects.all())
+    assert AuditEntry.objects.filter(object_kind="plan").count() == Plan.objects.count() == 1
 
 
 def test_twelve_activations_of_overlapping_marketplaces() -> None:

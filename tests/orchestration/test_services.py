@@ -17,6 +17,7 @@ from optimization.projection import catch_up
 from orchestration.models import DueRun, Plan, TaskTemplate
 from orchestration.queries import latest_plan
 from orchestration.services import activate, run_due_templates
+from orchestration.unassigned import assign_waiting_tasks
 from tests.factories import OPERATOR, change, make_agent, make_task
 from tests.orchestration.playbook import make_template, only, plans
 
@@ -89,11 +90,9 @@ def test_pressing_twice_generates_nothing_twice() -> None:
     again = activate(None, caller=OPERATOR)
     assert (len(first.tasks), again.tasks) == (2, [])
     assert [one.reason for one in again.skipped] == ["open_task", "open_task"]
-    assert again.status == "completed"
-    assert plans()[1].skipped == [
-        {"template": "amazon/titles", "reason": "open_task"},
-        {"template": "amazon/stock", "reason": "open_task"},
-    ]
+    # It is the plan that is running: no row and no line of its own.
+    assert (again.status, again.plan, plans()) == ("executing", first.plan, [first.plan])
+    assert AuditEntry.objects.filter(object_kind="plan").count() == 1
 
 
 def test_a_template_whose_task_ended_makes_another_and_a_retried_one_does_not() -> None:
@@ -239,3 +238,59 @@ def test_a_schedule_does_not_wake_agents() -> None:
 def test_inactive_templates_are_not_due() -> None:
     only({**DAILY, "is_active": False})
     assert run_due_templates(SIX) == []
+
+
+# -- Nobody has room -----------------------------------------------------------------------------
+
+
+def test_a_task_that_nobody_has_room_for_is_named_and_waits_for_its_agent() -> None:
+    make_agent("alex", "amazon", capacity=1)
+    only({"needs_approval": False}, {"key": "stock", "needs_approval": False}, {"key": "price"})
+    dry = activate(["amazon"], caller=OPERATOR, dry_run=True)
+    made = activate(["amazon"], caller=OPERATOR)
+    names = ["amazon/stock", "amazon/price"]
+    assert [one.template.name for one in dry.unassigned] == names
+    assert [one.template.name for one in made.unassigned] == names
+    assert [one.task_id for one in made.unassigned] == made.tasks[1:]
+    given, stock, price = (state_of(task_id).row for task_id in made.tasks)
+    assert (given["agent_id"], given["status"]) == ("alex", "approved")
+    assert [(row["agent_id"], row["status"]) for row in (stock, price)] == [(None, "pending")] * 2
+    assert assign_waiting_tasks() == 0
+
+    Agent.objects.filter(pk="alex").update(capacity=None)
+    assert assign_waiting_tasks() == 2
+    waited = Task.objects.get(pk=stock["id"])
+    assert (waited.agent_id, waited.status) == ("alex", "approved")
+    assert waited.assignment["rule"] == "recommended"
+    assert events_of(waited)[1:] == [
+        ("edited", "system:assignment", "pending", 0),
+        ("approved", "system:playbook", "approved", 25),
+    ]
+    asks = Task.objects.get(pk=price["id"])
+    assert (asks.agent_id, asks.status) == ("alex", "pending")
+    assert assign_waiting_tasks() == 0
+
+
+def test_what_nobody_can_take_holds_up_nothing_and_a_look_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestration.unassigned.AT_ONCE", 2)
+    stuck = [make_task(marketplace_id="kaway") for _ in range(3)]
+    for _ in range(3):
+        make_task()
+    make_agent("alex", "amazon")
+    assert [assign_waiting_tasks() for _ in range(3)] == [2, 1, 0]
+    assert not Task.objects.filter(agent=None).exclude(marketplace="kaway").exists()
+    make_agent("premium", "kaway", is_paused=True)
+    assert assign_waiting_tasks() == 0
+    approved = change(stuck[0], status=TaskStatus.APPROVED)
+    Agent.objects.update(is_paused=False)
+    assert assign_waiting_tasks() == 2
+    assert state_of(approved.row["task_id"]).row["status"] == "approved"
+
+
+def test_a_dry_run_counts_on_the_agents_that_would_be_woken() -> None:
+    make_agent("alex", "amazon", is_active=False)
+    only({})
+    assert activate(None, caller=OPERATOR, dry_run=True).unassigned == []
+    assert not Agent.objects.get().is_active

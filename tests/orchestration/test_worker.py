@@ -66,6 +66,7 @@ def test_steps_work_for_the_worker_and_stop_when_asked() -> None:
 def test_due_templates_are_looked_for_every_quarter_of_a_minute() -> None:
     seconds = {step.name: step.every_seconds for step in PERIODIC_STEPS}
     assert seconds["due templates"] == 15
+    assert seconds["tasks without an agent"] == 15
     # With the lease's minute, what a killed agent leaves is back well within 90 s.
     assert seconds["lapsed leases"] == 5
 
