@@ -199,13 +199,14 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     def sync(self, request: Request, task_id: str) -> Response:
         check_parameters(request, ())
         data = checked_body(SyncAgainSerializer, request.data)
-        state = services.resync_task(
+        found = services.resync_task(
             task_id,
             data.get("channels"),
             caller=caller_of(request),
             reason=data.get("reason") or None,
         )
-        return success({"message": "Sync queued", "task": _json(state)})
+        message = "Sync queued" if found.queued else "Nothing to queue"
+        return success({"message": message, "queued": found.queued, "task": _json(found.state)})
 
     @extend_schema(**schema.RETRIEVE)
     def retrieve(self, request: Request, task_id: str) -> Response:

@@ -150,6 +150,13 @@ class TaskUpdatedSerializer(TaskAnswerSerializer):
     message = serializers.CharField()
 
 
+class TaskSyncedSerializer(TaskUpdatedSerializer):
+    queued = serializers.ListField(
+        child=serializers.ChoiceField(MarketplaceSlug.choices),
+        help_text="The targets that this call queued.",
+    )
+
+
 class EventSerializer(serializers.Serializer[Any]):
     sequence = serializers.IntegerField()
     kind = serializers.ChoiceField(EventKind.choices)

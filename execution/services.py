@@ -421,13 +421,21 @@ def command_task(
         return _carry_out(state, change, caller, now)
 
 
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """The task as it then is, and the targets that were queued: those that could be."""
+
+    state: TaskState
+    queued: list[str]
+
+
 def resync_task(
     task_id: str,
     marketplaces: Collection[str] | None = None,
     *,
     caller: Caller,
     reason: str | None = None,
-) -> TaskState:
+) -> Resync:
     """Queue the targets that are not synced again: those named, or all that are required.
 
     Raises
@@ -440,7 +448,8 @@ def resync_task(
         state = _lock_task(task_id)
         now = clock.now()
         plan = plan_resync(state, marketplaces, actor=caller.actor, reason=reason, now=now)
-        return _write(state, plan, now) if plan.events else state
+        queued = [slug for slug in queries.MARKETPLACE_ORDER if slug in plan.targets]
+        return Resync(_write(state, plan, now) if plan.events else state, queued)
 
 
 def undo_failure(

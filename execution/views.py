@@ -202,7 +202,7 @@ def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
         raise refusal(APPROVE_TASKS)
     wants_json = request.headers.get("Accept") == "application/json"
     try:
-        state = _change(request, task_id)
+        state, told = _change(request, task_id)
     except APIException as error:
         if wants_json:
             answer = error_response(error)
@@ -210,11 +210,12 @@ def _act(request: HttpRequest, task_id: str) -> HttpResponseBase:
         return _refused(request, task_id, error)
     if wants_json:
         return JsonResponse({"task": task_json(state.row, state.targets, now=clock.now())})
-    messages.success(request, _("Done."))
+    messages.success(request, told)
     return redirect("task", task_id)
 
 
-def _change(request: HttpRequest, task_id: str) -> TaskState:
+def _change(request: HttpRequest, task_id: str) -> tuple[TaskState, str]:
+    """The task as it then is, and what to say of it."""
     form = TaskActionForm(request.POST)
     if not form.is_valid():
         fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
@@ -222,8 +223,9 @@ def _change(request: HttpRequest, task_id: str) -> TaskState:
     caller = caller_for_user(cast("User", request.user))
     if form.resends:
         reason = form.cleaned_data["note"] or None
-        return services.resync_task(task_id, form.channels, caller=caller, reason=reason)
-    return services.update_task(task_id, form.change(), caller=caller)
+        found = services.resync_task(task_id, form.channels, caller=caller, reason=reason)
+        return found.state, _("Done.") if found.queued else _("There is nothing left to send.")
+    return services.update_task(task_id, form.change(), caller=caller), _("Done.")
 
 
 def _refused(request: HttpRequest, task_id: str, error: APIException) -> HttpResponseBase:

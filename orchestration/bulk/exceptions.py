@@ -18,3 +18,10 @@ class UndoUnavailable(Conflict):
 
     default_detail = _("This cannot be undone.")
     default_code = "undo_unavailable"
+
+
+class NothingToSync(Conflict):
+    """Every target that is required is synced, or on its way."""
+
+    default_detail = _("There is nothing left to send.")
+    default_code = "nothing_to_sync"

@@ -57,6 +57,8 @@ class Preview:
     selection_id: str | None = None
 
 
+# What some tasks are refused with whatever their status.
+APART: Final = {BulkAction.APPROVE: "own_task", BulkAction.SYNC: "nothing_to_sync"}
 # How long, and how many of one person's, what a dry run showed is kept.
 KEPT_FOR: Final = timedelta(hours=1)
 MOST_KEPT: Final = 10
@@ -89,12 +91,20 @@ def preview(order: Order, *, caller: Caller) -> Preview:
         for selected in selections:
             known.update(selected.values_list("task_id", "status"))
         task_ids = order.task_ids
-    own: set[str] = set()
-    if order.action == BulkAction.APPROVE:
+    apart: set[str] = set()
+    if code := APART.get(order.action):
         for selected in selections:
-            own.update(queries.own_tasks(selected, caller.actor).values_list("task_id", flat=True))
+            found_apart = (
+                queries.own_tasks(selected, caller.actor)
+                if order.action == BulkAction.APPROVE
+                else queries.without_resendable(selected)
+            )
+            apart.update(found_apart.values_list("task_id", flat=True))
     expected = [
-        (task_id, _expected(order.action, known.get(task_id), task_id in own))
+        (
+            task_id,
+            _expected(order.action, known.get(task_id)) or (code if task_id in apart else None),
+        )
         for task_id in task_ids
     ]
     refusals = Counter(code for _task_id, code in expected if code)
@@ -107,11 +117,11 @@ def preview(order: Order, *, caller: Caller) -> Preview:
 
 
 @cache
-def _expected(action: BulkAction, status: str | None, is_own: bool) -> str | None:
-    """The code that the task would be refused with."""
+def _expected(action: BulkAction, status: str | None) -> str | None:
+    """The code that a task in this status would be refused with."""
     if status is None:
         return "not_found"
-    return rules.refusal(action, TaskStatus(status), is_own=is_own)
+    return rules.refusal(action, TaskStatus(status))
 
 
 def _keep(order: Order, task_ids: Sequence[str], caller: Caller) -> str:

@@ -10,8 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
 from execution import queries as tasks
+from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.filters import TaskSelection
-from execution.models import Task
+from execution.models import Task, TaskTarget
 from orchestration.bulk.enums import Outcome
 from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
 
@@ -62,6 +63,12 @@ def _batches(task_ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def own_tasks(selected: QuerySet[Task], actor: str) -> QuerySet[Task]:
     """Those of `selected` that `actor` created or edited, as `queries.is_touched_by` has it."""
     return selected.filter(Exists(tasks.touches(actor).filter(task_id=OuterRef("pk"))))
+
+
+def without_resendable(selected: QuerySet[Task]) -> QuerySet[Task]:
+    """Those of `selected` of which nothing can be queued again."""
+    targets = TaskTarget.objects.filter(task=OuterRef("pk"), state__in=RESENDABLE)
+    return selected.filter(status__in=RESYNC_STATUSES).filter(~Exists(targets))
 
 
 def statuses_in_order(selected: QuerySet[Task], *, limit: int) -> dict[str, str]:

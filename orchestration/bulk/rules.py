@@ -39,11 +39,9 @@ def may_order(action: BulkAction, caller: Caller, *, decides_by_ids: bool) -> bo
     return caller.may(RUN_ORCHESTRATION) and caller.may(own)
 
 
-def refusal(action: BulkAction, status: TaskStatus, *, is_own: bool) -> str | None:
-    """Why the action cannot be done to a task, as a code; None when it can."""
-    if status not in sources(action):
-        return "invalid_transition"
-    return "own_task" if action == BulkAction.APPROVE and is_own else None
+def refusal(action: BulkAction, status: TaskStatus) -> str | None:
+    """Why the action cannot be done in this status, as a code; None when it can."""
+    return None if status in sources(action) else "invalid_transition"
 
 
 def may_order_any(caller: Caller) -> bool:

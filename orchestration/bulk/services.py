@@ -31,7 +31,7 @@ from nexo.shared import clock
 from nexo.shared.origin import current_origin, working_for
 from orchestration.bulk import queries, rules
 from orchestration.bulk.enums import UNDOABLE, BulkAction, JobState, Outcome
-from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
+from orchestration.bulk.exceptions import JobNotFound, NothingToSync, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob
 from orchestration.bulk.orders import Order, check_may_order, shown_selection, within_limit
 
@@ -293,7 +293,10 @@ def _act(job: BulkJob, item: BulkItem, caller: Caller) -> TaskState:
     reason = job.reason or None
     match BulkAction(job.action):
         case BulkAction.SYNC:
-            return resync_task(item.task_id, caller=caller, reason=reason)
+            found = resync_task(item.task_id, caller=caller, reason=reason)
+            if not found.queued:
+                raise NothingToSync
+            return found.state
         case BulkAction.UNDO:
             sequence = item.undoes or 0
             return undo_failure(item.task_id, sequence=sequence, caller=caller, reason=reason)

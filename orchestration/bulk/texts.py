@@ -14,6 +14,7 @@ from orchestration.bulk.models import BulkJob
 REFUSALS: Final = {
     "invalid_transition": gettext_lazy("their status does not allow it"),
     "own_task": gettext_lazy("you created or edited them; somebody else has to approve"),
+    "nothing_to_sync": gettext_lazy("there is nothing left to send"),
     "moved_on": gettext_lazy("something has happened to them since"),
     "not_found": gettext_lazy("they do not exist"),
     "permission_denied": gettext_lazy("the permission was withdrawn before their turn"),

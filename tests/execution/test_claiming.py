@@ -316,14 +316,16 @@ def test_sync_again_queues_what_is_not_synced() -> None:
     )
 
     TaskTarget.objects.filter(marketplace_id="shein").update(state=SyncState.FAILED, error="x")
-    after = services.resync_task(state.row["task_id"], caller=OPERATOR, reason="agora vai")
+    found = services.resync_task(state.row["task_id"], caller=OPERATOR, reason="agora vai")
+    after = found.state
+    assert found.queued == ["shein"]
     assert {t["marketplace_id"]: t["state"] for t in after.targets} == dict.fromkeys(
         ("amazon", "shein", "shopee"), "queued"
     )
     event = queries.events_of(after.row["id"])[-1]
     assert (event["kind"], event["details"]) == ("sync", {"queued": ["shein"]})
     again = services.resync_task(state.row["task_id"], caller=OPERATOR)
-    assert again.row["version"] == after.row["version"]
+    assert (again.state.row["version"], again.queued) == (after.row["version"], [])
     with pytest.raises(InvalidTransition):
         services.resync_task(approved().row["task_id"], caller=OPERATOR)
 

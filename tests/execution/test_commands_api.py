@@ -126,17 +126,23 @@ def test_sync_queues_those_named_or_all(head: APIClient) -> None:
         TaskStatus.MARKETPLACE_SYNC, agent_id="alex", targets=["amazon", "shein", "shopee"]
     )
     TaskTarget.objects.update(state=SyncState.FAILED, error="x")
-    task = send(head, state, "sync", {"channels": ["shein"], "reason": "agora vai"}).json()["task"]
+    answer = send(head, state, "sync", {"channels": ["shein"], "reason": "agora vai"}).json()
+    assert (answer["message"], answer["queued"]) == ("Sync queued", ["shein"])
+    task = answer["task"]
     states = {slug: detail["state"] for slug, detail in task["syncDetail"].items()}
     assert states == {"amazon": "failed", "shein": "queued", "shopee": "failed"}
     assert (last_event(state)["reason"], last_event(state)["details"]) == (
         "agora vai",
         {"queued": ["shein"]},
     )
-    task = send(head, state, "sync").json()["task"]
+    answer = send(head, state, "sync").json()
+    assert (answer["message"], answer["queued"]) == ("Sync queued", ["amazon", "shopee"])
+    task = answer["task"]
     assert {detail["state"] for detail in task["syncDetail"].values()} == {"queued"}
     events = TaskEvent.objects.count()
-    assert send(head, state, "sync").status_code == 200
+    answer = send(head, state, "sync")
+    assert answer.status_code == 200
+    assert (answer.json()["message"], answer.json()["queued"]) == ("Nothing to queue", [])
     assert TaskEvent.objects.count() == events
     assert refused_fields(send(head, state, "sync", {"channels": ["kaway"]})) == {"channels"}
     refused(send(head, make_task(agent_id="alex"), "sync"), 409, "invalid_transition")
