@@ -421,6 +421,28 @@ def test_every_step_by_everyone(
     assert (everything() != world.rows) == moved
 
 
+# -- Verbs that a path does not know -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_an_unknown_verb_is_that_for_everyone(world: World, caller: str) -> None:
+    known: dict[str, set[str]] = {}
+    for row in MATRIX:
+        if row.path.startswith("/api/"):
+            known.setdefault(row.path.partition("?")[0], set()).add(row.method)
+    task_id = world.tasks[PENDING]
+    client = world.callers[caller]
+    for path, verbs in known.items():
+        for verb in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - verbs:
+            address = path.format(task=task_id, agent="alex", job="bulk-x")
+            answer = client.generic(verb, address, b"{}", content_type="application/json")
+            if caller == "anonymous":
+                refused(answer, 401, "not_authenticated")
+            else:
+                refused(answer, 405, "method_not_allowed")
+                assert verbs <= set(answer["Allow"].split(", "))
+
+
 # -- Nothing is left out -------------------------------------------------------------------------
 
 
