@@ -237,13 +237,15 @@ UPDATE: dict[str, Any] = {
 }
 
 
-def _command(name: str, summary: str, request: Any) -> dict[str, Any]:
+def _command(
+    name: str, summary: str, request: Any, answer: Any = TaskUpdatedSerializer
+) -> dict[str, Any]:
     return {
         "operation_id": f"{name}Task",
         "summary": summary,
         "parameters": [IDEMPOTENCY_KEY],
         "request": request,
-        "responses": {200: TaskUpdatedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+        "responses": {200: answer, **errors(403, 404, 409, 413, 415, 422)},
     }
 
 
@@ -255,7 +257,12 @@ APPROVE = _command(
 REJECT = _command("reject", "Reject a pending task and say why", RefusalSerializer)
 RETRY = _command("retry", "Let a failed task wait for approval again", RetrySerializer)
 CANCEL = _command("cancel", "Stop an open task and say why", RefusalSerializer)
-SYNC = _command("sync", "Queue the targets that are not synced again", SyncAgainSerializer)
+SYNC = _command(
+    "sync",
+    "Queue the targets that are not synced again",
+    SyncAgainSerializer,
+    TaskSyncedSerializer,
+)
 RETRIEVE: dict[str, Any] = {
     "operation_id": "getTask",
     "summary": "One task",
