@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -18,7 +19,8 @@ from accounts import tokens
 from accounts.models import Scope
 from accounts.roles import Role
 from execution.enums import SyncState, TaskStatus
-from execution.models import Task, TaskEvent, TaskLog, TaskTarget
+from execution.models import Lease, Task, TaskEvent, TaskLog, TaskTarget
+from nexo.shared import clock
 from nexo.shared.renderers import dump_json
 from orchestration.bulk.services import start_job
 from tests.envelope import refused
@@ -315,6 +317,7 @@ def world(module_db: None) -> World:
     states = {status: make_task_in(status, agent_id="alex") for status in TaskStatus}
     tasks = {status: str(state.row["task_id"]) for status, state in states.items()}
     leases = {status: hold(state) for status, state in states.items()}
+    Lease.objects.update(expires_at=clock.now() + timedelta(hours=1))
     # As if nothing had been sent yet: there is something to send again.
     TaskTarget.objects.update(state=SyncState.PLANNED)
     return World(tasks, leases, {caller: make() for caller, make in MAKE.items()}, everything())
