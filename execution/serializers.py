@@ -333,9 +333,10 @@ def log_lines(data: Any) -> tuple[list[LogLine], str | None]:
     if isinstance(data, dict) and "leaseId" in data:
         lease = _LeaseSerializer().run_validation({"leaseId": data["leaseId"]})
         data = {name: value for name, value in data.items() if name != "leaseId"}
-    if isinstance(data, dict):
-        data = data["logs"] if set(data) == {"logs"} else [data]
-    lines = data if isinstance(data, list) else [data]
+    if isinstance(data, dict) and set(data) == {"logs"}:
+        lines = data["logs"]
+    else:
+        lines = data if isinstance(data, list) else [data]
     serializer: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=LogLineSerializer(), data=lines, allow_empty=False, max_length=MAX_LOG_LINES
     )

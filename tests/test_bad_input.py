@@ -6,6 +6,7 @@ Sockets have their own: tests/execution/feed/.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -17,10 +18,11 @@ from django.test import Client
 from accounts import tokens
 from accounts.roles import Role
 from execution.enums import LogLevel, TaskStatus
-from execution.models import IdempotencyKey
+from execution.models import IdempotencyKey, Lease
 from execution.task_logs import LogLine, append_logs
+from nexo.shared import clock
 from tests.envelope import refused, refused_fields
-from tests.factories import OPERATOR, make_agent, make_task_in, make_user, rows_of
+from tests.factories import OPERATOR, hold, make_agent, make_task_in, make_user, rows_of
 
 TASKS = "/api/marketplace/orchestration/task-execution"
 JSON = "application/json"
@@ -41,6 +43,7 @@ class World:
     """What every test finds; made once, for no test may change it."""
 
     task_id: str
+    lease_id: str
     program_key: str
     agent_key: str
     session_key: str
@@ -49,9 +52,11 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(module_db: None) -> World:
-    """A task in progress on Amazon, with a line in its log, and who may call."""
+    """A task in progress on Amazon that alex holds, with a line in its log, and who may call."""
     make_agent("alex")
-    task_id = str(make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex").row["task_id"])
+    state = make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
+    task_id, lease_id = str(state.row["task_id"]), hold(state)
+    Lease.objects.update(expires_at=clock.now() + timedelta(hours=1))
     append_logs(task_id, [LogLine(LogLevel.INFO, "começou")], caller=OPERATOR)
     user = make_user(Role.HEAD)
     _token, program_key = tokens.issue_token(name="robô", by="user:ana", user=user)
@@ -59,7 +64,7 @@ def world(module_db: None) -> World:
     browser = Client()
     browser.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
     session_key = browser.cookies[settings.SESSION_COOKIE_NAME].value
-    return World(task_id, program_key, agent_key, session_key, everything())
+    return World(task_id, lease_id, program_key, agent_key, session_key, everything())
 
 
 @pytest.fixture
@@ -544,6 +549,7 @@ def test_a_bad_result_is_refused(agent: Client, task_id: str, result: bytes) -> 
     ("fields", "status", "code"),
     [
         ({"leaseId": "forged"}, 409, "lease_lost"),
+        ({"leaseId": ...}, 409, "lease_lost"),
         ({"status": "failed", "failureReason": "rejected"}, 403, "permission_denied"),
         ({"status": "failed", "failureReason": "cancelled"}, 403, "permission_denied"),
         ({"status": "pending"}, 409, "invalid_transition"),
@@ -552,9 +558,10 @@ def test_a_bad_result_is_refused(agent: Client, task_id: str, result: bytes) -> 
     ],
 )
 def test_an_agent_takes_no_more_than_is_its_own(
-    agent: Client, task_id: str, fields: Mapping[str, Any], status: int, code: str
+    agent: Client, world: World, fields: Mapping[str, Any], status: int, code: str
 ) -> None:
-    body = {"taskId": task_id, "status": "in_progress", **fields}
+    held = {"taskId": world.task_id, "status": "in_progress", "leaseId": world.lease_id}
+    body = {name: value for name, value in (held | dict(fields)).items() if value is not ...}
     refused(send(agent, "PATCH", TASKS, body), status, code)
 
 

@@ -12,7 +12,7 @@ from execution.enums import Priority, TaskStatus
 from execution.models import Agent, Lease
 from execution.rows import TaskState
 from nexo.shared import clock
-from tests.envelope import refused
+from tests.envelope import refused, refused_fields
 from tests.factories import make_agent, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -85,6 +85,24 @@ def test_the_work_goes_on_under_the_lease(alex: Client) -> None:
     refused(alex.patch(path, patch, content_type=JSON), 409, "lease_lost")
     held = {**patch, "leaseId": task["leaseId"]}
     assert alex.patch(path, held, content_type=JSON).status_code == 200
+
+
+def test_log_lines_go_under_the_lease(alex: Client, head: Client) -> None:
+    state = approved()
+    path = f"{BASE}/task-execution/{state.row['task_id']}/logs"
+    line = {"level": "info", "message": "oi"}
+    refused(post(alex, path, line), 409, "lease_lost")
+    (task,) = post(alex, f"{ALEX}/claim").json()["tasks"]
+    lease = {"leaseId": task["leaseId"]}
+    for body in (line, [line], {**line, **lease}, {"logs": [line], **lease}):
+        assert post(alex, path, body).status_code == 201
+    for body in ({**line, "leaseId": "lease-x"}, {"logs": [line], "leaseId": "lease-x"}):
+        refused(post(alex, path, body), 409, "lease_lost")
+    for bad in (1, None, "", "a\nb", "x" * 65):
+        assert refused_fields(post(alex, path, {**line, "leaseId": bad})) == {"leaseId"}
+    assert refused_fields(post(head, path, {**line, **lease})) == {"leaseId"}
+    assert post(head, path, line).status_code == 201
+    assert len(alex.get(path).json()["logs"]) == 5
 
 
 def test_a_claim_repeated_under_its_key_gives_the_same_leases(alex: Client) -> None:

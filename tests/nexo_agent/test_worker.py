@@ -75,6 +75,8 @@ def test_another_exit_code_is_a_failure_in_its_own_last_words(here: Site) -> Non
     assert task is not None
     assert (task["status"], task["failureReason"]) == ("failed", "error")
     assert task["error"] == "O comando terminou com o código 3.\nsem estoque"
+    # Sent before the result: with it the lease ends, and with that the right to log.
+    assert [line["message"] for line in here.get(task_id, "/logs")["logs"]] == ["sem estoque"]
 
 
 def test_a_function_works_reports_and_fails(here: Site) -> None:
