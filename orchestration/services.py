@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
-from django.utils import translation
 
 from accounts import audit
 from accounts.callers import Caller
@@ -119,8 +117,7 @@ def run_due_templates(now: datetime | None = None) -> list[Plan]:
     if not _due(queries.in_order(queries.recurring_templates()), now):
         return []
     plans = []
-    # Nobody reads along: the tasks' titles are in the site's language.
-    with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
+    with transaction.atomic():
         found = _due(queries.in_order(queries.locked(queries.recurring_templates())), now)
         for due_at in sorted({due.at for _template, due in found}):
             together = [(template, due) for template, due in found if due.at == due_at]
@@ -198,7 +195,8 @@ def _make_plan(
 def _new_task(template: TaskTemplate) -> NewTask:
     return NewTask(
         task_type=template.task_type,
-        title=template.title,
+        # One title for everybody, in the business's language, whoever presses the button.
+        title=template.title_pt,
         marketplace_id=template.marketplace_id,
         estimated_minutes=float(template.estimated_hours * 60),
         targets=[marketplace.slug for marketplace in template.targets.all()],

@@ -158,11 +158,21 @@ def test_a_paused_agent_stays_paused() -> None:
     assert Task.objects.get().agent_id is None
 
 
-def test_titles_are_in_the_language_of_who_activates() -> None:
-    only({})
-    with translation.override("en"):
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+def test_a_task_has_the_portuguese_title_whoever_activates(language: str) -> None:
+    (template,) = only({})
+    with translation.override(language):
         activate(None, caller=OPERATOR)
-    assert Task.objects.get().title == "Optimise titles"
+    assert Task.objects.get().title == "Otimizar títulos"
+    with translation.override("en"):
+        assert template.title == "Optimise titles"
+
+
+def test_a_scheduled_task_has_the_portuguese_title() -> None:
+    only(DAILY)
+    with translation.override("en"):
+        run_due_templates(SIX)
+    assert Task.objects.get().title == "Otimizar títulos"
 
 
 def test_who_may_not_run_the_orchestration_is_refused() -> None:
