@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 
@@ -19,6 +19,7 @@ from execution.enums import MarketplaceSlug, Priority
 from execution.exceptions import NotAllowed
 from execution.services import NewTask, create_tasks_of_system
 from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
 from optimization.counting import PLAYBOOK_ACTOR
 from orchestration import queries
 from orchestration.enums import PlanCause, PlanStatus, SkipReason
@@ -77,13 +78,7 @@ def activate(
         # First the agents, so that the work can be theirs.
         agents = _wake_agents(asked, actor=caller.actor)
         made = _make_plan(found, asked, actor=caller.actor)
-        audit.record(
-            "activate",
-            actor=caller.actor,
-            object_kind="plan",
-            object_id=made.plan.plan_id if made.plan else "",
-            details={"channels": asked, "tasks": len(made.tasks), "skipped": len(made.skipped)},
-        )
+        _record_plan(made, actor=caller.actor)
     return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents)
 
 
@@ -145,6 +140,7 @@ def _serve(together: Sequence[tuple[TaskTemplate, Due]], due_at: datetime) -> Pl
     missed = max(due.missed for _template, due in together)
     made = _make_plan(templates, channels, actor=SCHEDULER_ACTOR, due_at=due_at, missed=missed)
     assert made.plan
+    _record_plan(made, actor=SCHEDULER_ACTOR, dueAt=to_rfc3339(due_at), missed=missed)
     DueRun.objects.bulk_create(
         DueRun(template=template, due_at=due_at, plan=made.plan, missed=due.missed)
         for template, due in together
@@ -190,6 +186,22 @@ def _make_plan(
     )
     tasks = [state.row["task_id"] for state in states]
     return Activation(plan, channels, chosen, skipped, tasks, [])
+
+
+def _record_plan(made: Activation, *, actor: str, **details: Any) -> None:
+    assert made.plan
+    audit.record(
+        "activate",
+        actor=actor,
+        object_kind="plan",
+        object_id=made.plan.plan_id,
+        details={
+            "channels": list(made.channels),
+            "tasks": len(made.tasks),
+            "skipped": len(made.skipped),
+            **details,
+        },
+    )
 
 
 def _new_task(template: TaskTemplate) -> NewTask:

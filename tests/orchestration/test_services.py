@@ -231,6 +231,23 @@ def test_a_template_whose_task_is_still_open_is_skipped_with_the_reason() -> Non
     assert run_due_templates(SIX + timedelta(days=1, seconds=15)) == []
 
 
+def test_a_scheduled_plan_is_in_the_audit_also_when_it_made_nothing() -> None:
+    only(DAILY)
+    run_due_templates(SIX)
+    (plan,) = run_due_templates(SIX + timedelta(days=2))
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.object_kind, entry.object_id) == ("activate", "plan", plan.plan_id)
+    assert entry.actor == "system:schedule"
+    assert entry.details == {
+        "channels": ["amazon"],
+        "tasks": 0,
+        "skipped": 1,
+        "dueAt": "2026-11-28T09:00:00Z",
+        "missed": 1,
+    }
+    assert AuditEntry.objects.filter(object_kind="plan").count() == 2
+
+
 def test_what_is_due_together_is_one_plan() -> None:
     late = {"key": "late", "recurrence": "30 6 * * *", "recurs_since": SIX - timedelta(hours=1)}
     only(DAILY, {**DAILY, "key": "stock"}, late)
