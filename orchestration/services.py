@@ -15,6 +15,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
+from execution.assignment import Need, assign
 from execution.enums import MarketplaceSlug, Priority
 from execution.exceptions import NotAllowed
 from execution.services import NewTask, create_tasks_of_system
@@ -45,6 +46,7 @@ class Activation:
     skipped: Sequence[Skipped]
     tasks: Sequence[str]
     agents: Sequence[str]  # that became, or would become, active
+    assigned: Sequence[str | None]  # who has, or would get, each of the chosen
 
     @property
     def status(self) -> PlanStatus:
@@ -72,14 +74,14 @@ def activate(
     if dry_run:
         chosen, skipped = _choice(queries.in_order(templates))
         agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
-        return Activation(None, asked, chosen, skipped, [], agents)
+        return Activation(None, asked, chosen, skipped, [], agents, _would_get(chosen, agents))
     with transaction.atomic():
         found = queries.in_order(queries.locked(templates))
         # First the agents, so that the work can be theirs.
         agents = _wake_agents(asked, actor=caller.actor)
         made = _make_plan(found, asked, actor=caller.actor)
         _record_plan(made, actor=caller.actor)
-    return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents)
+    return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents, made.assigned)
 
 
 def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
@@ -97,6 +99,12 @@ def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
         )
         woken.append(agent.slug)
     return woken
+
+
+def _would_get(chosen: Sequence[TaskTemplate], waking: Collection[str]) -> list[str | None]:
+    """Who would be given each task, once the agents that are inactive have been woken."""
+    needs = [Need(one.task_type, one.marketplace_id, frozenset(waking)) for one in chosen]
+    return [found.agent_id for found in assign(needs)]
 
 
 # -- On schedule ---------------------------------------------------------------------------------
@@ -185,7 +193,8 @@ def _make_plan(
         for template, state in zip(chosen, states, strict=True)
     )
     tasks = [state.row["task_id"] for state in states]
-    return Activation(plan, channels, chosen, skipped, tasks, [])
+    assigned = [state.row["agent_id"] for state in states]
+    return Activation(plan, channels, chosen, skipped, tasks, [], assigned)
 
 
 def _record_plan(made: Activation, *, actor: str, **details: Any) -> None:

@@ -15,7 +15,7 @@ from execution.rows import TaskState
 from optimization.models import AgentDay
 from optimization.projection import catch_up
 from orchestration.models import DueRun, Plan, TaskTemplate
-from orchestration.queries import latest_plan
+from orchestration.queries import plans as plans_shown
 from orchestration.services import activate, run_due_templates
 from tests.factories import OPERATOR, change, make_agent, make_task
 from tests.orchestration.playbook import make_template, only, plans
@@ -183,16 +183,39 @@ def test_who_may_not_run_the_orchestration_is_refused() -> None:
 
 def test_a_plan_is_completed_when_all_its_tasks_have_ended() -> None:
     only({}, {"key": "stock"})
-    assert latest_plan() is None
+    assert plans_shown().main is None
     made = activate(None, caller=OPERATOR)
     states = [state_of(task_id) for task_id in made.tasks]
     change(states[0], status=TaskStatus.FAILED)
-    found = latest_plan()
+    found = plans_shown().main
     assert found
     assert (found.status, found.ended, found.total) == ("executing", 1, 2)
     change(states[1], status=TaskStatus.FAILED)
-    found = latest_plan()
+    found = plans_shown().main
     assert found and found.status == "completed"
+
+
+def test_every_plan_that_is_executing_is_known() -> None:
+    only({"marketplace_id": "amazon"}, {"marketplace_id": "shein"}, {"marketplace_id": "kaway"})
+    old, middle, new = (activate([slug], caller=OPERATOR) for slug in ("amazon", "shein", "kaway"))
+    change(state_of(middle.tasks[0]), status=TaskStatus.FAILED)
+    found = plans_shown()
+    assert [one.plan for one in found.executing] == [new.plan, old.plan]
+    change(state_of(new.tasks[0]), status=TaskStatus.FAILED)
+    found = plans_shown()
+    assert found.main and (found.main.plan, found.others) == (old.plan, [])
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_dry_run_tells_who_would_get_each_task(is_paused: bool) -> None:
+    make_agent("alex", "amazon", is_active=False, capacity=1)
+    make_agent("tren", "shein", is_paused=is_paused)
+    only({}, {"key": "stock"}, {"marketplace_id": "shein"}, {"marketplace_id": "kaway"})
+    foretold = activate(None, caller=OPERATOR, dry_run=True)
+    assert foretold.assigned == ["alex", None, None if is_paused else "tren", None]
+    assert not Agent.objects.get(slug="alex").is_active
+    made = activate(None, caller=OPERATOR)
+    assert made.assigned == foretold.assigned
 
 
 # -- On schedule ---------------------------------------------------------------------------------
