@@ -81,7 +81,9 @@ def activate(
         agents = _wake_agents(asked, actor=caller.actor)
         made = _make_plan(found, asked, actor=caller.actor)
         _record_plan(made, actor=caller.actor)
-    return Activation(made.plan, asked, made.chosen, made.skipped, made.tasks, agents, made.assigned)
+    return Activation(
+        made.plan, asked, made.chosen, made.skipped, made.tasks, agents, made.assigned
+    )
 
 
 def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
