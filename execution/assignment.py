@@ -16,10 +16,14 @@ NO_CANDIDATE = "no_candidate"
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What is known of a task that has no agent yet."""
+    """What is known of a task that has no agent yet.
+
+    `waking` are inactive agents that will be active by then, for who only asks beforehand.
+    """
 
     task_type: str
     marketplace_id: str
+    waking: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ def assign_least_loaded(needs: Sequence[Need]) -> list[Assignment]:
 
     Ties go to the agent whose id sorts first. An agent at its capacity is passed over.
     """
-    candidates = queries.assignable_agents({need.marketplace_id for need in needs})
+    candidates = queries.assignable_agents(
+        {need.marketplace_id for need in needs}, waking=waking(needs)
+    )
     loads = {agent.slug: agent.open_tasks for agents in candidates.values() for agent in agents}
     assignments = []
     for need in needs:
@@ -81,6 +87,10 @@ def assign_least_loaded(needs: Sequence[Need]) -> list[Assignment]:
         assignments.append(Assignment(chosen.slug, explanation))
         loads[chosen.slug] += 1
     return assignments
+
+
+def waking(needs: Sequence[Need]) -> frozenset[str]:
+    return frozenset().union(*(need.waking for need in needs))
 
 
 _assigner: Assigner = assign_least_loaded

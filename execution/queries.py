@@ -483,12 +483,16 @@ class AssignableAgent:
     open_tasks: int
 
 
-def assignable_agents(marketplaces: Collection[str]) -> dict[str, list[AssignableAgent]]:
-    """Active, unpaused agents of each marketplace with the number of their open tasks."""
+def assignable_agents(
+    marketplaces: Collection[str], *, waking: Collection[str] = ()
+) -> dict[str, list[AssignableAgent]]:
+    """Active, unpaused agents of each marketplace with the number of their open tasks; as if those
+    that are `waking` were active."""
+    active = Q(is_active=True) | Q(slug__in=waking) if waking else Q(is_active=True)
     pairs = list(
-        Agent.objects.filter(
-            is_active=True, is_paused=False, marketplaces__in=marketplaces
-        ).values_list("marketplaces__slug", "slug", "capacity")
+        Agent.objects.filter(active, is_paused=False, marketplaces__in=marketplaces).values_list(
+            "marketplaces__slug", "slug", "capacity"
+        )
     )
     loads = open_tasks_by_agent({slug for _, slug, _ in pairs})
     found: defaultdict[str, list[AssignableAgent]] = defaultdict(list)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from execution.assignment import Assignment, Need
+from execution.assignment import Assignment, Need, waking
 from execution.queries import AssignableAgent, assignable_agents
 from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
@@ -21,7 +21,9 @@ class _Field:
     """Agents that may be given tasks, with their scores; loads grow as tasks are given out."""
 
     def __init__(self, needs: Sequence[Need], now: datetime) -> None:
-        self._agents = assignable_agents({need.marketplace_id for need in needs})
+        self._agents = assignable_agents(
+            {need.marketplace_id for need in needs}, waking=waking(needs)
+        )
         slugs = {agent.slug for agents in self._agents.values() for agent in agents}
         found = optimizations(queries.agents(slugs), now).agents if slugs else []
         self._known: Mapping[str, Optimization] = {one.agent.slug: one for one in found}

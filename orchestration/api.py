@@ -111,11 +111,16 @@ class ReportsViewSet(_ReadViewSet):
             raise validation_error("type", _not_among(asked, known))
         found = report(ReportType(asked), overview(clock.now()))
         form = str(request.accepted_renderer.format)
-        if form not in DOCUMENTS:
-            return success({"report": report_json(found)})
         suffix = "md" if form == "markdown" else form
         name = f"nexo-{asked}-{found.last_day.isoformat()}.{suffix}"
-        return Response(found, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        attachment = f'attachment; filename="{name}"'
+        if form in DOCUMENTS:
+            return Response(found, headers={"Content-Disposition": attachment})
+        answer = success({"report": report_json(found)})
+        if "format" in request.query_params and form == "json":
+            # Asked for as a document, as the page's links do.
+            answer["Content-Disposition"] = attachment
+        return answer
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any

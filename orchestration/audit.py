@@ -5,7 +5,7 @@ bounded number of rows: where a filter that no index serves finds too little amo
 ends early and goes on from there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -23,10 +23,12 @@ SCAN: Final = 10_000
 """Rows of one table that a page looks at, at most."""
 TASK: Final = "task"
 ROLE: Final = "role"
+OF_AGENTS: Final = ("agent", "weight")
+"""Kinds of which an agent's id says which one."""
 # What an agent says of its work, many times an hour; a person's are deeds like any other.
 REPORTS: Final = (EventKind.PROGRESS, EventKind.SYNC, EventKind.RESULT, EventKind.ERROR)
 FAILURES: Final = (FailureReason.REJECTED, FailureReason.CANCELLED, FailureReason.TIMEOUT)
-EVENT_COLUMNS: Final = (*tasks.EVENT_COLUMNS, "origin", "task__task_id")
+EVENT_COLUMNS: Final = (*tasks.EVENT_COLUMNS, "origin", "task__task_id", "task__title")
 ENTRY_COLUMNS: Final = (
     *("id", "at", "actor", "origin", "action", "object_kind", "object_id", "reason", "details"),
 )
@@ -234,6 +236,23 @@ def resolved(query: AuditQuery) -> AuditQuery:
         ):
             kind = "system"
     return replace(query, actor=f"{kind}:{name}")
+
+
+def is_known(actor: str) -> bool:
+    """Whether somebody has, or had, this name as the logs have it."""
+    kind, _colon, name = actor.partition(":")
+    return (
+        (kind == "user" and User.objects.filter(username=name).exists())
+        or (kind == "agent" and Agent.objects.filter(slug=name).exists())
+        or AuditEntry.objects.filter(actor=actor).exists()
+        or TaskEvent.objects.filter(actor=actor).exists()
+    )
+
+
+def agent_names(ids: Collection[str] | None = None) -> dict[str, str]:
+    """By id; of all agents when none are named."""
+    agents = Agent.objects.all() if ids is None else Agent.objects.filter(slug__in=ids)
+    return dict(agents.values_list("slug", "name")) if ids is None or ids else {}
 
 
 def known_actors(*, limit: int) -> list[str]:

@@ -1,7 +1,7 @@
 """The audit's filters as its address has them. What cannot be read is left out, and said."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -20,9 +20,10 @@ from orchestration.audit import AuditQuery, Place, Source
 from orchestration.audit_texts import ACTIONS, KINDS
 
 TEXT: Final = forms.CharField(max_length=200, required=False)
-# The names under which deeds and their objects are kept.
-NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+FILTERS: Final = (
+    *("who", "id", "origin", "kind", "action", "reports", "from", "to", "period", "cursor"),
+)
 IN_DETAILS: Final = ("action", "from", "to", "origin", "reports")
 
 
@@ -51,13 +52,15 @@ class AuditFilters:
 def read_filters(parameters: Mapping[str, str], *, now: datetime) -> AuditFilters:
     reader = _Reader(parameters)
     actor, object_id, origin = reader.text("who"), reader.text("id"), reader.text("origin")
-    kind, action = reader.name("kind"), reader.name("action")
+    kind, action = reader.listed("kind", KINDS), reader.listed("action", ACTIONS)
     reports = reader.choice("reports", ("true",)) == "true"
     since, until = reader.day("from"), reader.day("to")
     if since or until:
         reader.drop("period")
     elif period := reader.choice("period", tuple(PERIODS)):
         since = clock.business_day(now) - timedelta(days=PERIODS[period][1] - 1)
+    after = reader.place("cursor")
+    reader.ignore_others()
     return AuditFilters(
         reader.texts,
         AuditQuery(
@@ -71,7 +74,7 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> AuditFilter
             reports=reports,
         ),
         reader.ignored,
-        reader.place("cursor"),
+        after,
     )
 
 
@@ -89,11 +92,19 @@ class _Reader:
             return self._ignore(name, " ".join(error.messages))
         return self._keep(name, text)
 
-    def name(self, name: str) -> str:
+    def listed(self, name: str, choices: Collection[str]) -> str:
         text = self.text(name)
-        if text and not NAME.fullmatch(text):
+        if text and text not in choices:
             return self._ignore(name, _("Choose one from the list."))
         return text
+
+    def ignore_others(self) -> None:
+        """What is no filter at all: a slip must not look as if it had been followed."""
+        for name in self._parameters:
+            if name not in FILTERS:
+                known = ", ".join(FILTERS[:-1])
+                reason = _("There is no such filter. There are {names}.").format(names=known)
+                self.ignored.append(Ignored(name[:40], self._parameters[name][:100], reason))
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
         text = self._parameters.get(name, "")
@@ -168,7 +179,7 @@ def kinds(filters: AuditFilters) -> list[Choice]:
     for value, label in KINDS.items():
         address = filters.address(kind=value, id=None)
         found.append(Choice(value, _capital(label), address, value == chosen))
-    return _with_other(found, chosen)
+    return found
 
 
 def actions(filters: AuditFilters) -> list[Choice]:
@@ -178,14 +189,7 @@ def actions(filters: AuditFilters) -> list[Choice]:
     ]
     found.sort(key=lambda choice: choice.label)
     found.insert(0, Choice("", pgettext("every action", "All"), "", not chosen))
-    return _with_other(found, chosen)
-
-
-def _with_other(choices: list[Choice], chosen: str) -> list[Choice]:
-    """A name that only an address, or a later version, has."""
-    if not any(choice.is_current for choice in choices):
-        choices.append(Choice(chosen, chosen, "", is_current=True))
-    return choices
+    return found
 
 
 def _capital(label: Any) -> str:

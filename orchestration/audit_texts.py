@@ -1,4 +1,4 @@
-"""A line of the audit as people read it, on the page and in the CSV alike. Pure."""
+"""A line of the audit as people read it, on the page and in the CSV alike."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,14 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from accounts.models import Scope
 from accounts.permissions import LABELS
+from accounts.roles import Role
 from execution.enums import EventKind
-from execution.texts import actor_text, event_text, exact_text
+from execution.texts import actor_text, event_text
 from nexo.shared.clock import BUSINESS_ZONE
-from orchestration.audit import FAILURES, TASK, Line, Source
+from orchestration import texts
+from orchestration.audit import FAILURES, OF_AGENTS, ROLE, TASK, Line, Source
+from orchestration.bulk.enums import BulkAction
+from orchestration.bulk.texts import title_text
 
 KINDS: Final = {
     TASK: pgettext_lazy("audited", "task"),
@@ -55,13 +59,6 @@ DEEDS: Final = {
     "activate": gettext_lazy("%(actor)s activated: %(object)s"),
     "shared": gettext_lazy("%(actor)s shared: %(object)s"),
     "unshared": gettext_lazy("%(actor)s stopped sharing: %(object)s"),
-    "bulk_approve": gettext_lazy("%(actor)s approved in bulk: %(id)s"),
-    "bulk_reject": gettext_lazy("%(actor)s rejected in bulk: %(id)s"),
-    "bulk_retry": gettext_lazy("%(actor)s tried again in bulk: %(id)s"),
-    "bulk_cancel": gettext_lazy("%(actor)s cancelled in bulk: %(id)s"),
-    "bulk_assign": gettext_lazy("%(actor)s assigned in bulk: %(id)s"),
-    "bulk_sync": gettext_lazy("%(actor)s sent again in bulk: %(id)s"),
-    "bulk_undo": gettext_lazy("%(actor)s undid a bulk action: %(id)s"),
 }
 """Sentences of what is no task's event; any other action is told by its own name."""
 
@@ -138,11 +135,16 @@ ORIGINS: Final = {
 }
 RIGHTS: Final = dict(LABELS)
 NOTHING: Final = "—"
+BULK: Final = "bulk"
+PLAN: Final = "plan"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One line in words; `actor`, `action`, `kind` and `origin` are also as they are kept."""
+    """One line in words; `actor`, `action`, `kind` and `origin` are also as they are kept.
+
+    `what` leaves out who, which has a place of its own; `title` is empty where the id is the name.
+    """
 
     at: datetime
     actor: str
@@ -153,14 +155,18 @@ class AuditRow:
     kind: str
     kind_text: str
     object_id: str
+    title: str
     why: str
     origin: str
     origin_text: str
     details: Mapping[str, Any] | None
 
 
-def audit_row(line: Line) -> AuditRow:
-    return _event_row(line.row) if line.place.source == Source.EVENT else _entry_row(line.row)
+def audit_row(line: Line, names: Mapping[str, str] | None = None) -> AuditRow:
+    """`names` are those of agents, by id."""
+    if line.place.source == Source.EVENT:
+        return _event_row(line.row)
+    return _entry_row(line.row, names or {})
 
 
 def _event_row(event: Mapping[str, Any]) -> AuditRow:
@@ -175,12 +181,15 @@ def _event_row(event: Mapping[str, Any]) -> AuditRow:
         at=event["at"],
         actor=event["actor"],
         actor_text=actor_text(event["actor"]),
-        what=event_text({**event, "reason": None, "details": bare}),
+        what=_without_actor(
+            event_text({**event, "reason": None, "details": bare}), actor_text(event["actor"])
+        ),
         change=_edits_text(details.get("edits")),
         action=reason if reason in FAILURES else event["kind"],
         kind=TASK,
         kind_text=kind_text(TASK),
         object_id=event["task__task_id"],
+        title=event["task__title"],
         why=str(why),
         origin=event["origin"] or "",
         origin_text=origin_text(event["origin"]),
@@ -188,29 +197,78 @@ def _event_row(event: Mapping[str, Any]) -> AuditRow:
     )
 
 
-def _entry_row(entry: Mapping[str, Any]) -> AuditRow:
+def _entry_row(entry: Mapping[str, Any], names: Mapping[str, str]) -> AuditRow:
     kind, object_id = entry["object_kind"], entry["object_id"]
     actor = actor_text(entry["actor"])
-    sentence = DEEDS.get(entry["action"])
-    values = {"actor": actor, "id": object_id, "object": f"{kind_text(kind)} {object_id}"}
-    if sentence is None:
-        values["action"] = entry["action"].replace("_", " ")
-        sentence = gettext_lazy("%(actor)s: %(action)s, %(object)s")
+    title = _title(entry, names)
     return AuditRow(
         at=entry["at"],
         actor=entry["actor"],
         actor_text=actor,
-        what=str(sentence % values),
-        change=change_text(entry["details"]),
+        what=_without_actor(_sentence(entry, actor, title), actor),
+        change=_plan_text(entry["details"]) if kind == PLAN else change_text(entry["details"]),
         action=entry["action"],
         kind=kind,
         kind_text=kind_text(kind),
         object_id=object_id,
+        title=title,
         why=entry["reason"],
         origin=entry["origin"] or "",
         origin_text=origin_text(entry["origin"]),
         details=entry["details"],
     )
+
+
+def _sentence(entry: Mapping[str, Any], actor: str, title: str) -> str:
+    kind, object_id, action = entry["object_kind"], entry["object_id"], entry["action"]
+    if kind == BULK and title:
+        return _("Bulk action: %(title)s") % {"title": title}
+    if kind == PLAN and action == "activate":
+        return _("%(actor)s activated the playbook") % {"actor": actor}
+    name = title or object_id
+    values = {"actor": actor, "id": name, "object": f"{kind_text(kind)} {name}"}
+    sentence = DEEDS.get(action)
+    if sentence is None:
+        values["action"] = action.replace("_", " ")
+        sentence = gettext_lazy("%(actor)s: %(action)s, %(object)s")
+    return str(sentence % values)
+
+
+def _without_actor(sentence: str, actor: str) -> str:
+    """`Rejected the task` of `qa rejected the task`: who did it stands beside it."""
+    if not actor or not sentence.startswith((f"{actor} ", f"{actor}: ")):
+        return sentence
+    rest = sentence[len(actor) :].lstrip(": ")
+    return rest[:1].upper() + rest[1:]
+
+
+def _title(entry: Mapping[str, Any], names: Mapping[str, str]) -> str:
+    """What people call the object, where that is not its id."""
+    kind, details = entry["object_kind"], entry["details"]
+    if kind == ROLE and entry["object_id"] in Role.values:
+        return str(Role(entry["object_id"]).label)
+    if kind in OF_AGENTS:
+        return names.get(entry["object_id"], "")
+    action = entry["action"].removeprefix("bulk_")
+    if kind != BULK or action not in BulkAction.values or not isinstance(details, Mapping):
+        return ""
+    total = details.get("total")
+    return title_text(action, total) if isinstance(total, int) else ""
+
+
+def _plan_text(details: Any) -> str:
+    """What an activation made; of a scheduled one also when it was due, and what was missed."""
+    known = details if isinstance(details, Mapping) else {}
+    made, skipped, due = known.get("tasks"), known.get("skipped"), known.get("dueAt")
+    if not isinstance(made, int) or not isinstance(skipped, int):
+        return ""
+    parts = [texts.plan_outcome(made, skipped)]
+    if isinstance(due, str):
+        missed = known.get("missed")
+        parts.append(
+            texts.due_text(datetime.fromisoformat(due), missed if isinstance(missed, int) else 0)
+        )
+    return "; ".join(parts)
 
 
 def kind_text(kind: str) -> str:
@@ -272,6 +330,8 @@ def _value(name: str, value: Any) -> str:
         return pgettext("value", "yes") if value else pgettext("value", "no")
     if isinstance(value, float):
         return str(number_format(value))
+    if name == "groups" and value in Role.values:
+        return str(Role(value).label)
     if name == "permissions" and value in RIGHTS:
         return _(RIGHTS[value])
     if name == "owner":
@@ -279,7 +339,7 @@ def _value(name: str, value: Any) -> str:
     if name == "scope" and value in Scope.values:
         return str(Scope(value).label)
     if name == "expires_at":
-        return exact_text(datetime.fromisoformat(str(value)))
+        return texts.instant_text(datetime.fromisoformat(str(value)))
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)
@@ -290,31 +350,20 @@ def _value(name: str, value: Any) -> str:
 
 def csv_header() -> list[str]:
     return [
-        *(
-            _("When"),
-            _("Who"),
-            _("What"),
-            pgettext("audit", "Change"),
-            _("Action"),
-            _("Kind"),
-            _("Id"),
-        ),
-        *(_("Why"), _("From where"), _("Details")),
+        *(_("When, São Paulo time"), _("Who"), _("What"), pgettext("audit", "Change")),
+        *(_("Kind"), _("Title"), _("Id"), _("Why"), _("From where")),
+        # What programs look for.
+        *("at", "actor", "action", "objectKind", "origin", "details"),
     ]
 
 
 def csv_row(row: AuditRow) -> list[str]:
-    """The texts of the page, and beside them what programs look for."""
+    """The texts of the page, and after them what programs look for."""
     details = json.dumps(row.details, ensure_ascii=False) if row.details else ""
+    at = row.at.astimezone(BUSINESS_ZONE).isoformat(timespec="milliseconds")
+    origin = row.origin_text if row.origin else ""
     return [
-        row.at.astimezone(BUSINESS_ZONE).isoformat(timespec="milliseconds"),
-        row.actor,
-        row.what,
-        row.change,
-        row.action,
-        row.kind,
-        row.object_id,
-        row.why,
-        row.origin,
-        details,
+        *(texts.instant_text(row.at), row.actor_text, row.what, row.change),
+        *(row.kind_text, row.title, row.object_id, row.why, origin),
+        *(at, row.actor, row.action, row.kind, row.origin, details),
     ]

@@ -1,8 +1,8 @@
 """The audit's page and its CSV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -21,7 +21,7 @@ from nexo.shared import clock
 from nexo.shared.spreadsheets import csv_lines
 from orchestration import audit, audit_filters
 from orchestration.audit_filters import AuditFilters, read_filters
-from orchestration.audit_texts import AuditRow, audit_row, csv_header, csv_row
+from orchestration.audit_texts import BULK, AuditRow, audit_row, csv_header, csv_row
 
 PAGE_SIZE: Final = 50
 SUGGESTIONS: Final = 100
@@ -45,8 +45,13 @@ class Shown:
 def audit_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     filters = read_filters(request.GET.dict(), now=now)
-    page = audit.audit_page(audit.resolved(filters.query), after=filters.after, limit=PAGE_SIZE)
-    rows = [audit_row(line) for line in page.lines]
+    query = audit.resolved(filters.query)
+    page = audit.audit_page(query, after=filters.after, limit=PAGE_SIZE)
+    names = audit.agent_names(
+        {line.row["object_id"] for line in page.lines if _is_of_agent(line.row)}
+    )
+    rows = [audit_row(line, names) for line in page.lines]
+    is_nobody = bool(query.actor) and not page.lines and not audit.is_known(query.actor)
     sees_agents = request.user.has_perm(VIEW_OPTIMIZATION)
     context = {
         "filters": filters,
@@ -55,6 +60,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         "periods": _periods(filters),
         "actors": audit.known_actors(limit=SUGGESTIONS),
         "lines": [_shown(row, filters, sees_agents=sees_agents) for row in rows],
+        "nobody": filters.query.actor if is_nobody else "",
         "older": filters.next_address(page.after) if page.after else None,
         "searched_to": page.searched_to,
         "first": filters.address(),
@@ -63,6 +69,10 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         "now": now,
     }
     return render(request, "orchestration/audit.html", context)
+
+
+def _is_of_agent(row: Mapping[str, Any]) -> bool:
+    return row.get("object_kind") in audit.OF_AGENTS
 
 
 def _periods(filters: AuditFilters) -> list[page_controls.Choice]:
@@ -87,7 +97,9 @@ def _page_of(row: AuditRow, *, sees_agents: bool) -> str:
     """The address of the object's page, where there is one that the reader may see."""
     if row.kind == audit.TASK:
         return reverse("task", args=[row.object_id])
-    if row.kind in ("agent", "weight") and sees_agents:
+    if row.kind == BULK:
+        return reverse("bulk-job-page", args=[row.object_id])
+    if row.kind in audit.OF_AGENTS and sees_agents:
         return f"{reverse('optimization')}?agent={row.object_id}"
     return ""
 
@@ -116,9 +128,10 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 def _csv_rows(filters: AuditFilters, language: str | None) -> Iterator[list[str]]:
     # Streamed after the middleware has put the language away.
     with translation.override(language):
+        names = audit.agent_names()
         for line in audit.audit_lines(audit.resolved(filters.query), limit=CSV_LINES):
             if line is None:
                 text = _("The file ends here. Narrow the filters to read what is older.")
                 yield ["", "", text]
             else:
-                yield csv_row(audit_row(line))
+                yield csv_row(audit_row(line, names))

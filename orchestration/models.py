@@ -115,7 +115,7 @@ class TaskTemplate(models.Model):
 
     @property
     def title(self) -> str:
-        """In the reader's language."""
+        """In the reader's language, where the template is shown itself; tasks have one title."""
         return self.title_en if (get_language() or "").startswith("en") else self.title_pt
 
 

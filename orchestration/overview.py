@@ -4,7 +4,7 @@ Counts of all time and of the window come from the daily facts, once every event
 by now has been counted; open tasks from the tasks themselves.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -27,6 +27,7 @@ from optimization.queries import Window
 from orchestration.bottlenecks import Bottleneck, bottlenecks
 from orchestration.enums import Health
 from orchestration.health import system_health
+from orchestration.queries import unassigned_by_marketplace
 
 COUNTED: Final = (
     *("created", "approved", "rejected", "completed", "failed_error", "failed_timeout"),
@@ -104,8 +105,7 @@ class Metrics:
     completion_rate: float | None
     execution_rate: float | None
     error_rate: float | None
-    score: int
-    has_score: bool
+    score: int | None
     generated: int
     approved: int
     rejected: int
@@ -124,6 +124,7 @@ class Overview:
     agents: list[AgentState]
     totals: Totals
     metrics: Metrics
+    unassigned: Mapping[str, int]  # open tasks that nobody has, by marketplace
 
     @property
     def health(self) -> Health:
@@ -166,7 +167,9 @@ def overview(now: datetime) -> Overview:
         )
         agents.append(state)
     everything = sum(by_agent.values(), Totals(last_activity=_latest(at_work.values())))
-    return Overview(known.position, now, agents, everything, _metrics(now))
+    return Overview(
+        known.position, now, agents, everything, _metrics(now), unassigned_by_marketplace()
+    )
 
 
 def _totals_by_agent() -> dict[str, Totals]:
@@ -226,8 +229,7 @@ def _metrics(
         completion_rate=_rate(found.overall.completion),
         execution_rate=_rate(found.overall.execution),
         error_rate=_rate(found.error),
-        score=int(found.score[0]),
-        has_score=bool(found.has_score[0]),
+        score=int(found.score[0]) if found.has_score[0] else None,
         generated=pool.created,
         approved=int(whole.approved[0, 0]),
         rejected=int(whole.rejected[0, 0]),

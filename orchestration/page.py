@@ -13,13 +13,14 @@ from django.utils.translation import ngettext, pgettext
 from execution.enums import Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
+from optimization.optimizations import Optimization
 from optimization.texts import BAND_TONES, BANDS, rate
-from orchestration import texts
-from orchestration.bottlenecks import Bottleneck, Measure
+from orchestration import queries, texts
+from orchestration.bottlenecks import Bottleneck
 from orchestration.enums import PlanStatus
 from orchestration.models import TaskTemplate
 from orchestration.overview import AgentState, Overview
-from orchestration.queries import PlanProgress, tasks_of
+from orchestration.queries import PlanProgress, Plans
 from orchestration.reports import TITLES
 from orchestration.services import Activation
 
@@ -39,22 +40,19 @@ class Figure:
     icon: str
 
 
-def figures(found: Overview) -> list[Figure]:
-    ever, recent = found.totals, found.metrics
-    paused = ngettext("%(count)d paused", "%(count)d paused", found.paused)
+def figures(found: Overview, *, with_rates: bool) -> list[Figure]:
+    """What everybody may see, and the window's numbers only for those who may see metrics."""
+    paused = ngettext("%(count)s paused", "%(count)s paused", found.paused)
     of_all = _("of %(total)s") % {"total": number_text(len(found.agents))}
-    in_window = _("%(count)s in 30 days")
-    of_completion = _("%(completed)s completed, %(failed)s failed, %(late)s late") % {
-        "completed": number_text(recent.completed),
-        "failed": number_text(recent.failed),
-        "late": number_text(recent.late),
-    }
+    recent = found.metrics
     return [
         Figure(
             "health",
             _("System health"),
             str(found.health.label),
-            texts.health_reason(recent.approval_rate, recent.completion_rate),
+            texts.health_reason(recent.approval_rate, recent.completion_rate)
+            if with_rates
+            else _("from the last 30 days"),
             texts.HEALTH_TONES[found.health],
             "health",
         ),
@@ -62,35 +60,59 @@ def figures(found: Overview) -> list[Figure]:
             "agents",
             _("Active agents"),
             number_text(found.active),
-            f"{of_all}, {paused % {'count': found.paused}}" if found.paused else of_all,
+            f"{of_all}, {paused % {'count': number_text(found.paused)}}"
+            if found.paused
+            else of_all,
             "blue",
             "agents",
         ),
-        Figure(
-            "generated",
-            _("Tasks generated"),
-            number_text(ever.generated),
-            in_window % {"count": number_text(recent.generated)},
-            "neutral",
-            "generated",
-        ),
-        Figure(
-            "completed",
-            _("Tasks completed"),
-            number_text(ever.completed),
-            in_window % {"count": number_text(recent.completed)},
-            "green",
-            "completed",
-        ),
+        *(_recent_figures(found) if with_rates else _total_figures(found)),
+    ]
+
+
+def _recent_figures(found: Overview) -> list[Figure]:
+    recent = found.metrics
+    in_window = _("%(count)s in 30 days")
+    return [
+        _generated(found, in_window % {"count": number_text(recent.generated)}),
+        _completed(found, in_window % {"count": number_text(recent.completed)}),
         Figure(
             "completion",
             _("Completion in 30 days"),
             rate(recent.completion_rate),
-            of_completion,
+            texts.ended_text(recent.completed, recent.failed, recent.late),
             "violet",
             "total",
         ),
     ]
+
+
+def _total_figures(found: Overview) -> list[Figure]:
+    ever = found.totals
+    still_open = ngettext("%(count)s open", "%(count)s open", texts.number_of(found.metrics.open))
+    not_done = ngettext("%(count)s failed", "%(count)s failed", texts.number_of(ever.failed))
+    return [
+        _generated(found, still_open % {"count": number_text(found.metrics.open)}),
+        _completed(found, not_done % {"count": number_text(ever.failed)}),
+        Figure(
+            "success",
+            _("Success rate"),
+            rate(ever.success_rate),
+            texts.share_text(ever.completed, ever.completed + ever.failed),
+            "violet",
+            "total",
+        ),
+    ]
+
+
+def _generated(found: Overview, note: str) -> Figure:
+    count = number_text(found.totals.generated)
+    return Figure("generated", _("Tasks generated"), count, note, "neutral", "generated")
+
+
+def _completed(found: Overview, note: str) -> Figure:
+    count = number_text(found.totals.completed)
+    return Figure("completed", _("Tasks completed"), count, note, "green", "completed")
 
 
 # -- Agents --------------------------------------------------------------------------------------
@@ -98,14 +120,17 @@ def figures(found: Overview) -> list[Figure]:
 
 @dataclass(frozen=True, slots=True)
 class RateBar:
+    """A rate with the counts that it is of."""
+
     name: str
     text: str
     value: float | None
+    counts: str
 
 
 @dataclass(frozen=True, slots=True)
 class AgentCard:
-    """One agent; `score` is None for those who may not see scores, too."""
+    """One agent; without score and rates for those who may not see optimization."""
 
     slug: str
     name: str
@@ -118,7 +143,7 @@ class AgentCard:
     score: int | None
     band: str
     band_tone: str
-    counts: Sequence[tuple[str, str]]
+    totals: Sequence[tuple[str, str]]
     rates: Sequence[RateBar]
     load: str
     last_activity: datetime | None
@@ -134,16 +159,13 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
     state, tone, icon = _state(agent)
     totals, band = agent.totals, agent.recent.band
     counts = (
-        (_("Generated"), totals.generated),
-        (_("Approved"), totals.approved),
-        (_("Rejected"), totals.rejected),
-        (pgettext("tasks", "Completed"), totals.completed),
-        (pgettext("tasks", "Failed"), totals.failed),
-    )
-    rates = (
-        (_("Approval"), agent.recent.approval_rate),
-        (_("Completion"), agent.recent.completion_rate),
-        (pgettext("rate", "Success, ever"), totals.success_rate),
+        (_("Generated"), number_text(totals.generated)),
+        (_("Approved"), number_text(totals.approved)),
+        (_("Rejected"), number_text(totals.rejected)),
+        (pgettext("tasks", "Completed"), number_text(totals.completed)),
+        (pgettext("tasks", "Failed"), number_text(totals.failed)),
+        # Of the two counts before it.
+        (pgettext("rate", "Success"), rate(totals.success_rate)),
     )
     return AgentCard(
         slug=agent.slug,
@@ -157,11 +179,26 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         score=agent.score if with_score else None,
         band=str(BANDS[band]) if band else "",
         band_tone=BAND_TONES[band] if band else "neutral",
-        counts=[(name, number_text(count)) for name, count in counts],
-        rates=[RateBar(name, rate(value), value) for name, value in rates],
+        totals=counts,
+        rates=_rates(agent.recent) if with_score else [],
         load=_load(agent),
         last_activity=totals.last_activity,
     )
+
+
+def _rates(recent: Optimization) -> list[RateBar]:
+    counts = {name: int(count) for name, count in recent.counts.items()}
+    approved, completed = counts["approved"], counts["completed"]
+    decided = approved + counts["rejected"]
+    due = completed + counts["failed"] + counts["late"]
+    rates = (
+        (_("Approval"), recent.approval_rate, approved, decided),
+        (_("Completion"), recent.completion_rate, completed, due),
+    )
+    return [
+        RateBar(name, rate(value), value, texts.share_text(part, whole))
+        for name, value, part, whole in rates
+    ]
 
 
 def _state(agent: AgentState) -> tuple[str, str, str]:
@@ -200,13 +237,35 @@ class AgentBottlenecks:
     lines: Sequence[BottleneckLine]
 
 
-def agent_bottlenecks(found: Overview, *, with_scores: bool) -> list[AgentBottlenecks]:
+@dataclass(frozen=True, slots=True)
+class UnassignedLine:
+    """A marketplace's open tasks that nobody has, and what to do about them."""
+
+    channel: str
+    slug: str
+    count: int
+    what_to_do: str
+
+
+def unassigned_lines(found: Overview) -> list[UnassignedLine]:
+    there = queries.workers(found.unassigned) if found.unassigned else {}
+    return [
+        UnassignedLine(
+            channel=str(MarketplaceSlug(slug).label),
+            slug=slug,
+            count=count,
+            what_to_do=texts.nobody_text(texts.nobody_reason(there[slug])),
+        )
+        for slug, count in found.unassigned.items()
+    ]
+
+
+def agent_bottlenecks(found: Overview) -> list[AgentBottlenecks]:
     """By agent, in the order of the report."""
-    shown = [one for one in found.bottlenecks if with_scores or one.measure != Measure.SCORE]
     return [
         AgentBottlenecks(agent_id, name, [_bottleneck_line(one) for one in of_agent])
         for (agent_id, name), of_agent in groupby(
-            shown, key=lambda one: (one.agent_id, one.agent_name)
+            found.bottlenecks, key=lambda one: (one.agent_id, one.agent_name)
         )
     ]
 
@@ -248,6 +307,8 @@ class PlanCount:
 class PlanPanel:
     plan_id: str
     sentence: str
+    due: str
+    outcome: str
     created_at: datetime
     status: str
     is_executing: bool
@@ -258,15 +319,37 @@ class PlanPanel:
     channels: str
 
 
-def plan_panel(progress: PlanProgress | None) -> PlanPanel | None:
-    if progress is None:
-        return None
+@dataclass(frozen=True, slots=True)
+class PlansPanel:
+    """`others` are older and still executing; `scheduled` is the latest run of the schedule, where
+    it is none of these."""
+
+    main: PlanPanel | None
+    others: Sequence[PlanPanel]
+    scheduled: PlanPanel | None
+
+
+def plans_panel(found: Plans) -> PlansPanel:
+    shown = [found.main, *found.others] if found.main else []
+    rows = queries.tasks_of([progress.plan for progress in shown])
+    panels = [_plan_panel(progress, rows[progress.plan.pk]) for progress in shown]
+    is_shown = found.scheduled is None or found.scheduled.plan in [one.plan for one in shown]
+    return PlansPanel(
+        main=panels[0] if panels else None,
+        others=panels[1:],
+        scheduled=None if is_shown or not found.scheduled else _plan_panel(found.scheduled, []),
+    )
+
+
+def _plan_panel(progress: PlanProgress, rows: Sequence[dict[str, Any]]) -> PlanPanel:
     plan, by_card = progress.plan, dict.fromkeys(Card, 0)
     for status, count in progress.tally.counts.items():
         by_card[Card(CARD_OF_STATUS[status])] += count
     return PlanPanel(
         plan_id=plan.plan_id,
         sentence=texts.plan_text(plan),
+        due=texts.due_text(plan.due_at, plan.missed) if plan.due_at else "",
+        outcome=texts.plan_outcome(progress.total, len(plan.skipped)),
         created_at=plan.created_at,
         status=str(progress.status.label),
         is_executing=progress.status == PlanStatus.EXECUTING,
@@ -283,7 +366,7 @@ def plan_panel(progress: PlanProgress | None) -> PlanPanel | None:
                 "status": TaskStatus(row["task__status"]),
                 "channel": MarketplaceSlug(row["task__marketplace_id"]).label,
             }
-            for row in tasks_of(plan)
+            for row in rows
         ],
         channels=_channels(plan.channels),
     )
@@ -299,9 +382,21 @@ def _channels(slugs: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewTask:
+    """A task that would be generated; `agent` is empty where nobody could be given it."""
+
+    template: TaskTemplate
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewGroup:
+    """`nobody` says why nobody would get some of the tasks, and what to do."""
+
     channel: str
-    templates: Sequence[TaskTemplate]
+    tasks: Sequence[PreviewTask]
+    without_agent: int
+    nobody: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,19 +410,39 @@ class Preview:
     skipped: Sequence[tuple[TaskTemplate, str]]
     agents: Sequence[str]
 
+    @property
+    def without_agent(self) -> int:
+        return sum(group.without_agent for group in self.groups)
+
+    @property
+    def warnings(self) -> Sequence[PreviewGroup]:
+        return [group for group in self.groups if group.without_agent]
+
 
 def preview(made: Activation) -> Preview:
-    groups = groupby(made.chosen, key=lambda template: template.marketplace_id)
+    there = queries.workers(made.channels)
+    names = {agent.slug: agent.name for agents in there.values() for agent in agents}
+    pairs = zip(made.chosen, made.assigned, strict=True)
+    groups = []
+    for slug, of_channel in groupby(pairs, key=lambda pair: pair[0].marketplace_id):
+        tasks = [PreviewTask(one, names.get(agent or "", "")) for one, agent in of_channel]
+        # Whoever is inactive will have been woken by then.
+        reason = texts.nobody_reason(there[slug], waking=True)
+        groups.append(
+            PreviewGroup(
+                channel=str(MarketplaceSlug(slug).label),
+                tasks=tasks,
+                without_agent=sum(not task.agent for task in tasks),
+                nobody=texts.nobody_text(reason),
+            )
+        )
     return Preview(
         channels=made.channels,
         channel_names=_channels(made.channels),
         total=len(made.chosen),
-        groups=[
-            PreviewGroup(str(MarketplaceSlug(slug).label), list(templates))
-            for slug, templates in groups
-        ],
+        groups=groups,
         skipped=[(one.template, str(one.reason.label)) for one in made.skipped],
-        agents=made.agents,
+        agents=[names.get(slug, slug) for slug in made.agents],
     )
 
 
@@ -335,8 +450,16 @@ def activated_text(made: Activation) -> str:
     count = len(made.tasks)
     if not count:
         return _("Nothing to generate: every template still has an open task.")
-    sentence = ngettext("%(count)d task generated.", "%(count)d tasks generated.", count)
-    return sentence % {"count": count}
+    sentence = ngettext("%(count)s task generated.", "%(count)s tasks generated.", count)
+    said = sentence % {"count": number_text(count)}
+    if not (without := list(made.assigned).count(None)):
+        return said
+    warning = ngettext(
+        "%(count)s has no agent: see the bottlenecks.",
+        "%(count)s have no agent: see the bottlenecks.",
+        without,
+    )
+    return f"{said} {warning % {'count': number_text(without)}}"
 
 
 # -- Reports -------------------------------------------------------------------------------------
@@ -358,3 +481,19 @@ def report_links() -> list[ReportLinks]:
         )
         for type_, title in TITLES.items()
     ]
+
+
+# -- Scripts -------------------------------------------------------------------------------------
+
+
+def strings() -> dict[str, str]:
+    """What the scripts of the overview say beside what all pages say."""
+    return {
+        "overview.unknown": _(
+            "No answer from the server, so we do not know whether this was done. The page goes on"
+            " trying to read; look at how things stand before you try again."
+        ),
+        "overview.unread": _(
+            "No answer from the server: nothing was done. Try again when the page is live."
+        ),
+    }

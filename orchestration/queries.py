@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import Count, F, Max, Min, QuerySet
 from django_tasks.base import TaskResultStatus
 from django_tasks_db.models import DBTaskResult
 
 from execution import queries as tasks
-from execution.enums import ENDED_STATUSES, TaskStatus
+from execution.enums import ENDED_STATUSES, OPEN_STATUSES, TaskStatus
 from execution.models import Agent, Lease
 from optimization.counting import PLAYBOOK_ACTOR
-from orchestration.enums import PlanStatus
+from orchestration.enums import PlanCause, PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 
 PLAYBOOK_ORDER = ("marketplace__position", "position", "key")
@@ -133,19 +133,76 @@ class PlanProgress:
         return PlanStatus.COMPLETED if self.ended == self.total else PlanStatus.EXECUTING
 
 
-def latest_plan() -> PlanProgress | None:
-    """The newest plan that made a task."""
-    plan = Plan.objects.filter(plan_tasks__isnull=False).order_by("-id").first()
-    return None if plan is None else progress_of(plan)
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """What the overview tells of plans, the newest first.
+
+    `latest` is the newest that made a task, when none is executing; `scheduled` the latest that a
+    due time made, whatever came of it.
+    """
+
+    executing: Sequence[PlanProgress]
+    latest: PlanProgress | None
+    scheduled: PlanProgress | None
+
+    @property
+    def main(self) -> PlanProgress | None:
+        return self.executing[0] if self.executing else self.latest
+
+    @property
+    def others(self) -> Sequence[PlanProgress]:
+        return self.executing[1:]
 
 
-def progress_of(plan: Plan) -> PlanProgress:
-    made = PlanTask.objects.filter(plan=plan).values("task_id")
-    return PlanProgress(plan, tasks.tally_of(tasks.Task.objects.filter(pk__in=made)))
+def plans() -> Plans:
+    """Every plan with a task that has not ended; a template has one such task at most."""
+    made = Plan.objects.filter(plan_tasks__isnull=False)
+    at_work = PlanTask.objects.filter(task__ended_at__isnull=True).values("plan_id")
+    executing = list(Plan.objects.filter(pk__in=at_work).order_by("-id"))
+    latest = None if executing else made.order_by("-id").first()
+    scheduled = Plan.objects.filter(cause=PlanCause.SCHEDULE).order_by("-id").first()
+    shown = {plan.pk: plan for plan in (*executing, latest, scheduled) if plan is not None}
+    found = _progress(shown.values())
+    return Plans(
+        [found[plan.pk] for plan in executing],
+        found[latest.pk] if latest else None,
+        found[scheduled.pk] if scheduled else None,
+    )
 
 
-def tasks_of(plan: Plan) -> Sequence[dict[str, Any]]:
-    """What the plan's list shows of each task."""
-    rows = PlanTask.objects.filter(plan=plan).order_by("pk")
+def _progress(plans: Collection[Plan]) -> dict[int, PlanProgress]:
+    found = {plan.pk: PlanProgress(plan, tasks.Tally.empty()) for plan in plans}
+    rows = PlanTask.objects.filter(plan__in=found).order_by().values_list("plan_id", "task__status")
+    for plan_id, status, count in rows.annotate(Count("id")):
+        found[plan_id].tally.add(status, count, 0)
+    return found
+
+
+def tasks_of(plans: Collection[Plan]) -> dict[int, list[dict[str, Any]]]:
+    """What the plans' lists show of each task, by plan."""
+    rows = PlanTask.objects.filter(plan__in=plans).order_by("pk")
     names = ("task__task_id", "task__title", "task__status", "task__marketplace_id")
-    return list(rows.values(*names, "task__agent_id"))
+    found: dict[int, list[dict[str, Any]]] = {plan.pk: [] for plan in plans}
+    for row in rows.values("plan_id", *names):
+        found[row["plan_id"]].append(row)
+    return found
+
+
+# -- Who works where -----------------------------------------------------------------------------
+
+
+def workers(channels: Collection[str]) -> dict[str, list[Agent]]:
+    """The agents of each marketplace, active or not."""
+    found: dict[str, list[Agent]] = {channel: [] for channel in channels}
+    there = Agent.objects.filter(marketplaces__in=channels).annotate(there=F("marketplaces__slug"))
+    for agent in there.order_by("slug"):
+        found[agent.there].append(agent)
+    return found
+
+
+def unassigned_by_marketplace() -> dict[str, int]:
+    """Open tasks that nobody has, in the marketplaces' order; those without any left out."""
+    rows = tasks.Task.objects.filter(
+        agent_id__isnull=True, ended_at__isnull=True, status__in=OPEN_STATUSES
+    )
+    return {slug: count for slug, count in tasks.counts_by_marketplace(rows).items() if count}

@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Any, Final
 
 import numpy as np
-from django.utils.formats import date_format
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
-from execution.texts import exact_text, number_text
+from execution.texts import number_text
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.spreadsheets import csv_lines
 from optimization import texts as words
@@ -41,10 +41,11 @@ NOTHING: Final = "—"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`raw` for programs, `shown` for people."""
+    """`raw` for programs, `shown` for people, `filed` for their spreadsheets."""
 
     raw: Any
     shown: str
+    filed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +90,42 @@ def two_decimals(value: float | None) -> float | None:
 
 
 def _text(value: str) -> Cell:
-    return Cell(value, value)
+    return Cell(value, value, value)
+
+
+def _named(raw: str, name: Any) -> Cell:
+    """What programs know by its code and people by its name."""
+    return Cell(raw, str(name), str(name))
 
 
 def _count(value: int | None) -> Cell:
-    return Cell(value, NOTHING if value is None else number_text(value))
+    return NONE if value is None else Cell(value, number_text(value), str(value))
 
 
 def _percent(value: float | None) -> Cell:
-    return Cell(two_decimals(value), words.rate(value))
+    if value is None:
+        return NONE
+    exact = two_decimals(value)
+    # With its unit: spreadsheets read that as a number, and people need not guess.
+    return Cell(exact, words.rate(value), f"{number_format(f'{exact:g}')}%")
 
 
 def _points(value: int | None) -> Cell:
-    return Cell(value, NOTHING if value is None else str(value))
+    return NONE if value is None else Cell(value, str(value), str(value))
 
 
 def _instant(value: datetime | None) -> Cell:
-    return Cell(to_rfc3339(value), NOTHING if value is None else exact_text(value)[:-3])
+    if value is None:
+        return NONE
+    return Cell(to_rfc3339(value), texts.minute_text(value), texts.instant_text(value))
 
 
 def _flag(value: bool) -> Cell:
-    return Cell(value, str(_("yes") if value else _("no")))
+    word = _("yes") if value else _("no")
+    return Cell(value, word, word)
 
 
-NONE: Final = Cell(None, NOTHING)
+NONE: Final = Cell(None, NOTHING, "")
 
 # -- What is in them -----------------------------------------------------------------------------
 
@@ -164,16 +177,12 @@ def _summary(found: Overview) -> tuple[Columns, Rows]:
         ("completionRate", _("Completion rate"), NONE, _percent(recent.completion_rate)),
         ("executionTime", _("Execution time"), NONE, _percent(recent.execution_rate)),
         ("errorRate", _("Error rate"), NONE, _percent(recent.error_rate)),
-        ("score", pgettext("of an agent", "Score"), NONE, _points(_score(found))),
+        ("score", pgettext("of an agent", "Score"), NONE, _points(recent.score)),
         ("activeAgents", _("Active agents"), _count(found.active), NONE),
         ("pausedAgents", _("Paused agents"), _count(found.paused), NONE),
     ]
     rows = [[_text(key), _text(name), total, last] for key, name, total, last in lines]
     return columns, rows
-
-
-def _score(found: Overview) -> int | None:
-    return found.metrics.score if found.metrics.has_score else None
 
 
 def _detailed(found: Overview) -> tuple[Columns, Rows]:
@@ -188,7 +197,7 @@ def _detailed(found: Overview) -> tuple[Columns, Rows]:
         ("completed", pgettext_lazy("tasks", "Completed")),
         ("failed", pgettext_lazy("tasks", "Failed")),
         ("successRate", gettext_lazy("Success rate")),
-        ("lastActivity", gettext_lazy("Last activity")),
+        ("lastActivity", gettext_lazy("Last activity, São Paulo time")),
         *_RATES,
         *_SCORE,
     )
@@ -228,13 +237,17 @@ def _performance(found: Overview) -> tuple[Columns, Rows]:
             *_agent_cells(agent),
             _points(agent.score),
             _points(one.prediction if one.has_score else None),
-            Cell(one.trend.value, str(words.TRENDS[one.trend])) if one.has_score else NONE,
-            Cell(one.action.value, str(words.ACTIONS[one.action])) if one.has_score else NONE,
+            _named(one.trend.value, words.TRENDS[one.trend]) if one.has_score else NONE,
+            _named(one.action.value, words.ACTIONS[one.action]) if one.has_score else NONE,
             *_rate_cells(agent),
             *(_count(one.ended_tasks), _flag(one.low_data)),
         ]
         rows.append(row)
     return columns, rows
+
+
+def _threshold(percent: int) -> Cell:
+    return Cell(percent, f"{percent}%", f"{percent}%")
 
 
 def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
@@ -250,9 +263,9 @@ def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
         is_score = one.measure == Measure.SCORE
         row = [
             *(_text(one.agent_id), _text(one.agent_name)),
-            Cell(one.measure.value, str(texts.MEASURES[one.measure])),
+            _named(one.measure.value, texts.MEASURES[one.measure]),
             _points(round(one.value)) if is_score else _percent(one.value),
-            Cell(one.threshold, str(one.threshold) if is_score else f"{one.threshold}%"),
+            _points(one.threshold) if is_score else _threshold(one.threshold),
             _text(str(texts.WHAT_TO_DO[one.measure])),
         ]
         rows.append(row)
@@ -285,19 +298,10 @@ def report_json(found: Report) -> dict[str, Any]:
     }
 
 
-def plain(value: Any) -> str:
-    """A value as a program reads it from text."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
 def report_csv(found: Report) -> str:
-    """With the labels as its first line."""
+    """For the reader's spreadsheet, with the labels as its first line."""
     labels = [column.label for column in found.columns]
-    return "".join(csv_lines(labels, ([plain(cell.raw) for cell in row] for row in found.rows)))
+    return "".join(csv_lines(labels, ([cell.filed for cell in row] for row in found.rows)))
 
 
 _MARKED: Final = str.maketrans({character: f"\\{character}" for character in "\\`*_{}[]<>|#~!"})
@@ -310,15 +314,16 @@ def markdown_text(text: str) -> str:
 
 def report_markdown(found: Report) -> str:
     period = _("%(first)s to %(last)s") % {
-        "first": date_format(found.first_day, "SHORT_DATE_FORMAT"),
-        "last": date_format(found.last_day, "SHORT_DATE_FORMAT"),
+        "first": texts.day_text(found.first_day),
+        "last": texts.day_text(found.last_day),
     }
+    at = _("%(at)s, São Paulo time") % {"at": texts.instant_text(found.at)}
     lines = [
         f"# NEXO: {markdown_text(found.title)}",
         "",
         f"- {_('Period')}: {period}",
         # Out of the f-string, where gettext's tools do not look.
-        "- {}: {}".format(_("Generated at"), exact_text(found.at)),
+        "- {}: {}".format(_("Generated at"), at),
         f"- {_('System health')}: {found.health.label}",
         "",
     ]

@@ -92,7 +92,7 @@ class WindowMetricsSerializer(serializers.Serializer[Any]):
     completionRate = serializers.FloatField(allow_null=True)
     executionTime = serializers.FloatField(allow_null=True)
     errorRate = serializers.FloatField(allow_null=True)
-    score = serializers.IntegerField()
+    score = serializers.IntegerField(allow_null=True, help_text="Null without data.")
     generated = serializers.IntegerField()
     approved = serializers.IntegerField()
     rejected = serializers.IntegerField()

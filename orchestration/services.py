@@ -8,12 +8,9 @@ import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import translation
 
 from accounts import audit
 from accounts.callers import Caller
@@ -23,6 +20,7 @@ from execution.enums import MarketplaceSlug, Priority
 from execution.exceptions import NotAllowed
 from execution.services import NewTask, create_tasks_of_system
 from nexo.shared import clock
+from nexo.shared.instants import to_rfc3339
 from optimization.counting import PLAYBOOK_ACTOR
 from orchestration import queries
 from orchestration.enums import PlanCause, PlanStatus, SkipReason
@@ -59,7 +57,14 @@ class Activation:
     skipped: Sequence[Skipped]
     tasks: Sequence[str]
     agents: Sequence[str]  # that became, or would become, active
-    unassigned: Sequence[Unassigned] = ()
+    assigned: Sequence[str | None]  # who has, or would get, each of the chosen
+
+    @property
+    def unassigned(self) -> list[Unassigned]:
+        """Those of the chosen that nobody has room for."""
+        tasks: Sequence[str | None] = self.tasks or [None] * len(self.chosen)
+        each = zip(self.chosen, self.assigned, tasks, strict=True)
+        return [Unassigned(template, task) for template, agent, task in each if agent is None]
 
     @property
     def status(self) -> PlanStatus:
@@ -85,7 +90,9 @@ def activate(
     asked = [slug.value for slug in MarketplaceSlug if channels is None or slug in channels]
     templates = queries.active_templates(asked)
     if dry_run:
-        return _tried(templates, asked)
+        chosen, skipped = _choice(queries.in_order(templates))
+        agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
+        return Activation(None, asked, chosen, skipped, [], agents, _would_get(chosen, agents))
     with transaction.atomic():
         found = queries.in_order(queries.locked(templates))
         # First the agents, so that the work can be theirs.
@@ -93,47 +100,11 @@ def activate(
         chosen, skipped = _choice(found)
         if chosen:
             made = _make_plan(chosen, skipped, asked, actor=caller.actor)
-            _record_activation(made, actor=caller.actor)
+            _record_plan(made, actor=caller.actor)
         else:
             # All of it is made already, and in the log.
-            made = Activation(queries.running_plan(found), asked, [], skipped, [], [])
+            made = Activation(queries.running_plan(found), asked, [], skipped, [], [], [])
     return replace(made, agents=agents)
-
-
-def _tried(templates: QuerySet[TaskTemplate], asked: Sequence[str]) -> Activation:
-    """What an activation would make now, and what of it nobody has room for."""
-    chosen, skipped = _choice(queries.in_order(templates))
-    needs = [Need(template.task_type, template.marketplace_id) for template in chosen]
-    agents = list(queries.inactive_agents(asked).values_list("slug", flat=True))
-    if agents:
-        with transaction.atomic():
-            # As if they had been woken, for this question alone.
-            queries.inactive_agents(asked).update(is_active=True)
-            assigned = assign(needs)
-            transaction.set_rollback(True)
-    else:
-        assigned = assign(needs)
-    unassigned = [
-        Unassigned(template, None)
-        for template, found in zip(chosen, assigned, strict=True)
-        if found.agent_id is None
-    ]
-    return Activation(None, asked, chosen, skipped, [], agents, unassigned)
-
-
-def _record_activation(made: Activation, *, actor: str) -> None:
-    audit.record(
-        "activate",
-        actor=actor,
-        object_kind="plan",
-        object_id=made.plan.plan_id if made.plan else "",
-        details={
-            "channels": list(made.channels),
-            "tasks": len(made.tasks),
-            "skipped": len(made.skipped),
-            **({"unassigned": len(made.unassigned)} if made.unassigned else {}),
-        },
-    )
 
 
 def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
@@ -153,6 +124,12 @@ def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
     return woken
 
 
+def _would_get(chosen: Sequence[TaskTemplate], waking: Collection[str]) -> list[str | None]:
+    """Who would be given each task, once the agents that are inactive have been woken."""
+    needs = [Need(one.task_type, one.marketplace_id, frozenset(waking)) for one in chosen]
+    return [found.agent_id for found in assign(needs)]
+
+
 # -- On schedule ---------------------------------------------------------------------------------
 
 
@@ -166,8 +143,7 @@ def run_due_templates(now: datetime | None = None) -> list[Plan]:
     if not _due(queries.in_order(queries.recurring_templates()), now):
         return []
     plans = []
-    # Nobody reads along: the tasks' titles are in the site's language.
-    with transaction.atomic(), translation.override(settings.LANGUAGE_CODE):
+    with transaction.atomic():
         found = _due(queries.in_order(queries.locked(queries.recurring_templates())), now)
         for due_at in sorted({due.at for _template, due in found}):
             together = [(template, due) for template, due in found if due.at == due_at]
@@ -198,6 +174,7 @@ def _serve(together: Sequence[tuple[TaskTemplate, Due]], due_at: datetime) -> Pl
         chosen, skipped, channels, actor=SCHEDULER_ACTOR, due_at=due_at, missed=missed
     )
     assert made.plan
+    _record_plan(made, actor=SCHEDULER_ACTOR, dueAt=to_rfc3339(due_at), missed=missed)
     DueRun.objects.bulk_create(
         DueRun(template=template, due_at=due_at, plan=made.plan, missed=due.missed)
         for template, due in together
@@ -242,18 +219,32 @@ def _make_plan(
         for template, state in zip(chosen, states, strict=True)
     )
     tasks = [state.row["task_id"] for state in states]
-    unassigned = [
-        Unassigned(template, state.row["task_id"])
-        for template, state in zip(chosen, states, strict=True)
-        if state.row["agent_id"] is None
-    ]
-    return Activation(plan, channels, chosen, skipped, tasks, [], unassigned)
+    assigned = [state.row["agent_id"] for state in states]
+    return Activation(plan, channels, chosen, skipped, tasks, [], assigned)
+
+
+def _record_plan(made: Activation, *, actor: str, **details: Any) -> None:
+    assert made.plan
+    audit.record(
+        "activate",
+        actor=actor,
+        object_kind="plan",
+        object_id=made.plan.plan_id,
+        details={
+            "channels": list(made.channels),
+            "tasks": len(made.tasks),
+            "skipped": len(made.skipped),
+            **({"unassigned": len(made.unassigned)} if made.unassigned else {}),
+            **details,
+        },
+    )
 
 
 def _new_task(template: TaskTemplate) -> NewTask:
     return NewTask(
         task_type=template.task_type,
-        title=template.title,
+        # One title for everybody, in the business's language, whoever presses the button.
+        title=template.title_pt,
         marketplace_id=template.marketplace_id,
         estimated_minutes=float(template.estimated_hours * 60),
         targets=[marketplace.slug for marketplace in template.targets.all()],

@@ -1,11 +1,16 @@
 """What the overview and the reports say of numbers, in words."""
 
+from collections.abc import Sequence
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Final
 
+from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
-from execution.texts import actor_text, exact_text
+from execution.models import Agent
+from execution.texts import actor_text, number_text
+from nexo.shared.clock import BUSINESS_ZONE
 from optimization.texts import rate
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import Health, PlanCause
@@ -38,6 +43,35 @@ WHAT_TO_DO: Final = {
 }
 
 
+# -- Days and instants ---------------------------------------------------------------------------
+
+
+def day_text(day: date) -> str:
+    """`27/11/2026` in Portuguese; in English, where that could be July, `2026-11-27`."""
+    return f"{day:%d/%m/%Y}" if _is_portuguese() else f"{day:%Y-%m-%d}"
+
+
+def instant_text(instant: datetime) -> str:
+    """The day and `14:30:25`, business time."""
+    local = instant.astimezone(BUSINESS_ZONE)
+    return f"{day_text(local)} {local:%H:%M:%S}"
+
+
+def minute_text(instant: datetime, *, now: datetime | None = None) -> str:
+    """The day and `14:30`; of today's the time alone, where `now` is given."""
+    local = instant.astimezone(BUSINESS_ZONE)
+    if now is not None and local.date() == now.astimezone(BUSINESS_ZONE).date():
+        return f"{local:%H:%M}"
+    return f"{day_text(local)} {local:%H:%M}"
+
+
+def _is_portuguese() -> bool:
+    return (get_language() or "").startswith("pt")
+
+
+# -- Health and bottlenecks ----------------------------------------------------------------------
+
+
 def health_reason(approval: float | None, completion: float | None) -> str:
     values = {"approval": rate(approval), "completion": rate(completion)}
     return _("Approval %(approval)s, completion %(completion)s in 30 days") % values
@@ -56,16 +90,88 @@ def bottleneck_threshold(one: Bottleneck) -> str:
     return _("at least %(threshold)s%%") % values
 
 
+def ended_text(completed: int, failed: int, late: int) -> str:
+    """`1 completed, 2 failed, 0 late`, each in its own number."""
+    parts = (
+        (ngettext("%(count)s completed", "%(count)s completed", number_of(completed)), completed),
+        (ngettext("%(count)s failed", "%(count)s failed", number_of(failed)), failed),
+        (ngettext("%(count)s late", "%(count)s late", number_of(late)), late),
+    )
+    return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)
+
+
+def number_of(count: int) -> int:
+    """For ngettext: none is as many in both languages, though Portuguese's rule has it as one."""
+    return count or 2
+
+
+def share_text(part: int, whole: int) -> str:
+    return _("%(part)s of %(whole)s") % {"part": number_text(part), "whole": number_text(whole)}
+
+
+class Nobody(StrEnum):
+    """Why a marketplace's tasks find no agent."""
+
+    NONE = "none"
+    INACTIVE = "inactive"
+    PAUSED = "paused"
+    FULL = "full"
+
+
+NOBODY: Final = {
+    Nobody.NONE: gettext_lazy(
+        "No agent works there. Create one in the admin, or add the marketplace to one."
+    ),
+    Nobody.INACTIVE: gettext_lazy(
+        "Every agent there is inactive. Activate one in the admin, or activate NEXO for it."
+    ),
+    Nobody.PAUSED: gettext_lazy("Every active agent there is paused. Resume one."),
+    Nobody.FULL: gettext_lazy(
+        "Every agent there is at its capacity. Raise it in the admin, or wait until there is room."
+    ),
+}
+
+
+def nobody_reason(there: Sequence[Agent], *, waking: bool = False) -> Nobody:
+    """Of the agents of one marketplace; `waking`: those that are inactive no longer are."""
+    if not there:
+        return Nobody.NONE
+    active = [agent for agent in there if agent.is_active or waking]
+    if not active:
+        return Nobody.INACTIVE
+    return Nobody.PAUSED if all(agent.is_paused for agent in active) else Nobody.FULL
+
+
+def nobody_text(reason: Nobody) -> str:
+    return str(NOBODY[reason])
+
+
+# -- Plans ---------------------------------------------------------------------------------------
+
+
 def plan_text(plan: Plan) -> str:
     """Who activated it, or which due time did; and whether that was to catch up."""
     if plan.cause == PlanCause.MANUAL or plan.due_at is None:
         return _("activated by %(actor)s") % {"actor": actor_text(plan.actor)}
-    sentence = _("on schedule, due %(at)s") % {"at": exact_text(plan.due_at)[:-3]}
-    if not plan.missed:
+    return _("on schedule, %(due)s") % {"due": due_text(plan.due_at, plan.missed)}
+
+
+def due_text(due_at: datetime, missed: int) -> str:
+    """When it was due; and of how many missed times it is the one that is caught up."""
+    sentence = _("due %(at)s") % {"at": minute_text(due_at)}
+    if not missed:
         return sentence
     caught_up = ngettext(
-        "caught up once for %(count)d missed time",
-        "caught up once for %(count)d missed times",
-        plan.missed,
+        "caught up once for %(count)s missed time",
+        "caught up once for %(count)s missed times",
+        missed,
     )
-    return f"{sentence}; {caught_up % {'count': plan.missed}}"
+    return f"{sentence}, {caught_up % {'count': number_text(missed)}}"
+
+
+def plan_outcome(made: int, skipped: int) -> str:
+    """`8 tasks generated, 40 left out`."""
+    generated = ngettext("%(count)s task generated", "%(count)s tasks generated", made)
+    left_out = ngettext("%(count)s left out", "%(count)s left out", skipped)
+    parts = [generated % {"count": number_text(made)}] if made else [_("no task generated")]
+    return ", ".join([*parts, left_out % {"count": number_text(skipped)}] if skipped else parts)

@@ -55,10 +55,10 @@ def _pause_or_resume(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST["step"] == "pause":
             agent = pause_agent(agent_id, caller=caller)
-            message = _("%(agent)s is paused: it is given no new task.")
+            message = _("Agent %(agent)s paused: it is given no new task.")
         else:
             agent = resume_agent(agent_id, caller=caller)
-            message = _("%(agent)s works again.")
+            message = _("Agent %(agent)s active again.")
     except AgentNotFound as error:
         raise Http404 from error
     messages.success(request, message % {"agent": agent.name})
@@ -89,18 +89,20 @@ def _context(
 ) -> dict[str, Any]:
     now = clock.now()
     found = overview(now)
-    sees_scores = request.user.has_perm(VIEW_OPTIMIZATION)
-    cards = page.agent_cards(found, with_scores=sees_scores)
+    sees_rates = request.user.has_perm(VIEW_OPTIMIZATION)
+    cards = page.agent_cards(found, with_scores=sees_rates)
     shown = _shown(request)
     return {
-        "figures": page.figures(found),
+        "figures": page.figures(found, with_rates=sees_rates),
         "agents": cards[:shown],
         "more": shown + page.SHOWN_AT_FIRST if len(cards) > shown else None,
-        "bottlenecks": page.agent_bottlenecks(found, with_scores=sees_scores),
+        "sees_rates": sees_rates,
+        "bottlenecks": page.agent_bottlenecks(found) if sees_rates else [],
+        "unassigned": page.unassigned_lines(found) if sees_rates else [],
         "has_work": found.metrics.generated > 0 or found.totals.generated > 0,
-        "plan": page.plan_panel(queries.latest_plan()),
+        "plans": page.plans_panel(queries.plans()),
         "may_run": request.user.has_perm(RUN_ORCHESTRATION),
-        "reports": page.report_links() if sees_scores else [],
+        "reports": page.report_links() if sees_rates else [],
         "form": form,
         "preview": preview,
         "now": now,
@@ -110,7 +112,7 @@ def _context(
             "timestamp": to_rfc3339(now),
             "loginUrl": settings.LOGIN_URL,
         },
-        "strings": {**frame_strings(), **shared_strings()},
+        "strings": {**frame_strings(), **shared_strings(), **page.strings()},
     }
 
 

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from django.utils.formats import get_format
+
 # A spreadsheet takes what begins with one of these for a formula and carries it out.
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 # Without it Excel reads the bytes in the machine's old code page: "ação" becomes "aÃ§Ã£o".
@@ -17,9 +19,12 @@ def harmless(cell: str) -> str:
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Each line as it goes out, the first with the mark that says UTF-8."""
+    """Each line as it goes out, the first with the mark that says UTF-8.
+
+    Where decimals have a comma, spreadsheets split cells at semicolons.
+    """
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, delimiter=";" if get_format("DECIMAL_SEPARATOR") == "," else ",")
     buffer.write(_BYTE_ORDER_MARK)
     writer.writerow(header)
     yield _taken(buffer)

@@ -18,9 +18,11 @@ def test_a_decision_is_found_and_leads_to_its_task(page: Page, api: Api, task_ty
     page.get_by_role("link", name="Auditoria").click()
     page.locator("#filter-id").fill(task["taskId"])
     page.get_by_role("button", name="Aplicar").click()
+    # What is not set stays out of the address.
+    page.wait_for_url(f"**{AUDIT}?id={task['taskId']}")
     lines = page.locator("#rows > tr")
     expect(lines).to_have_count(2)
-    expect(lines.first).to_contain_text("admin rejeitou a tarefa")
+    expect(lines.first).to_contain_text("Rejeitou a tarefa")
     expect(lines.first).to_contain_text("foto escura")
     expect(lines.first).to_contain_text("127.0.0.1")
     page.locator("h1").click()
@@ -41,7 +43,7 @@ def test_filters_keep_each_other_and_the_csv_has_the_same(page: Page, api: Api) 
         page.get_by_role("link", name="CSV").click()
     text = download.value.path().read_text(encoding="utf-8-sig")
     assert tasks[0]["taskId"] in text and tasks[1]["taskId"] not in text
-    assert text.startswith("Quando,Quem,O quê")
+    assert text.startswith("Quando, horário de São Paulo;Quem;O quê")
 
 
 def test_the_page_is_whole_without_scripts(open_as: Callable[..., Page], api: Api) -> None:

@@ -10,7 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.conftest import Api, wait_until_live
+from tests.e2e.cable import Cable
+from tests.e2e.conftest import Api, Complaints, wait_until_live
 
 PAGE = "/marketplace/orchestration"
 # Read again at most every two seconds.
@@ -77,6 +78,7 @@ def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> N
     activate_again = page.locator("#open-activation")
     activate_again.click()
     dialog = page.locator("dialog.activation")
+    expect(dialog).to_be_visible()
     for box in dialog.locator("input[type=checkbox]").all():
         box.set_checked(box.get_attribute("value") == "kaway")
     dialog.locator("[value=preview]").click()
@@ -128,9 +130,53 @@ def test_a_report_is_downloaded(page: Page, tmp_path: Path) -> None:
     file = tmp_path / started.value.suggested_filename
     started.value.save_as(file)
     assert re.fullmatch(r"nexo-detailed-\d{4}-\d\d-\d\d\.csv", file.name)
-    header, *rows = csv.reader(io.StringIO(file.read_text("utf-8-sig")))
+    header, *rows = csv.reader(io.StringIO(file.read_text("utf-8-sig")), delimiter=";")
     assert header[:2] == ["Agente", "Nome"]
     assert [row[0] for row in rows] == ["alex", "marina", "premium", "sunny", "tren", "viral"]
+
+
+def test_a_pressed_button_keeps_the_focus(page: Page) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    card = page.locator("#agent-viral")
+    card.get_by_role("button", name="Pausar Viral").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("Agente Viral pausado")
+    resume = card.get_by_role("button", name="Retomar Viral")
+    expect(resume).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(card.get_by_role("button", name="Pausar Viral")).to_be_focused()
+    expect(card).to_contain_text("Ativo")
+
+
+def test_a_lost_connection_loses_no_page(page: Page, cable: Cable, complaints: Complaints) -> None:
+    complaints.expected += ["ERR_", "WebSocket"]
+    page.goto(PAGE)
+    wait_until_live(page)
+    cable.cut()
+    page.get_by_role("button", name="Pausar Viral").click()
+    unknown = page.locator(".toast").filter(has_text="não sabemos se isto foi feito")
+    expect(unknown).to_be_visible()
+    unknown.get_by_role("button").click()
+    page.locator("#open-activation").click()
+    expect(page.locator(".toast")).to_contain_text("nada foi feito")
+    cable.plug()
+    wait_until_live(page)
+    page.locator("#open-activation").click()
+    dialog = page.locator("dialog.activation:modal")
+    expect(dialog).to_be_visible()
+    cable.cut()
+    dialog.locator("[value=preview]").click()
+    expect(page.locator(".toast").filter(has_text="não sabemos")).to_have_count(1)
+    expect(dialog.locator("[name=channels]")).to_have_count(6)
+    cable.plug()
+    dialog.locator("[value=preview]").click()
+    expect(dialog.locator(".preview")).to_be_visible()
+    dialog.locator("[data-back]").click()
+    expect(dialog.locator("[name=channels]")).to_have_count(6)
+    page.keyboard.press("Escape")
+    expect(page.locator("#open-activation")).to_be_focused()
+    assert page.url.endswith(PAGE)
 
 
 def test_a_plain_user_watches_without_scores(open_as: Callable[..., Page]) -> None:
@@ -139,7 +185,8 @@ def test_a_plain_user_watches_without_scores(open_as: Callable[..., Page]) -> No
     wait_until_live(page)
     expect(page.locator(".agent")).to_have_count(6)
     expect(page.locator(".score")).to_have_count(0)
-    expect(page.locator(".reports, #open-activation, .agent-actions")).to_have_count(0)
+    expect(page.locator(".reports, .bottlenecks, .rates, .agent-actions")).to_have_count(0)
+    expect(page.locator("#open-activation")).to_have_count(0)
 
 
 def test_nothing_moves_while_it_reads_itself_again(page: Page, api: Api) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -24,7 +25,7 @@ from nexo.shared import clock
 from optimization import queries as facts
 from optimization.optimizations import optimizations
 from orchestration.overview import AgentState, metrics, overview
-from orchestration.reports import markdown_text, plain
+from orchestration.reports import markdown_text
 from orchestration.services import activate
 from tests.envelope import refused, refused_fields
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
@@ -120,7 +121,7 @@ def test_an_agents_metrics_are_those_of_its_optimization() -> None:
     list(week_of("marina", now))
     (one,) = optimizations(facts.agents(["marina"]), now).agents
     found = metrics(now, agent_id="marina")
-    assert found.has_score
+    assert found.score is not None
     assert (found.score, found.approval_rate, found.completion_rate) == (
         *(one.score, one.approval_rate, one.completion_rate),
     )
@@ -266,7 +267,7 @@ def test_nothing_yet() -> None:
     assert (answer["agents"], answer["health"]) == ([], "unknown")
     metrics_of = get(client_of(Role.QA), "metrics").json()["metrics"]
     assert metrics_of["approvalRate"] is None
-    assert (metrics_of["score"], metrics_of["generated"]) == (0, 0)
+    assert (metrics_of["score"], metrics_of["generated"]) == (None, 0)
 
 
 @pytest.mark.usefixtures("worked")
@@ -345,7 +346,7 @@ def test_a_refused_document_is_an_envelope() -> None:
 
 
 def rows_of(text: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text)))
+    return list(csv.reader(io.StringIO(text), delimiter=";"))
 
 
 @pytest.mark.usefixtures("worked")
@@ -376,10 +377,12 @@ def test_the_three_forms_say_the_same(type_: str) -> None:
     assert document["Content-Type"] == "text/csv; charset=utf-8"
     name = f"nexo-{type_}-{found['to']}"
     assert document["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+    as_json = get(qa, f"reports?type={type_}&format=json")
+    assert as_json["Content-Disposition"] == f'attachment; filename="{name}.json"'
+    assert "Content-Disposition" not in get(qa, f"reports?type={type_}")
     header, *rows = rows_of(document.content.decode("utf-8-sig"))
     assert header == labels
-    keys = [column["key"] for column in found["columns"]]
-    assert rows == [[plain(row[key]) for key in keys] for row in found["rows"]]
+    assert [row[0] for row in rows] == [row[found["columns"][0]["key"]] for row in found["rows"]]
     text = get(qa, f"reports?type={type_}", accept="text/markdown")
     assert text["Content-Type"] == "text/markdown; charset=utf-8"
     lines = text.content.decode().splitlines()
@@ -401,6 +404,46 @@ def test_bottlenecks_name_agent_value_threshold_and_what_to_do() -> None:
     assert "Read why its tasks were rejected" in text.content.decode()
     portuguese = get(client_of(Role.QA), "reports?type=bottlenecks").content.decode()
     assert "Leia por que" in portuguese
+
+
+@pytest.mark.usefixtures("worked")
+def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> None:
+    qa = client_of(Role.QA)
+    text = get(qa, "reports?type=performance&format=csv").content.decode("utf-8-sig")
+    header, row = rows_of(text)
+    assert dict(zip(header, row, strict=True)) | {"Agente": "alex"} == {
+        "Agente": "alex",
+        "Nome": "Alex",
+        "Pontuação": "68",
+        "Previsão": "68",
+        "Tendência": "estável",
+        "Ação": "Reduzir workload",
+        "Taxa de aprovação": "66,67%",
+        "Taxa de conclusão": "50%",
+        "Tempo de execução": "100%",
+        "Taxa de erro": "50%",
+        "Tarefas encerradas": "3",
+        "Dados insuficientes": "sim",
+    }
+    english = client_of(Role.QA, **{"accept-language": "en"})
+    text = get(english, "reports?type=bottlenecks&format=csv").content.decode("utf-8-sig")
+    assert text.splitlines()[1].startswith('alex,Alex,Approval rate,66.67%,70%,"Read why')
+
+
+@pytest.mark.parametrize(
+    ("language", "dates"),
+    [
+        (
+            "pt-br",
+            r"\d\d/\d\d/\d{4} a \d\d/\d\d/\d{4}\n.*\d{4} \d\d:\d\d:\d\d, horário de São Paulo",
+        ),
+        ("en", r"\d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d\n.*\d\d:\d\d:\d\d, São Paulo time"),
+    ],
+)
+def test_a_documents_dates_can_be_read_one_way_only(language: str, dates: str) -> None:
+    qa = client_of(Role.QA, **{"accept-language": language})
+    text = get(qa, "reports?type=summary&format=markdown").content.decode()
+    assert re.search(dates, text)
 
 
 def test_no_bottleneck() -> None:

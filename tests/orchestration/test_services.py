@@ -15,7 +15,7 @@ from execution.rows import TaskState
 from optimization.models import AgentDay
 from optimization.projection import catch_up
 from orchestration.models import DueRun, Plan, TaskTemplate
-from orchestration.queries import latest_plan
+from orchestration.queries import plans as plans_shown
 from orchestration.services import activate, run_due_templates
 from orchestration.unassigned import assign_waiting_tasks
 from tests.factories import OPERATOR, change, make_agent, make_task
@@ -157,11 +157,21 @@ def test_a_paused_agent_stays_paused() -> None:
     assert Task.objects.get().agent_id is None
 
 
-def test_titles_are_in_the_language_of_who_activates() -> None:
-    only({})
-    with translation.override("en"):
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+def test_a_task_has_the_portuguese_title_whoever_activates(language: str) -> None:
+    (template,) = only({})
+    with translation.override(language):
         activate(None, caller=OPERATOR)
-    assert Task.objects.get().title == "Optimise titles"
+    assert Task.objects.get().title == "Otimizar títulos"
+    with translation.override("en"):
+        assert template.title == "Optimise titles"
+
+
+def test_a_scheduled_task_has_the_portuguese_title() -> None:
+    only(DAILY)
+    with translation.override("en"):
+        run_due_templates(SIX)
+    assert Task.objects.get().title == "Otimizar títulos"
 
 
 def test_who_may_not_run_the_orchestration_is_refused() -> None:
@@ -172,16 +182,39 @@ def test_who_may_not_run_the_orchestration_is_refused() -> None:
 
 def test_a_plan_is_completed_when_all_its_tasks_have_ended() -> None:
     only({}, {"key": "stock"})
-    assert latest_plan() is None
+    assert plans_shown().main is None
     made = activate(None, caller=OPERATOR)
     states = [state_of(task_id) for task_id in made.tasks]
     change(states[0], status=TaskStatus.FAILED)
-    found = latest_plan()
+    found = plans_shown().main
     assert found
     assert (found.status, found.ended, found.total) == ("executing", 1, 2)
     change(states[1], status=TaskStatus.FAILED)
-    found = latest_plan()
+    found = plans_shown().main
     assert found and found.status == "completed"
+
+
+def test_every_plan_that_is_executing_is_known() -> None:
+    only({"marketplace_id": "amazon"}, {"marketplace_id": "shein"}, {"marketplace_id": "kaway"})
+    old, middle, new = (activate([slug], caller=OPERATOR) for slug in ("amazon", "shein", "kaway"))
+    change(state_of(middle.tasks[0]), status=TaskStatus.FAILED)
+    found = plans_shown()
+    assert [one.plan for one in found.executing] == [new.plan, old.plan]
+    change(state_of(new.tasks[0]), status=TaskStatus.FAILED)
+    found = plans_shown()
+    assert found.main and (found.main.plan, found.others) == (old.plan, [])
+
+
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_dry_run_tells_who_would_get_each_task(is_paused: bool) -> None:
+    make_agent("alex", "amazon", is_active=False, capacity=1)
+    make_agent("tren", "shein", is_paused=is_paused)
+    only({}, {"key": "stock"}, {"marketplace_id": "shein"}, {"marketplace_id": "kaway"})
+    foretold = activate(None, caller=OPERATOR, dry_run=True)
+    assert foretold.assigned == ["alex", None, None if is_paused else "tren", None]
+    assert not Agent.objects.get(slug="alex").is_active
+    made = activate(None, caller=OPERATOR)
+    assert made.assigned == foretold.assigned
 
 
 # -- On schedule ---------------------------------------------------------------------------------
@@ -218,6 +251,23 @@ def test_a_template_whose_task_is_still_open_is_skipped_with_the_reason() -> Non
     assert Task.objects.count() == 1
     # Served all the same: it is not tried again until the next due time.
     assert run_due_templates(SIX + timedelta(days=1, seconds=15)) == []
+
+
+def test_a_scheduled_plan_is_in_the_audit_also_when_it_made_nothing() -> None:
+    only(DAILY)
+    run_due_templates(SIX)
+    (plan,) = run_due_templates(SIX + timedelta(days=2))
+    entry = AuditEntry.objects.latest("pk")
+    assert (entry.action, entry.object_kind, entry.object_id) == ("activate", "plan", plan.plan_id)
+    assert entry.actor == "system:schedule"
+    assert entry.details == {
+        "channels": ["amazon"],
+        "tasks": 0,
+        "skipped": 1,
+        "dueAt": "2026-11-28T09:00:00Z",
+        "missed": 1,
+    }
+    assert AuditEntry.objects.filter(object_kind="plan").count() == 2
 
 
 def test_what_is_due_together_is_one_plan() -> None:

@@ -1,6 +1,7 @@
 """The overview without its scripts: what it shows, to whom, and the activation in two steps."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task
 from nexo.shared import clock
 from orchestration.models import Plan
-from orchestration.services import activate
+from orchestration.services import activate, run_due_templates
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 from tests.optimization.work import at_noon, completed, failed
 from tests.orchestration.playbook import only
@@ -72,9 +73,11 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "Agentes ativos 1 de 1" in text
     assert "Tarefas geradas 4 4 em 30 dias" in text
     assert "Tarefas concluídas 1 1 em 30 dias" in text
-    assert "50,0% 1 concluídas, 1 com falha, 0 atrasadas" in text
+    assert "50,0% 1 concluída, 1 com falha, 0 atrasadas" in text
     assert "Alex Amazon, Shopee Ativo 68 /100 Regular" in text
-    assert "Geradas 4 Aprovadas 2 Rejeitadas 1 Concluídas 1 Com falha 1" in text
+    assert "Desde o início Geradas 4 Aprovadas 2 Rejeitadas 1 Concluídas 1 Com falha 1" in text
+    assert "Com falha 1 Sucesso 50,0% Em 30 dias" in text
+    assert "Aprovação 66,7% · 2 de 3 Conclusão 50,0% · 1 de 2" in text
     assert "Tarefas abertas 1 de 9" in text
     assert "Taxa de aprovação 66,7% mínimo 70%" in text
     assert "Taxa de erro 50,0% máximo 10%" in text
@@ -82,27 +85,56 @@ def test_it_says_how_everything_stands(head: Client) -> None:
 
 
 @pytest.mark.usefixtures("worked")
-def test_a_plain_user_sees_no_score_no_report_and_no_button() -> None:
-    text = text_of(client_of(None))
-    assert "/100" not in text
-    assert "Relatórios" not in text
-    assert "Ativar NEXO" not in text
-    assert "Pausar Alex" not in text
-    assert "Taxa de erro 50,0%" in text
+def test_a_plain_user_sees_what_status_gives_and_no_more() -> None:
+    make_task(marketplace_id="kaway")
+    client = client_of(None)
+    text = text_of(client)
+    assert "Saúde do sistema Ruim" in text
+    assert "Geradas 4 Aprovadas 2" in text
+    assert "Taxa de sucesso 50,0% 1 de 2" in text
+    for hidden in (
+        "/100",
+        "66,7%",
+        "Em 30 dias",
+        "em 30 dias",
+        "Gargalos",
+        "mínimo",
+        "Taxa de erro",
+    ):
+        assert hidden not in text, hidden
+    for hidden in ("Relatórios", "Ativar NEXO", "Pausar Alex", "sem agente"):
+        assert hidden not in text, hidden
 
 
-def test_scores_among_the_bottlenecks_are_for_those_who_see_scores() -> None:
+@pytest.mark.parametrize("role", [Role.QA, Role.HEAD])
+def test_rates_and_bottlenecks_are_for_those_who_see_optimization(role: Role) -> None:
     make_agent("alex", "amazon")
     failed("alex", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
-    assert "Pontuação 0 mínimo 60" in text_of(client_of(Role.QA))
-    assert "Pontuação" not in text_of(client_of(None))
+    text = text_of(client_of(role))
+    assert "Pontuação 0 mínimo 60" in text
+    assert "Aprovação 0,0% · 0 de 1" in text
+
+
+def test_tasks_without_an_agent_are_a_bottleneck_with_what_to_do(head: Client) -> None:
+    make_agent("tren", "shein", is_paused=True)
+    make_task(marketplace_id="kaway")
+    make_task(marketplace_id="shein")
+    make_task(marketplace_id="shein")
+    text = text_of(head)
+    assert "Shein: 2 tarefas sem agente Todos os agentes ativos dali estão pausados." in text
+    assert "Kaway: 1 tarefa sem agente Nenhum agente trabalha ali. Crie um na administração" in text
+    assert "Nenhum: nenhum agente" not in text
 
 
 def test_nothing_yet(head: Client) -> None:
     text = text_of(head)
     assert "Dados insuficientes" in text
     assert "Ainda não há agentes" in text
-    assert "Ninguém ativou o NEXO ainda." in text
+    assert "Primeiro vêm os agentes" in text
+    assert "Adicionar um agente" not in text
+    assert "/admin/execution/agent/add/" in client_of(Role.ADMIN).get(PAGE).content.decode()
+    make_agent("alex", "amazon")
+    assert "Ninguém ativou o NEXO ainda." in text_of(head)
     assert "Ainda não houve trabalho." in text
 
 
@@ -146,9 +178,33 @@ def test_a_preview_says_what_would_happen_and_does_nothing(head: Client) -> None
     assert "2 tarefas seriam geradas · Amazon" in text
     assert "Otimizar títulos" in text
     assert "Conferir estoque sem aprovação" in text
-    assert "Estes agentes passam a ficar ativos: alex" in text
+    assert "Otimizar títulos Alex" in text
+    assert "Estes agentes passam a ficar ativos: Alex" in text
+    assert "sem agente" not in text and "ficaria" not in text
     assert Task.objects.count() == 0
     assert '<input type="hidden" name="channels" value="amazon">' in answer.content.decode()
+
+
+def test_a_preview_warns_of_marketplaces_where_nobody_could_work(head: Client) -> None:
+    make_agent("alex", "amazon", capacity=1)
+    make_agent("tren", "shein", is_active=False, is_paused=True)
+    only(
+        *({}, {"key": "stock"}),
+        *({"marketplace_id": "shein"}, {"marketplace_id": "kaway"}),
+    )
+    answer = head.post(f"{PAGE}?activate=1", {"channels": ["amazon", "shein", "kaway"]})
+    text = shown(answer)
+    assert "3 ficariam sem agente:" in text
+    assert "Amazon (1): Todos os agentes dali estão no limite da capacidade." in text
+    assert "Shein (1): Todos os agentes ativos dali estão pausados." in text
+    assert "Kaway (1): Nenhum agente trabalha ali. Crie um na administração" in text
+    assert "Amazon Otimizar títulos Alex Otimizar títulos sem agente" in text
+
+
+def test_a_preview_is_in_the_readers_language() -> None:
+    only({})
+    answer = client_of(Role.HEAD, "en").post(PAGE, {"channels": ["amazon"], "step": "preview"})
+    assert "Optimise titles" in shown(answer)
 
 
 def test_the_second_step_activates(head: Client) -> None:
@@ -156,9 +212,9 @@ def test_the_second_step_activates(head: Client) -> None:
     answer = head.post(PAGE, {"channels": ["amazon"], "step": "activate"}, follow=True)
     text = shown(answer)
     assert answer.redirect_chain == [(f"{PAGE}#plan", 302)]
-    assert "1 tarefa gerada." in text
+    assert "1 tarefa gerada. 1 está sem agente: veja os gargalos." in text
     assert "Plano em execução" in text
-    assert "0 de 1 encerradas" in text
+    assert "0 de 1 encerrada " in text
     plan = Plan.objects.get()
     assert plan.actor.startswith("user:head")
     again = shown(head.post(PAGE, {"channels": ["amazon"], "step": "activate"}, follow=True))
@@ -217,6 +273,33 @@ def test_the_plan_follows_its_tasks(head: Client) -> None:
     assert "2 de 2 encerradas Concluído" in text
 
 
+def test_every_plan_that_is_executing_is_shown(head: Client) -> None:
+    only({"marketplace_id": "amazon"}, {"marketplace_id": "shein"}, {"marketplace_id": "kaway"})
+    old = activate(["amazon"], caller=OPERATOR)
+    done = activate(["shein"], caller=OPERATOR)
+    activate(["kaway"], caller=OPERATOR)
+    change(state_of(done.tasks[0]), status=TaskStatus.FAILED)
+    page = head.get(PAGE).content.decode()
+    assert f'href="/marketplace/tasks/{old.tasks[0]}"' in page
+    assert f'href="/marketplace/tasks/{done.tasks[0]}"' not in page
+    text = text_of(head)
+    assert "Planos anteriores ainda em execução" in text
+    assert text.count("0 de 1 encerrada") == 2
+
+
+def test_a_schedule_that_made_nothing_is_shown(head: Client) -> None:
+    only({"recurrence": "0 6 * * *", "recurs_since": datetime(2026, 11, 25, 9, tzinfo=UTC)})
+    run_due_templates(datetime(2026, 11, 26, 9, tzinfo=UTC))
+    text = text_of(head)
+    assert "pelo agendamento, previsto para 26/11/2026 06:00 · Amazon · 1 tarefa gerada" in text
+    assert "Último agendamento" not in text
+    run_due_templates(datetime(2026, 11, 28, 12, tzinfo=UTC))
+    assert (
+        "Último agendamento: previsto para 28/11/2026 06:00, recuperou de uma vez 2"
+        " horários perdidos · Amazon · nenhuma tarefa gerada, 1 fora" in text_of(head)
+    )
+
+
 # -- Pausing -------------------------------------------------------------------------------------
 
 
@@ -224,9 +307,9 @@ def test_an_agent_is_paused_and_resumed(head: Client) -> None:
     make_agent("alex", "amazon")
     paused = head.post(PAGE, {"step": "pause", "agent": "alex"}, follow=True)
     assert paused.redirect_chain == [(f"{PAGE}#agent-alex", 302)]
-    assert "Alex está em pausa" in shown(paused)
+    assert "Agente Alex pausado: não recebe" in shown(paused)
     assert Agent.objects.get().is_paused
-    assert "Alex voltou a trabalhar." in shown(
+    assert "Agente Alex ativo de novo." in shown(
         head.post(PAGE, {"step": "resume", "agent": "alex"}, follow=True)
     )
     assert not Agent.objects.get().is_paused
@@ -253,7 +336,7 @@ def test_a_constant_number_of_queries(head: Client, django_assert_max_num_querie
         only({"key": "a"}, *({"key": slug} for slug in slugs))
         activate(None, caller=OPERATOR)
         head.get(PAGE)
-        with django_assert_max_num_queries(26) as queries:
+        with django_assert_max_num_queries(28) as queries:
             head.get(PAGE)
         counts.append(len(queries))
     assert counts[0] == counts[1]

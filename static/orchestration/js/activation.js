@@ -1,30 +1,74 @@
-// The activation is a form on the page; here it becomes a dialog over it.
+// The activation is a form on the page; here it becomes a dialog over it, step by step.
+
+import { openStep, sendForm, showOutcome } from "./forms.js";
 
 export function watchActivation() {
-  const dialog = document.getElementById("activation");
-  if (!dialog) return;
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("[data-activate]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const page = await openStep(link);
+    const dialog = page?.getElementById("activation");
+    if (!dialog) return;
+    document.getElementById("activation")?.remove();
+    document.querySelector(".figures").before(dialog);
+    setStep(true);
+    show(dialog);
+  });
+  const drawn = document.getElementById("activation");
+  if (drawn) show(drawn);
+}
+
+function show(dialog) {
   // Not by `close`, whose event would come late and close what was just opened.
   dialog.removeAttribute("open");
   dialog.showModal();
   // Closed, it is a state of the page without it.
-  dialog.addEventListener("close", leave);
-  dialog.querySelector("[data-close]")?.addEventListener("click", (event) => {
-    event.preventDefault();
-    dialog.close();
-  });
-  dialog.querySelector("form").addEventListener("submit", (event) => {
-    // Twice pressed is once meant.
-    if (dialog.dataset.sent) event.preventDefault();
-    dialog.dataset.sent = "true";
-  });
-  addEventListener("pageshow", () => delete dialog.dataset.sent);
+  dialog.addEventListener("close", () => leave(dialog));
+  dialog.addEventListener("click", (event) => turn(event, dialog));
+  dialog.addEventListener("submit", (event) => send(event, dialog));
 }
 
-function leave() {
-  document.getElementById("activation").remove();
+async function turn(event, dialog) {
+  const link = event.target.closest("[data-close], [data-back]");
+  if (!link) return;
+  event.preventDefault();
+  if (link.matches("[data-close]")) dialog.close();
+  else take(await openStep(link), dialog);
+}
+
+async function send(event, dialog) {
+  event.preventDefault();
+  const page = await sendForm(event.target, event.submitter);
+  if (!page || !dialog.open) return;
+  if (take(page, dialog)) return;
+  // No further step: it is done.
+  dialog.close();
+  showOutcome(page);
+  const plan = document.getElementById("plan");
+  plan.scrollIntoView({ block: "nearest" });
+  plan.focus({ preventScroll: true });
+}
+
+/** Show the next step's content in the dialog; whether the page has one. */
+function take(page, dialog) {
+  const next = page?.getElementById("activation");
+  if (!next) return false;
+  dialog.replaceChildren(...next.childNodes);
+  dialog.querySelector("[autofocus]")?.focus();
+  return true;
+}
+
+function leave(dialog) {
+  dialog.remove();
+  setStep(false);
+  document.getElementById("open-activation")?.focus();
+}
+
+function setStep(isOpen) {
   const address = new URL(location.href);
-  address.searchParams.delete("activate");
+  if (isOpen) address.searchParams.set("activate", "1");
+  else address.searchParams.delete("activate");
   address.hash = "";
   history.replaceState(null, "", address);
-  document.getElementById("open-activation")?.focus();
 }

@@ -11,6 +11,16 @@ function step(by) {
   next?.scrollIntoView({ block: "nearest" });
 }
 
+const form = document.getElementById("filter-form");
+form.addEventListener("submit", () => {
+  // Filters that are not set stay out of the address.
+  for (const field of form.elements) if (!field.value) field.disabled = true;
+});
+// Whoever comes back finds them as they were.
+addEventListener("pageshow", () => {
+  for (const field of form.elements) field.disabled = false;
+});
+
 const KEYS = {
   "/": () => document.getElementById("filter-who").focus(),
   j: () => step(1),
@@ -20,7 +30,7 @@ const KEYS = {
 document.addEventListener("keydown", (event) => {
   if (isTyping(event)) return;
   if (event.key === "Enter" && event.target.matches("#rows > tr")) {
-    event.target.querySelector(".object-id > a")?.click();
+    event.target.querySelector(".object-title > a, .object-id > a.id")?.click();
     return;
   }
   if (!KEYS[event.key]) return;
