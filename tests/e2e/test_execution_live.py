@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
 from tests.servers import running_server
 
 
@@ -122,6 +122,46 @@ def test_paused_page_says_when_it_is_cut_off(
         cable.plug()
     expect(live).to_have_attribute("data-state", "paused", timeout=20_000)
     page.keyboard.press("p")
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+
+
+def test_a_server_that_hangs_is_not_called_live(
+    page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket", "TimeoutError"]
+    (task,) = api.create(taskType=task_type)
+    page.clock.install()
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    row = row_of(page, task)
+    cable.hold()
+    try:
+        row.get_by_role("button", name="Ações").click()
+        page.get_by_role("menuitem", name="Aprovar").click()
+        page.clock.fast_forward(8_500)
+        expect(row).to_contain_text("sem resposta ainda")
+        page.clock.fast_forward(15_000)
+        expect(page.locator("#live")).to_have_attribute("data-state", "reconnecting")
+    finally:
+        cable.release()
+    expect(row.locator('[data-field="status"]')).to_have_text("Aprovada")
+    expect(row).not_to_contain_text("sem resposta ainda")
+    wait_until_live(page)
+
+
+def test_a_busy_database_is_told_and_tried_again(
+    page: Page, api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["503"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.route(f"**{API}", lambda route: route.fulfill(status=503, json={}), times=1)
+    row_of(page, task).get_by_role("button", name="Ações").click()
+    page.get_by_role("menuitem", name="Aprovar").click()
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("Nada foi alterado")
+    toast.get_by_role("button", name="Tentar de novo").click()
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
 
 

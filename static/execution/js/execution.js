@@ -246,15 +246,17 @@ const busy = new Map();
 const menu = new RowMenu({
   onAction: async (action, task) => {
     const note = asks(action, task) ? await ask(action, task) : "";
-    if (note !== null) act(action.label, task, doAction(action, task, note));
+    if (note !== null) act(action.label, task, () => doAction(action, task, note));
   },
-  onMark: (mark, task) => act(mark.label, task, markTarget(mark, task)),
+  onMark: (mark, task) => act(mark.label, task, () => markTarget(mark, task)),
 });
 
-async function act(label, task, change) {
+async function act(label, task, begin) {
   setBusy(task.taskId, Infinity);
   const onConflict = (current) => take([current]);
-  const changed = await settled(change, { label, onConflict });
+  const onLate = (isLate) => sayLate(task, isLate);
+  const again = () => act(label, task, begin);
+  const changed = await settled(begin, { label, onConflict, onLate, again });
   if (!changed) {
     setBusy(task.taskId, null);
     return;
@@ -264,6 +266,11 @@ async function act(label, task, change) {
   // No event will come to a page that is paused or cut off; the answer is as true as one.
   if (isPaused || !feed.isLive) take([changed]);
   else setTimeout(() => busy.has(task.taskId) && take([changed]), CONFIRMED_WITHIN);
+}
+
+function sayLate({ taskId, title }, isLate) {
+  rows.say(taskId, isLate ? t("row.late") : null);
+  if (isLate) announce(`${title}: ${t("action.late")}`);
 }
 
 /** `until` is the event number that confirms the change; null when nothing is awaited. */

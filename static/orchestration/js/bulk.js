@@ -147,8 +147,8 @@ form.addEventListener("submit", async (event) => {
 });
 
 /** What is wrong, without the name that programs know the field by. */
-function sentence({ details, code, message }) {
-  return code === "validation_error" ? Object.values(details)[0][0] : message;
+function sentence({ details, code, sentence: told }) {
+  return code === "validation_error" ? Object.values(details)[0][0] : told;
 }
 
 function isComplete() {
