@@ -19,6 +19,8 @@ from nexo.shared.pagination import encode_cursor
 
 PAGE_SIZE: Final = 50
 WAITS_LONG_AFTER: Final = timedelta(hours=24)
+# What the row has room for; the others are a press away.
+TARGETS_SHOWN: Final = 2
 FILTERS: Final = ("channel", "agent", "taskType", "cursor")
 
 
@@ -39,6 +41,8 @@ class PendingRow:
     priority: str
     priority_text: str
     targets: str
+    first_targets: str
+    more_targets: int
     attempt_text: str
     creator: str
     created_at: datetime
@@ -129,6 +133,7 @@ def _row(
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
     priority = Priority(row["priority"])
+    names = [MarketplaceSlug(target["marketplace_id"]).label for target in targets]
     return PendingRow(
         task_id=row["task_id"],
         version=row["version"],
@@ -142,7 +147,9 @@ def _row(
         estimate=texts.minutes_text(whole_minutes(row["estimated_minutes"])),
         priority=priority.value,
         priority_text=str(priority.label),
-        targets=", ".join(MarketplaceSlug(t["marketplace_id"]).label for t in targets),
+        targets=", ".join(names),
+        first_targets=", ".join(names[:TARGETS_SHOWN]),
+        more_targets=max(0, len(names) - TARGETS_SHOWN),
         attempt_text=(
             texts.word("row.attempt", count=row["attempt"]) if row["attempt"] > 1 else ""
         ),

@@ -122,7 +122,8 @@ def _edit_and_approve(request: HttpRequest) -> HttpResponseBase:
         if error.status_code >= 500:
             raise
         return _answer(request, [refused(task_id, title, error)], Command.APPROVE)
-    return _answer(request, [Outcome(task_id, title, DONE)], Command.APPROVE)
+    done = Outcome(task_id, form.cleaned_data["title"], DONE)
+    return _answer(request, [done], Command.APPROVE)
 
 
 def _sentences(error: APIException) -> str:
@@ -164,6 +165,8 @@ def _invalid(
         return JsonResponse({"error": sentence, "details": fields}, status=400)
     if editing is None:
         messages.error(request, sentence)
+    elif wrong := [name for name in form.errors if name in form.fields]:
+        form.fields[wrong[0]].widget.attrs["autofocus"] = True
     filters = inbox_filters(request.GET.dict(), now=clock.now())
     context = {**_context(request, filters), "editing": editing, "form": form}
     return render(request, "orchestration/approvals.html", context, status=400)

@@ -140,6 +140,7 @@ export function ask(action, task) {
   document.getElementById("action-title").textContent = action.label;
   document.getElementById("action-effect").textContent = action.effect;
   slot("task").textContent = task.title;
+  slot("task").hidden = !task.title;
   slot("optional").hidden = isNeeded;
   slot("confirm").textContent = action.label;
   slot("confirm").classList.toggle("danger", action.isDestructive);
