@@ -31,6 +31,8 @@ RETRY_AFTER_SECONDS = 5
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's, after lock_timeout
 PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
 MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
+# DRF's own words differ from those that the product's own refusals use.
+NOT_ALLOWED = _("You do not have permission to do this.")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -94,7 +96,7 @@ def _known(exception: Exception) -> exceptions.APIException | None:
         case Http404():
             return exceptions.NotFound()
         case PermissionDenied():
-            return exceptions.PermissionDenied()
+            return exceptions.PermissionDenied(NOT_ALLOWED)
         case RequestDataTooBig():
             return PayloadTooLarge()
         case OperationalError() | InterfaceError():
@@ -144,11 +146,16 @@ def error_response(exception: exceptions.APIException) -> Response:
         body = _validation_body(exception.detail)
     else:
         body = error_body(
-            error=str(exception.detail),
+            error=_told(exception),
             code=_code(exception),
             details=getattr(exception, "details", None),
         )
     return Response(body, status=exception.status_code, headers=headers)
+
+
+def _told(exception: exceptions.APIException) -> str:
+    is_stock = exception.detail == exceptions.PermissionDenied.default_detail
+    return str(NOT_ALLOWED if is_stock else exception.detail)
 
 
 def _code(exception: exceptions.APIException) -> str:
@@ -208,7 +215,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    sentence = exceptions.PermissionDenied.default_detail
+    sentence = NOT_ALLOWED
     roles = exception.roles if isinstance(exception, NeedsRole) else ()
     return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence, roles=roles)
 

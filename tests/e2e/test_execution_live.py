@@ -165,6 +165,19 @@ def test_a_busy_database_is_told_and_tried_again(
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
 
 
+def test_agents_go_by_their_names_whoever_makes_the_row(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (first,) = api.create(taskType=task_type, agentId="premium", channel="kaway")
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    (second,) = api.create(taskType=task_type, agentId="premium", channel="kaway")
+    api.update(first, "approved")
+    expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Aprovada")
+    for task in (first, second):
+        expect(row_of(page, task).locator('[data-field="agent"]')).to_have_text("Premium")
+
+
 def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task_type: str) -> None:
     api.create(times=2, taskType=task_type)
     page.goto(f"{LIST}?taskType={task_type}")

@@ -10,6 +10,7 @@ import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
+import { saveInPlace } from "./saved-views.js";
 import { Held, Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { showTips } from "./tips.js";
@@ -75,6 +76,7 @@ function receiveSummary(latest) {
 function receiveSnapshot(snapshot) {
   pausedFreshAt = Date.now();
   rows.paint(store.applySnapshot(snapshot));
+  menu.follow(store.tasks);
   confirmBusy();
   summary.read();
   if (!isReading()) settle();
@@ -83,6 +85,7 @@ function receiveSnapshot(snapshot) {
 
 function take(tasks) {
   rows.paint(store.applyTasks(tasks));
+  menu.follow(store.tasks);
   confirmBusy();
   if (store.waiting.size && !isReading()) settle();
   else showNews();
@@ -317,6 +320,7 @@ byId("filter-form").addEventListener("submit", ({ target }) => {
 });
 addEventListener("pagehide", rememberPlace);
 
+saveInPlace();
 const walk = walkRows(body);
 showTips(body, ".mark");
 leaveOnEscape(byId("search"));
