@@ -173,6 +173,10 @@ def strings() -> dict[str, str]:
         ),
         "bulk.none.one": _("This cannot be done to the task."),
         "bulk.none.other": _("This cannot be done to any of the tasks."),
+        "bulk.unasked": _(
+            "No answer from the server, so we cannot say what this would do. Nothing was changed."
+            " Try again when the connection is back."
+        ),
         "bulk.needsNote": _("Say why."),
         "bulk.needsAgent": _("Name the agent to assign to."),
         "bulk.unknown": _(

@@ -56,7 +56,7 @@ def row_of(html: str, state: TaskState) -> str:
     assert found is not None
     # Whatever lists stand in it, the row ends with its fate.
     start = html.index(found[0])
-    return html[start : html.index('data-field="fate"', start)]
+    return html[start : html.index("\n</li>", html.index('data-field="fate"', start))]
 
 
 def key_of(state: TaskState) -> str:
@@ -100,7 +100,7 @@ def test_a_row_says_what_one_decides_by(qa: Client) -> None:
     assert "por operator" in row
     assert "chegou agora" in row
     # The recommendation with its arithmetic, or the rule that chose.
-    assert re.search(r'<p class="name">alex', row)
+    assert re.search(r'<p class="name">Alex', row)
     assert "confiança" in row
 
 
@@ -109,7 +109,7 @@ def test_who_gave_the_task_to_its_agent_is_said(qa: Client) -> None:
     state = make_task(agent_id="alex")
     edits = Edits(agent_id="marina")
     services.command_task(state.row["task_id"], Command.ASSIGN, caller=OPERATOR, edits=edits)
-    assert "operator passou a tarefa para marina; antes, estava com alex." in html_of(qa)
+    assert "operator passou a tarefa para Marina; antes, estava com Alex." in html_of(qa)
 
 
 def test_long_waits_are_marked_and_a_retry_waits_anew(qa: Client) -> None:

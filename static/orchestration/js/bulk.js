@@ -109,9 +109,14 @@ async function preview() {
     confirm.disabled = !told.done;
   } catch (error) {
     if (asked !== action || !dialog.open) return;
-    say(isSaid(error) ? t("bulk.refused", { error: sentence(error) }) : unread(error));
+    say(whyUnasked(error));
     slot(form, "preview").append(again());
   }
+}
+
+function whyUnasked(error) {
+  if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
+  return error.status === undefined ? t("bulk.unasked") : unread(error);
 }
 
 /** Whether the server's own sentence is about this order; the rest has words of the page's. */
