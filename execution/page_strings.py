@@ -46,7 +46,7 @@ def shared_strings() -> dict[str, str]:
         ),
         "action.late": _("The server has not answered yet. We are still waiting for it."),
         "action.unavailable": _(
-            "The service is busy or away. Nothing was changed; try again in a few seconds."
+            "The service is busy or away. Check whether it was done before you try again."
         ),
         "action.broken": _(
             "Something went wrong on our side, so we do not know whether this was done."

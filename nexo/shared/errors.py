@@ -100,11 +100,11 @@ def _known(exception: Exception) -> exceptions.APIException | None:
         case RequestDataTooBig():
             return PayloadTooLarge()
         case OperationalError() | InterfaceError():
-            return _unavailable(exception)
+            return unavailable(exception)
     return None
 
 
-def _unavailable(exception: Exception) -> Unavailable:
+def unavailable(exception: Exception) -> Unavailable:
     """What waited too long for a lock changed nothing; a connection may break as it commits."""
     cause = exception.__cause__
     is_locked = getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
@@ -192,7 +192,8 @@ def _error_page(
 def _answer(
     request: HttpRequest, status: HTTPStatus, code: str, sentence: Any, **page: Any
 ) -> HttpResponse:
-    if is_api(request):
+    # The pages' own scripts send forms to pages, and want the sentence.
+    if is_api(request) or request.headers.get("Accept") == "application/json":
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
@@ -258,4 +259,4 @@ class DatabaseUnavailableMiddleware:
             return None
         logger.warning("database unavailable: %s", exception)
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return _answer(request, status, "unavailable", _unavailable(exception).detail)
+        return _answer(request, status, "unavailable", unavailable(exception).detail)

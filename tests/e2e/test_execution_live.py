@@ -1,12 +1,13 @@
 """The execution page while work moves: each change arrives by itself, and nothing is lost."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.e2e.conftest import LIST, Api, Complaints, row_of, sign_in, wait_until_live
 from tests.servers import running_server
 
 
@@ -149,18 +150,24 @@ def test_a_server_that_hangs_is_not_called_live(
     wait_until_live(page)
 
 
-def test_a_busy_database_is_told_and_tried_again(
-    page: Page, api: Api, task_type: str, complaints: Complaints
+def test_a_locked_database_is_told_and_tried_again(
+    page: Page, api: Api, environment: dict[str, str], task_type: str, complaints: Complaints
 ) -> None:
     complaints.expected += ["503"]
     (task,) = api.create(taskType=task_type)
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
-    page.route(f"**{API}", lambda route: route.fulfill(status=503, json={}), times=1)
-    row_of(page, task).get_by_role("button", name="Ações").click()
-    page.get_by_role("menuitem", name="Aprovar").click()
+    path = Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
     toast = page.locator(".toast")
-    expect(toast).to_contain_text("Nada foi alterado")
+    try:
+        row_of(page, task).get_by_role("button", name="Ações").click()
+        page.get_by_role("menuitem", name="Aprovar").click()
+        expect(toast).to_contain_text("Nada foi alterado", timeout=20_000)
+    finally:
+        other.close()
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aguardando")
     toast.get_by_role("button", name="Tentar de novo").click()
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
 

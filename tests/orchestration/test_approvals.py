@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -412,3 +412,23 @@ def test_bad_forms_are_refused_and_change_nothing(qa: Client, data: dict[str, An
 def test_bad_addresses_break_nothing(qa: Client, query: str) -> None:
     assert qa.get(INBOX + query).status_code in (200, 302)
     assert qa.get(INBOX + query, follow=True).status_code == 200
+
+
+def test_what_was_decided_before_the_database_went_away_is_told(
+    qa: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = make_task(), make_task(), make_task()
+    real = services.command_task
+
+    def fail_on_second(task_id: str, command: Command, **options: Any) -> TaskState:
+        if task_id == first.row["task_id"]:
+            return real(task_id, command, **options)
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(services, "command_task", fail_on_second)
+    chosen = [key_of(state) for state in (first, second, third)]
+    answer = send(qa, {"do": "approve", "task": chosen})
+    assert [code for _id, code in results(answer)] == ["done", "unavailable", "unavailable"]
+    answer = send(qa, {"do": "approve", "task": chosen[1:]})
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "unavailable"

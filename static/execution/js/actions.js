@@ -9,7 +9,7 @@ import { data } from "./page-data.js";
 const SYNCING = "marketplace_sync";
 // No step of the life cycle: targets that are not synced are queued again.
 const RESYNC = { name: "sync", label: t("menu.resync"), note: "none", isDestructive: false };
-// Nothing was changed, and the same may work in a moment.
+// The same may work in a moment; done twice it cannot be, for it names the version it is about.
 const UNAVAILABLE = 503;
 const OPEN_TARGETS = ["planned", "queued"];
 
@@ -101,9 +101,9 @@ export function sayRefusal(error, again) {
 
 /** Why something could not be read: nothing was to be done, so nothing is in doubt. */
 export function unread(error) {
-  if (error.status === undefined) return t("read.network");
-  const isOurs = error.status >= 500 && error.status !== UNAVAILABLE;
-  return isOurs ? t("read.broken", { request: error.requestId ?? "–" }) : refusal(error);
+  if (error.status === undefined || error.status === UNAVAILABLE) return t("read.network");
+  const request = error.requestId ?? "–";
+  return error.status >= 500 ? t("read.broken", { request }) : refusal(error);
 }
 
 /** Why something was not done, and what to do about it. */
@@ -124,7 +124,8 @@ export function refusal(error) {
     case 429:
       return t("action.throttled");
   }
-  if (error.status === UNAVAILABLE) return t("action.unavailable");
+  // The server knows whether anything can have been changed; what stands before it does not.
+  if (error.status === UNAVAILABLE) return error.sentence ?? t("action.unavailable");
   const request = error.requestId ?? "–";
   if (error.status >= 500 || !error.sentence) return t("action.broken", { request });
   return t("action.refused", { error: error.sentence, request });
