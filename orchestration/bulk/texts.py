@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pgettext
 
 from execution.enums import MarketplaceSlug, TaskStatus
+from execution.filters import TaskFilter
 from execution.texts import exact_text, number_text
 from orchestration.bulk.enums import BulkAction, JobState
 from orchestration.bulk.models import BulkJob
@@ -38,6 +39,8 @@ REFUSALS: Final = {
         "errors on our side; nothing was changed in them",
     ),
 }
+FILTERS: Final = tuple(TaskFilter.base_filters)
+"""In the order in which a selection is told."""
 TONES: Final = {JobState.QUEUED: "neutral", JobState.RUNNING: "blue", JobState.DONE: "green"}
 ICONS: Final = {JobState.QUEUED: "pending", JobState.RUNNING: "in_progress"}
 EFFECTS: Final = {
@@ -116,7 +119,9 @@ def selection_texts(
     if filters is None:
         sentence = ngettext("{count} task chosen by hand", "{count} tasks chosen one by one", total)
         return [sentence.format(count=number_text(total))]
-    words = [_filter_text(name, value, names) for name, value in filters.items()]
+    # PostgreSQL keeps the keys of JSON in an order of its own.
+    given = [name for name in (*FILTERS, *(filters.keys() - set(FILTERS))) if name in filters]
+    words = [_filter_text(name, filters[name], names) for name in given]
     return words or [_("All tasks")]
 
 
