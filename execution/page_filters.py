@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ValidationError
 
-from execution.enums import CARD_OF, Card
+from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
 from execution.filters import FILTERS
 from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
@@ -26,6 +26,8 @@ PERIODS: Final = {
 """Label and number of calendar days, today included, of each period that can be chosen."""
 
 SHARED_WITH_API: Final = ("status", "channel", "agent", "taskType", "q", "overdue")
+CHOICES: Final = {"status": TaskStatus, "channel": MarketplaceSlug}
+"""Where a filter's values have names that people know."""
 IN_DETAILS: Final = ("agent", "taskType", "period", "overdue")
 STATUSES_OF: Final = {
     card: tuple(status.value for status, of in CARD_OF.items() if of == card) for card in Card
@@ -107,14 +109,15 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
                 values[name] = FILTERS[name].field.clean(text)
                 texts[name] = text
             except forms.ValidationError as error:
-                ignore(name, " ".join(error.messages))
+                labels = CHOICES[name].labels if name in CHOICES else ()
+                ignore(name, _one_of(map(str, labels)) if labels else " ".join(error.messages))
     period = parameters.get("period", "")
     if period in PERIODS:
         _label, days = PERIODS[period]
         texts["period"] = period
         values["createdAfter"] = clock.days_ago(days - 1, at=now)
     elif period:
-        ignore("period", _("Choose one of {choices}.").format(choices=", ".join(PERIODS)))
+        ignore("period", _one_of(str(label) for label, _days in PERIODS.values()))
     cursor = parameters.get("cursor") or None
     after = None
     if cursor:
@@ -124,6 +127,10 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
             ignore("cursor", _("The list starts with the newest task."))
             cursor = None
     return PageFilters(texts, values, ignored, cursor, after)
+
+
+def _one_of(labels: Iterable[str]) -> str:
+    return _("Choose one of {choices}.").format(choices=", ".join(labels))
 
 
 def card_of(statuses: Iterable[str]) -> Card | None:

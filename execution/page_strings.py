@@ -44,7 +44,24 @@ def shared_strings() -> dict[str, str]:
             "No answer from the server, so we do not know whether this was done."
             " Look at the task before you try again."
         ),
+        "action.late": _("The server has not answered yet. We are still waiting for it."),
+        "action.unavailable": _(
+            "The service is busy or away. Check whether it was done before you try again."
+        ),
+        "action.broken": _(
+            "Something went wrong on our side, so we do not know whether this was done."
+            " Look at the task before you try again (request {request})."
+        ),
         "action.refused": _("Not done: {error} (request {request})"),
+        "again": _("Try again"),
+        "read.network": _(
+            "No answer from the server, so this could not be opened. Nothing was changed."
+            " Try again when the connection is back."
+        ),
+        "read.broken": _(
+            "Something went wrong on our side, so this could not be opened. Nothing was changed;"
+            " try again (request {request})."
+        ),
         "action.throttled": _("Too many requests. Wait a moment and try again; nothing was done."),
         "action.needsNote": _("Say why."),
         "readFailed": _(
@@ -63,6 +80,7 @@ def shared_strings() -> dict[str, str]:
 
 def list_strings() -> dict[str, str]:
     return {
+        "row.late": _("no answer yet"),
         "new.one": _("{count} new"),
         "new.other": _("{count} new ones"),
         "left.one": _("{count} no longer matches"),

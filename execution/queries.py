@@ -38,6 +38,8 @@ from nexo.shared.reading import Asked, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 # `TaskStatus.values` makes its list, labels and all, each time.
+# More than a page would carry; whoever is beyond them goes by the id.
+MOST_NAMES = 500
 NO_TASKS = {status.value: 0 for status in TaskStatus}
 EVENT_COLUMNS = (
     "sequence",
@@ -514,6 +516,12 @@ def open_tasks_by_agent(slugs: Collection[str]) -> dict[str, int]:
 def active_agents(*, limit: int) -> list[str]:
     """Ids that a filter can suggest."""
     return list(Agent.objects.filter(is_active=True).values_list("slug", flat=True)[:limit])
+
+
+def agent_names() -> dict[str, str]:
+    """Names by id, the active agents first."""
+    agents = Agent.objects.order_by("-is_active", "slug")
+    return dict(agents.values_list("slug", "name")[:MOST_NAMES])
 
 
 def agents_by_marketplace(marketplace_id: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -80,8 +80,18 @@ def _mark(task: Mapping[str, Any], channel: str, short: str) -> Mark:
     return Mark(channel, short, texts.MARKS[detail["state"]], tip)
 
 
-def row_view(task: Mapping[str, Any], *, short_names: Mapping[str, str], now: datetime) -> RowView:
-    """`task` as `GET task-execution` gives it; `short_names` of all marketplaces, in order."""
+def row_view(
+    task: Mapping[str, Any],
+    *,
+    short_names: Mapping[str, str],
+    agent_names: Mapping[str, str],
+    now: datetime,
+) -> RowView:
+    """`task` as `GET task-execution` gives it; `short_names` of all marketplaces, in order.
+
+    Of `agent_names` the page's scripts have the same: who is not in it goes by the id.
+    """
+    agent = task["agentId"]
     status = TaskStatus(task["status"])
     over = task["timeSpent"] - task["timeEstimate"]
     return RowView(
@@ -92,7 +102,7 @@ def row_view(task: Mapping[str, Any], *, short_names: Mapping[str, str], now: da
         tone=TONES[status],
         note=_note(task),
         channel_text=str(MarketplaceSlug(task["channel"]).label),
-        agent=task["agentId"] or texts.NOTHING,
+        agent=agent_names.get(agent, agent) if agent else texts.NOTHING,
         progress=task["progress"],
         time_text=texts.time_text(task["timeSpent"], task["timeEstimate"]),
         over_text=(

@@ -28,6 +28,7 @@ WORDS: Final = {
 """Parts of sentences that the server and the scripts share; {name} marks what is filled in."""
 
 NOTHING: Final = "—"
+NO_NAMES: Final[Mapping[str, str]] = {}
 DAY: Final = timedelta(days=1)
 
 MARKS: Final[dict[str, str]] = {
@@ -133,14 +134,17 @@ def mark_text(channel: str, detail: Mapping[str, Any] | None, *, changed: str | 
 # -- Actors and events ---------------------------------------------------------------------------
 
 
-def actor_text(actor: str) -> str:
-    """`user:admin` as "admin", `agent:alex` as "agent alex", `system:sync` by its part."""
+def actor_text(actor: str, names: Mapping[str, str] = NO_NAMES) -> str:
+    """`user:admin` as "admin", `agent:alex` as "agent Alex", `system:sync` by its part.
+
+    `names` are the agents' by id; who is not among them goes by the id.
+    """
     kind, _colon, name = actor.partition(":")
     match kind:
         case "user":
             return name
         case "agent":
-            return str(_("agent %(name)s") % {"name": name})
+            return str(_("agent %(name)s") % {"name": names.get(name, name)})
         case "system":
             return str(SYSTEM_PARTS.get(name, _("system (%(part)s)") % {"part": name}))
     return actor
@@ -178,14 +182,14 @@ EDITS: Final = {
 """What an edit changed, as part of a sentence, in the order in which it is told."""
 
 
-def event_text(event: Mapping[str, Any]) -> str:
+def event_text(event: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) -> str:
     """One event as a sentence: who did what, and why in their own words.
 
-    `event` has the columns of `queries.EVENT_COLUMNS`.
+    `event` has the columns of `queries.EVENT_COLUMNS`, `names` are the agents' by id.
     """
     details = event["details"] or {}
     kind = EventKind(event["kind"])
-    values = {"actor": actor_text(event["actor"]), "progress": event["progress"]}
+    values = {"actor": actor_text(event["actor"], names), "progress": event["progress"]}
     if kind == EventKind.FAILED:
         sentence = FAILURE_DEEDS[FailureReason(event["failure_reason"])] % values
     elif kind == EventKind.STARTED and event["from_status"] == "pending":
@@ -193,10 +197,10 @@ def event_text(event: Mapping[str, Any]) -> str:
     elif kind == EventKind.SYNC and ("sync" in details or "queued" in details):
         sentence = _sync_text(values["actor"], details)
     elif kind == EventKind.APPROVED and details.get("edits"):
-        values["edits"] = edits_text(details["edits"])
+        values["edits"] = edits_text(details["edits"], names)
         sentence = _("%(actor)s approved and changed %(edits)s") % values
     elif kind == EventKind.EDITED and details.get("edits"):
-        values["edits"] = edits_text(details["edits"])
+        values["edits"] = edits_text(details["edits"], names)
         sentence = _("%(actor)s changed %(edits)s") % values
     else:
         sentence = DEEDS[kind] % values
@@ -208,10 +212,10 @@ def event_text(event: Mapping[str, Any]) -> str:
     return f"{sentence}: “{words}”" if words else str(sentence)
 
 
-def edits_text(edits: Mapping[str, Sequence[Any]]) -> str:
+def edits_text(edits: Mapping[str, Sequence[Any]], names: Mapping[str, str] = NO_NAMES) -> str:
     """Every edit with its old and its new value: "the title from … to … and the agent from …"."""
     parts = [
-        str(sentence % {"old": _edit_value(name, old), "new": _edit_value(name, new)})
+        str(sentence % {"old": _edit_value(name, old, names), "new": _edit_value(name, new, names)})
         for name, sentence in EDITS.items()
         if name in edits
         for old, new in (edits[name],)
@@ -219,8 +223,10 @@ def edits_text(edits: Mapping[str, Sequence[Any]]) -> str:
     return get_text_list(parts, str(_("and")))
 
 
-def _edit_value(name: str, value: Any) -> str:
+def _edit_value(name: str, value: Any, names: Mapping[str, str]) -> str:
     match name:
+        case "agent_id":
+            return str(_("nobody")) if value is None else names.get(value, str(value))
         case "estimated_minutes":
             exact = round(value, 1)
             return formats.number_format(int(exact) if exact == int(exact) else exact)
@@ -285,12 +291,12 @@ def assignment_text(
             return str(_("Chosen by the rule %(rule)s.") % {"rule": rule})
 
 
-def handover_text(handover: Mapping[str, Any]) -> str:
+def handover_text(handover: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) -> str:
     """Who gave the task to its present agent: a row of `queries.handovers`."""
     old, new = handover["agents"]
     values = {
-        "actor": actor_text(handover["actor"]),
-        "old": _edit_value("agent_id", old),
-        "new": _edit_value("agent_id", new),
+        "actor": actor_text(handover["actor"], names),
+        "old": _edit_value("agent_id", old, names),
+        "new": _edit_value("agent_id", new, names),
     }
     return str(_("%(actor)s gave the task to %(new)s; before, %(old)s had it.") % values)

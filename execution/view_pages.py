@@ -1,12 +1,13 @@
 """The page of saved views, and the one form that every change of them comes through."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -44,7 +45,8 @@ def _change(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)
     form = SavedViewForm(request.POST)
     if not form.is_valid():
-        return _refused(request, [str(e) for errors in form.errors.values() for e in errors])
+        fields = {name: [str(error) for error in errors] for name, errors in form.errors.items()}
+        return _refused(request, fields)
     data = form.cleaned_data
     try:
         match data["do"]:
@@ -54,6 +56,8 @@ def _change(request: HttpRequest) -> HttpResponse:
                     user, name=data["name"], query=query, is_shared=data["shared"]
                 )
                 messages.success(request, _("Saved: {name}").format(name=view.name))
+                if _wants_json(request):
+                    return JsonResponse({"address": address_of(view)})
                 return redirect(address_of(view))
             case "rename":
                 saved_views.rename_view(data["view"], by=user, name=data["name"])
@@ -70,13 +74,29 @@ def _change(request: HttpRequest) -> HttpResponse:
     except ViewNotFound as error:
         raise Http404 from error
     except ValidationError as error:
-        fields = cast("dict[str, list[Any]]", error.detail)
-        return _refused(request, [str(text) for texts in fields.values() for text in texts])
+        detail = cast("dict[str, list[Any]]", error.detail)
+        fields = {name: [str(text) for text in texts] for name, texts in detail.items()}
+        return _refused(request, fields)
     return redirect("saved-views")
 
 
-def _refused(request: HttpRequest, sentences: list[str]) -> HttpResponse:
-    context = {**_context(request), "errors": sentences}
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept") == "application/json"
+
+
+def _refused(request: HttpRequest, fields: Mapping[str, list[str]]) -> HttpResponse:
+    """The form again, as it was sent, with what is wrong at its field."""
+    if _wants_json(request):
+        sentence = " ".join(text for texts in fields.values() for text in texts)
+        return JsonResponse({"error": sentence, "details": fields}, status=400)
+    sent = request.POST
+    context = {
+        **_context(request),
+        "errors": [text for name, texts in fields.items() if name != "name" for text in texts],
+        "name_errors": fields.get("name", []),
+        "sent": {name: sent.get(name, "") for name in ("do", "view", "name", "shared")},
+        "sent_query": normal_query(sent.get("query", "")),
+    }
     return render(request, "execution/views.html", context, status=400)
 
 
@@ -87,6 +107,7 @@ def address_of(view: SavedView) -> str:
 def _context(request: HttpRequest) -> dict[str, Any]:
     views = queries.views_for(cast("int", request.user.pk), limit=SHARED_SHOWN)
     return {
+        "sent": None,
         "own": [view for view in views if view.owner_id == request.user.pk],
         "shared": [view for view in views if view.owner_id != request.user.pk],
         "most": saved_views.MOST_PER_PERSON,

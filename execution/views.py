@@ -91,6 +91,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
     filters = read_filters(request.GET.dict(), now=now)
     snapshot = _snapshot(filters, now)
     short_names = queries.short_names()
+    agent_names = queries.agent_names()
     context = {
         "filters": filters,
         "snapshot": snapshot,
@@ -99,9 +100,12 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "segments": page_controls.status_segments(filters),
         "chips": page_controls.channel_chips(snapshot.channel_counts, filters),
         "periods": page_controls.periods(filters),
-        "agents": queries.active_agents(limit=SUGGESTIONS),
+        "agents": _agent_choices(filters.texts.get("agent"), agent_names),
         "task_types": queries.task_types(limit=SUGGESTIONS),
-        "rows": [row_view(task, short_names=short_names, now=now) for task in snapshot.tasks],
+        "rows": [
+            row_view(task, short_names=short_names, agent_names=agent_names, now=now)
+            for task in snapshot.tasks
+        ],
         "shown_text": pgettext("how many tasks the list shows", "{shown} of {total}").format(
             shown=texts.number_text(len(snapshot.tasks)), total=texts.number_text(snapshot.total)
         ),
@@ -113,7 +117,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "may_bulk": request.user.has_perm(RUN_ORCHESTRATION),
         "now": now,
         "page_data": {
-            **_shared_data(request, short_names),
+            **_shared_data(request, short_names, agent_names),
             "filters": filters.as_json(),
             "apiQuery": filters.api_query(),
             "cursor": filters.cursor,
@@ -132,6 +136,14 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "strings": {**frame_strings(), **shared_strings(), **list_strings()},
     }
     return render(request, "execution/execution.html", context)
+
+
+def _agent_choices(chosen: str | None, names: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The agents that a filter offers, (id, name), the chosen one always among them."""
+    slugs = queries.active_agents(limit=SUGGESTIONS)
+    if chosen and chosen not in slugs:
+        slugs = [chosen, *slugs]
+    return [(slug, names.get(slug, slug)) for slug in slugs]
 
 
 def _with_query(path: str, query: str) -> str:
@@ -153,7 +165,9 @@ def execution_summary(request: HttpRequest) -> JsonResponse:
     )
 
 
-def _shared_data(request: HttpRequest, short_names: Mapping[str, str]) -> dict[str, Any]:
+def _shared_data(
+    request: HttpRequest, short_names: Mapping[str, str], agent_names: Mapping[str, str]
+) -> dict[str, Any]:
     """What the scripts of both pages know: names, signs, addresses, actions."""
     return {
         "apiUrl": reverse("task-execution"),
@@ -169,6 +183,7 @@ def _shared_data(request: HttpRequest, short_names: Mapping[str, str]) -> dict[s
             slug: {"name": str(MarketplaceSlug(slug).label), "short": short}
             for slug, short in short_names.items()
         },
+        "agents": agent_names,
         "actions": [action_json(action) for action in _actions(request)],
         "resend": {
             "statuses": [status.value for status in RESYNC_STATUSES],
@@ -253,6 +268,7 @@ def _task_context(
     row = state.row
     task = task_json(row, state.targets, now=now)
     short_names = queries.short_names()
+    agent_names = queries.agent_names()
     explanation, result, creator = queries.task_story(row["id"])
     events = queries.newest_events_of(row["id"], limit=TIMELINE_LENGTH + 1)
     logs = queries.newest_logs_of(row["id"], limit=LOG_LENGTH)
@@ -263,7 +279,8 @@ def _task_context(
     return {
         "task": row,
         "list_address": _list_address(request),
-        "view": row_view(task, short_names=short_names, now=now),
+        "view": row_view(task, short_names=short_names, agent_names=agent_names, now=now),
+        "agent_names": agent_names,
         "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
@@ -273,17 +290,17 @@ def _task_context(
         "assignment": texts.assignment_text(
             explanation, agent_id=first_agent, channel=row["marketplace_id"]
         ),
-        "handover": texts.handover_text(handovers[-1]) if handovers else "",
-        "first_agent": first_agent,
+        "handover": texts.handover_text(handovers[-1], agent_names) if handovers else "",
+        "first_agent": agent_names.get(first_agent or "", first_agent),
         "minutes_at_work": _whole(execution_minutes(row["started_at"], row["ended_at"])),
         "result": result,
-        "creator": texts.actor_text(creator),
+        "creator": texts.actor_text(creator, agent_names),
         "events": events[:TIMELINE_LENGTH],
         "has_older_events": len(events) > TIMELINE_LENGTH,
         "logs": logs,
         "now": now,
         "page_data": {
-            **_shared_data(request, short_names),
+            **_shared_data(request, short_names, agent_names),
             "task": task,
             "logCursor": logs[-1]["id"] if logs else 0,
             "logLevels": {level.value: str(level.label) for level in LogLevel},

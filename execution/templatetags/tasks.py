@@ -43,6 +43,17 @@ def channel_name(slug: str) -> str:
 
 
 @register.filter
+def agent_name(slug: str, names: Mapping[str, str]) -> str:
+    return names.get(slug, slug)
+
+
+@register.filter
+def is_refused(view_id: int, sent: Mapping[str, str] | None) -> bool:
+    """Whether what was `sent`, and not taken, is a new name for this view."""
+    return sent is not None and (sent["do"], sent["view"]) == ("rename", str(view_id))
+
+
+@register.filter
 def sync_state(state: str) -> str:
     return str(SyncState(state).label)
 

@@ -31,6 +31,8 @@ RETRY_AFTER_SECONDS = 5
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's, after lock_timeout
 PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
 MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
+# DRF's own words differ from those that the product's own refusals use.
+NOT_ALLOWED = _("You do not have permission to do this.")
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -94,15 +96,15 @@ def _known(exception: Exception) -> exceptions.APIException | None:
         case Http404():
             return exceptions.NotFound()
         case PermissionDenied():
-            return exceptions.PermissionDenied()
+            return exceptions.PermissionDenied(NOT_ALLOWED)
         case RequestDataTooBig():
             return PayloadTooLarge()
         case OperationalError() | InterfaceError():
-            return _unavailable(exception)
+            return unavailable(exception)
     return None
 
 
-def _unavailable(exception: Exception) -> Unavailable:
+def unavailable(exception: Exception) -> Unavailable:
     """What waited too long for a lock changed nothing; a connection may break as it commits."""
     cause = exception.__cause__
     is_locked = getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
@@ -160,11 +162,16 @@ def error_response(exception: exceptions.APIException) -> Response:
         body = _validation_body(exception.detail)
     else:
         body = error_body(
-            error=str(exception.detail),
+            error=_told(exception),
             code=_code(exception),
             details=getattr(exception, "details", None),
         )
     return Response(body, status=exception.status_code, headers=headers)
+
+
+def _told(exception: exceptions.APIException) -> str:
+    is_stock = exception.detail == exceptions.PermissionDenied.default_detail
+    return str(NOT_ALLOWED if is_stock else exception.detail)
 
 
 def _code(exception: exceptions.APIException) -> str:
@@ -201,7 +208,8 @@ def _error_page(
 def _answer(
     request: HttpRequest, status: HTTPStatus, code: str, sentence: Any, **page: Any
 ) -> HttpResponse:
-    if is_api(request):
+    # The pages' own scripts send forms to pages, and want the sentence.
+    if is_api(request) or request.headers.get("Accept") == "application/json":
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
@@ -224,7 +232,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    sentence = exceptions.PermissionDenied.default_detail
+    sentence = NOT_ALLOWED
     roles = exception.roles if isinstance(exception, NeedsRole) else ()
     return _answer(request, HTTPStatus.FORBIDDEN, "permission_denied", sentence, roles=roles)
 
@@ -267,4 +275,4 @@ class DatabaseUnavailableMiddleware:
             return None
         logger.warning("database unavailable: %s", exception)
         status = HTTPStatus.SERVICE_UNAVAILABLE
-        return _answer(request, status, "unavailable", _unavailable(exception).detail)
+        return _answer(request, status, "unavailable", unavailable(exception).detail)

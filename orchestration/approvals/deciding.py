@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import APIException
 
 from accounts.callers import Caller
 from execution import queries, services
 from execution.commands import Command
+from nexo.shared.errors import unavailable
 
 DONE: Final = "done"
 
@@ -36,17 +38,21 @@ def decide(
 ) -> list[Outcome]:
     """Give the command to each of the chosen (task id, version), in their order."""
     titles = queries.titles_of([task_id for task_id, _version in chosen])
-    return [
-        _outcome(
-            task_id,
-            titles.get(task_id, task_id),
-            command,
-            caller=caller,
-            reason=reason,
-            version=version,
-        )
-        for task_id, version in chosen
-    ]
+    outcomes: list[Outcome] = []
+    for task_id, version in chosen:
+        title = titles.get(task_id, task_id)
+        options = {"caller": caller, "reason": reason, "version": version}
+        try:
+            outcomes.append(_outcome(task_id, title, command, **options))
+        except (OperationalError, InterfaceError) as error:
+            # What was decided before stays decided, so the answer cannot be that nothing was.
+            if not outcomes:
+                raise
+            rest = chosen[len(outcomes) :]
+            away = unavailable(error)
+            outcomes += [refused(one, titles.get(one, one), away) for one, _version in rest]
+            break
+    return outcomes
 
 
 def _outcome(task_id: str, title: str, command: Command, **options: Any) -> Outcome:

@@ -19,6 +19,8 @@ from nexo.shared.pagination import encode_cursor
 
 PAGE_SIZE: Final = 50
 WAITS_LONG_AFTER: Final = timedelta(hours=24)
+# What the row has room for; the others are a press away.
+TARGETS_SHOWN: Final = 2
 FILTERS: Final = ("channel", "agent", "taskType", "cursor")
 
 
@@ -39,6 +41,8 @@ class PendingRow:
     priority: str
     priority_text: str
     targets: str
+    first_targets: str
+    more_targets: int
     attempt_text: str
     creator: str
     created_at: datetime
@@ -65,8 +69,10 @@ def inbox_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilter
     return read_filters({name: parameters.get(name, "") for name in FILTERS}, now=now)
 
 
-def read_inbox(filters: PageFilters, *, actor: str, now: datetime) -> Inbox:
-    """One page of the inbox as `actor` sees it."""
+def read_inbox(
+    filters: PageFilters, *, actor: str, names: Mapping[str, str], now: datetime
+) -> Inbox:
+    """One page of the inbox as `actor` sees it; `names` are the agents'."""
     # The position first: rows read after it can only be newer than the number says.
     position = queries.stream_position()
     pending = Task.objects.filter(status=TaskStatus.PENDING)
@@ -77,7 +83,7 @@ def read_inbox(filters: PageFilters, *, actor: str, now: datetime) -> Inbox:
     by_channel = {slug: tally.counts[TaskStatus.PENDING] for slug, tally in tallies.items()}
     return Inbox(
         position=position,
-        rows=_rows(page, actor, now),
+        rows=_rows(page, actor, names, now),
         next_cursor=(
             encode_cursor(page[-1]["created_at"], page[-1]["id"])
             if len(found) > PAGE_SIZE
@@ -88,7 +94,9 @@ def read_inbox(filters: PageFilters, *, actor: str, now: datetime) -> Inbox:
     )
 
 
-def _rows(page: Sequence[TaskRow], actor: str, now: datetime) -> list[PendingRow]:
+def _rows(
+    page: Sequence[TaskRow], actor: str, names: Mapping[str, str], now: datetime
+) -> list[PendingRow]:
     if not page:
         return []
     pks = [row["id"] for row in page]
@@ -107,6 +115,7 @@ def _rows(page: Sequence[TaskRow], actor: str, now: datetime) -> list[PendingRow
             creator=creators.get(row["id"], ""),
             since=retried.get(row["id"], row["created_at"]),
             is_own=row["id"] in own,
+            names=names,
             now=now,
         )
         for row in page
@@ -122,6 +131,7 @@ def _row(
     creator: str,
     since: datetime,
     is_own: bool,
+    names: Mapping[str, str],
     now: datetime,
 ) -> PendingRow:
     reasoning = assignment.reasoning(explanation)
@@ -129,24 +139,28 @@ def _row(
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
     priority = Priority(row["priority"])
+    places = [MarketplaceSlug(target["marketplace_id"]).label for target in targets]
+    agent = row["agent_id"]
     return PendingRow(
         task_id=row["task_id"],
         version=row["version"],
         title=row["title"],
         task_type=row["task_type"],
         channel=str(MarketplaceSlug(row["marketplace_id"]).label),
-        agent=row["agent_id"] or texts.NOTHING,
-        how_chosen=texts.handover_text(handovers[-1]) if handovers else chosen,
+        agent=names.get(agent, agent) if agent else texts.NOTHING,
+        how_chosen=texts.handover_text(handovers[-1], names) if handovers else chosen,
         reasoning=reasoning,
         score=scores.get(row["agent_id"] or ""),
         estimate=texts.minutes_text(whole_minutes(row["estimated_minutes"])),
         priority=priority.value,
         priority_text=str(priority.label),
-        targets=", ".join(MarketplaceSlug(t["marketplace_id"]).label for t in targets),
+        targets=", ".join(places),
+        first_targets=", ".join(places[:TARGETS_SHOWN]),
+        more_targets=max(0, len(places) - TARGETS_SHOWN),
         attempt_text=(
             texts.word("row.attempt", count=row["attempt"]) if row["attempt"] > 1 else ""
         ),
-        creator=texts.actor_text(creator),
+        creator=texts.actor_text(creator, names),
         created_at=row["created_at"],
         since=since,
         waiting=waiting_text(now - since),

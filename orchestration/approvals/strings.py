@@ -1,6 +1,7 @@
 """Sentences that the inbox's script says; {name} marks what it fills in."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
 
 
 def inbox_strings() -> dict[str, str]:
@@ -9,8 +10,11 @@ def inbox_strings() -> dict[str, str]:
         "new.other": _("{count} new ones"),
         "left.one": _("Hide {count} that is decided"),
         "left.other": _("Hide {count} that are decided"),
-        "chosen.one": _("{count} selected"),
-        "chosen.other": _("{count} selected"),
+        "chosen.one": pgettext("one task", "{count} selected"),
+        "chosen.other": pgettext("several tasks", "{count} selected"),
+        "reject.many.one": ngettext("Reject {count} task", "Reject {count} tasks", 1),
+        "reject.many.other": ngettext("Reject {count} task", "Reject {count} tasks", 2),
+        "reject.effect": _("The tasks will not be carried out. They can be tried again later."),
         "waiting.now": _("just arrived"),
         "waiting.minutes": _("waits {count} min"),
         "waiting.hours": _("waits {count} h"),

@@ -1,6 +1,6 @@
 """The approvals inbox: what waits for a decision, and the forms that decide."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from django import forms
@@ -27,6 +27,7 @@ from execution.page_filters import PageFilters
 from execution.page_strings import shared_strings
 from execution.rows import TaskState
 from execution.task_actions import BY_NAME, action_json
+from execution.texts import NO_NAMES
 from nexo.shared import clock
 from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
@@ -122,7 +123,8 @@ def _edit_and_approve(request: HttpRequest) -> HttpResponseBase:
         if error.status_code >= 500:
             raise
         return _answer(request, [refused(task_id, title, error)], Command.APPROVE)
-    return _answer(request, [Outcome(task_id, title, DONE)], Command.APPROVE)
+    done = Outcome(task_id, form.cleaned_data["title"], DONE)
+    return _answer(request, [done], Command.APPROVE)
 
 
 def _sentences(error: APIException) -> str:
@@ -164,6 +166,8 @@ def _invalid(
         return JsonResponse({"error": sentence, "details": fields}, status=400)
     if editing is None:
         messages.error(request, sentence)
+    elif wrong := [name for name in form.errors if name in form.fields]:
+        form.fields[wrong[0]].widget.attrs["autofocus"] = True
     filters = inbox_filters(request.GET.dict(), now=clock.now())
     context = {**_context(request, filters), "editing": editing, "form": form}
     return render(request, "orchestration/approvals.html", context, status=400)
@@ -179,7 +183,8 @@ def _wants_json(request: HttpRequest) -> bool:
 def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
     now = clock.now()
     caller = _caller(request)
-    inbox = read_inbox(filters, actor=caller.actor, now=now)
+    names = queries.agent_names()
+    inbox = read_inbox(filters, actor=caller.actor, names=names, now=now)
     return {
         "filters": filters,
         "inbox": inbox,
@@ -190,7 +195,8 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
         "older_query": filters.query(cursor=inbox.next_cursor) if inbox.next_cursor else "",
         "first_query": filters.query(),
         "chips": page_controls.channel_chips(inbox.by_channel, filters),
-        "agents": _links("agent", queries.active_agents(limit=SUGGESTIONS), filters),
+        "agents": _links("agent", queries.active_agents(limit=SUGGESTIONS), filters, names),
+        "agent_names": names,
         "task_types": _links("taskType", queries.task_types(limit=SUGGESTIONS), filters),
         "now": now,
         "page_data": {
@@ -199,6 +205,7 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
             "loginUrl": settings.LOGIN_URL,
             "statuses": {status.value: str(status.label) for status in TaskStatus},
             "reject": action_json(BY_NAME["reject"]),
+            "agents": names,
             "me": caller.actor,
             "mayRetry": caller.may(OPERATE_TASKS),
             "waitsLongAfter": int(WAITS_LONG_AFTER.total_seconds()),
@@ -212,7 +219,9 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
     }
 
 
-def _links(name: str, values: Sequence[str], filters: PageFilters) -> list[page_controls.Choice]:
+def _links(
+    name: str, values: Sequence[str], filters: PageFilters, labels: Mapping[str, str] = NO_NAMES
+) -> list[page_controls.Choice]:
     """Each value as a link that sets it; the one that is set, as a link that clears it."""
     chosen = filters.texts.get(name)
     if chosen and chosen not in values:
@@ -220,7 +229,7 @@ def _links(name: str, values: Sequence[str], filters: PageFilters) -> list[page_
     return [
         page_controls.Choice(
             value,
-            value,
+            labels.get(value, value),
             filters.query(**{name: None if value == chosen else value}),
             value == chosen,
         )

@@ -2,25 +2,48 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import TextChoices
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, pgettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pgettext
 
-from execution.texts import number_text
+from execution.enums import MarketplaceSlug, TaskStatus
+from execution.filters import TaskFilter
+from execution.texts import exact_text, number_text
 from orchestration.bulk.enums import BulkAction, JobState
 from orchestration.bulk.models import BulkJob
 
 REFUSALS: Final = {
-    "invalid_transition": gettext_lazy("their status does not allow it"),
-    "own_task": gettext_lazy("you created or edited them; somebody else has to approve"),
-    "nothing_to_sync": gettext_lazy("there is nothing left to send"),
-    "moved_on": gettext_lazy("something has happened to them since"),
-    "not_found": gettext_lazy("they do not exist"),
-    "permission_denied": gettext_lazy("the permission was withdrawn before their turn"),
-    "validation_error": gettext_lazy("what was asked for does not fit them"),
-    "server_error": gettext_lazy("an error on our side; nothing was changed"),
+    "invalid_transition": ngettext_lazy(
+        "its status does not allow it", "their status does not allow it"
+    ),
+    "own_task": ngettext_lazy(
+        "you created or edited it; somebody else has to approve",
+        "you created or edited them; somebody else has to approve",
+    ),
+    "nothing_to_sync": ngettext_lazy(
+        "there is nothing left to send of it", "there is nothing left to send of them"
+    ),
+    "moved_on": ngettext_lazy(
+        "something has happened to it since", "something has happened to them since"
+    ),
+    "not_found": ngettext_lazy("it does not exist", "they do not exist"),
+    "permission_denied": ngettext_lazy(
+        "the permission was withdrawn before its turn",
+        "the permission was withdrawn before their turn",
+    ),
+    "validation_error": ngettext_lazy(
+        "what was asked for does not fit it", "what was asked for does not fit them"
+    ),
+    "server_error": ngettext_lazy(
+        "an error on our side; nothing was changed in it",
+        "errors on our side; nothing was changed in them",
+    ),
 }
+FILTERS: Final = tuple(TaskFilter.base_filters)
+"""In the order in which a selection is told."""
 TONES: Final = {JobState.QUEUED: "neutral", JobState.RUNNING: "blue", JobState.DONE: "green"}
 ICONS: Final = {JobState.QUEUED: "pending", JobState.RUNNING: "in_progress"}
 EFFECTS: Final = {
@@ -59,20 +82,84 @@ class Refusal:
     text: str
 
 
-def refusal_text(code: str) -> str:
-    return str(REFUSALS.get(code, code))
+def refusal_text(code: str, count: int = 1) -> str:
+    sentence = REFUSALS.get(code)
+    return code if sentence is None else str(sentence % count)
 
 
 def refusals(counts: Mapping[str, int]) -> list[Refusal]:
     """The most frequent first."""
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Refusal(count, refusal_text(code)) for code, count in found]
+    return [Refusal(count, refusal_text(code, count)) for code, count in found]
 
 
 def done_text(job: BulkJob) -> str:
     """`1.180 of 1.234 done`, while it runs and at the end."""
     sentence = ngettext("{done} of {total} done", "{done} of {total} done", job.total)
     return sentence.format(done=number_text(job.done), total=number_text(job.total))
+
+
+def undone_text(undo: BulkJob) -> str:
+    """How far the undoing of a job is, or what came of it."""
+    values = {"done": number_text(undo.done), "total": number_text(undo.total)}
+    if not undo.is_done:
+        settled = number_text(undo.done + undo.refused)
+        return _("Being undone: {done} of {total}").format(**{**values, "done": settled})
+    sentence = ngettext("Undone: {done} of {total}.", "Undone: {done} of {total}.", undo.done)
+    if undo.refused:
+        refused = ngettext(
+            "{count} could not be undone.", "{count} could not be undone.", undo.refused
+        )
+        sentence += " " + refused.format(count=number_text(undo.refused))
+    return sentence.format(**values)
+
+
+def selection_texts(
+    selection: Mapping[str, Any], *, total: int, names: Mapping[str, str]
+) -> list[str]:
+    """What the tasks were selected by, in the words of the page; `names` are the agents'."""
+    filters = selection.get("filter")
+    if filters is None:
+        sentence = ngettext("{count} task chosen by hand", "{count} tasks chosen one by one", total)
+        return [sentence.format(count=number_text(total))]
+    # PostgreSQL keeps the keys of JSON in an order of its own.
+    given = [name for name in (*FILTERS, *(filters.keys() - set(FILTERS))) if name in filters]
+    words = [_filter_text(name, filters[name], names) for name in given]
+    return words or [_("All tasks")]
+
+
+def _filter_text(name: str, value: str, names: Mapping[str, str]) -> str:
+    match name:
+        case "status":
+            return _("Status: {value}").format(value=_labels(value, TaskStatus))
+        case "channel":
+            return _("Marketplace: {value}").format(value=_labels(value, MarketplaceSlug))
+        case "agent":
+            return _("Agent: {value}").format(value=names.get(value, value))
+        case "taskType":
+            return _("Type: {value}").format(value=value)
+        case "q":
+            return _("Search: “{value}”").format(value=value)
+        case "overdue":
+            return _("Overdue") if value == "true" else _("Not overdue")
+        case "createdAfter":
+            return _("Created from {value}").format(value=_instant(value))
+        case "createdBefore":
+            return _("Created before {value}").format(value=_instant(value))
+    return f"{name}: {value}"
+
+
+def _labels(values: str, choices: type[TextChoices]) -> str:
+    labels = {str(value): str(label) for value, label in choices.choices}
+    return ", ".join(labels.get(value, value) for value in values.split(","))
+
+
+def _instant(value: str) -> str:
+    try:
+        instant = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return exact_text(instant) if instant.tzinfo else value
 
 
 def strings() -> dict[str, str]:
@@ -86,8 +173,18 @@ def strings() -> dict[str, str]:
         "bulk.all": _("Select all {count} that match the filter"),
         "bulk.allPicked": _("All {count} that match the filter"),
         "bulk.asking": _("Looking at what this would do…"),
-        "bulk.will": _("{done} of {total} would change."),
-        "bulk.none": _("This cannot be done to any of them."),
+        "bulk.will.one": ngettext(
+            "{done} of {total} would change.", "{done} of {total} would change.", 1
+        ),
+        "bulk.will.other": ngettext(
+            "{done} of {total} would change.", "{done} of {total} would change.", 2
+        ),
+        "bulk.none.one": _("This cannot be done to the task."),
+        "bulk.none.other": _("This cannot be done to any of the tasks."),
+        "bulk.unasked": _(
+            "No answer from the server, so we cannot say what this would do. Nothing was changed."
+            " Try again when the connection is back."
+        ),
         "bulk.needsNote": _("Say why."),
         "bulk.needsAgent": _("Name the agent to assign to."),
         "bulk.unknown": _(
@@ -96,7 +193,8 @@ def strings() -> dict[str, str]:
         ),
         "bulk.refused": _("Not done: {error}"),
         "bulk.unread": _("The job goes on, but its page could not be read. Open it later."),
-        **{f"bulk.code.{code}": str(text) for code, text in REFUSALS.items()},
+        **{f"bulk.code.{code}.one": refusal_text(code, 1) for code in REFUSALS},
+        **{f"bulk.code.{code}.other": refusal_text(code, 2) for code in REFUSALS},
     }
 
 

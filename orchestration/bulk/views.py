@@ -3,6 +3,7 @@
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
@@ -15,6 +16,8 @@ from rest_framework.exceptions import APIException
 
 from accounts.callers import Caller, caller_for_user
 from execution.page_filters import SHARED_WITH_API
+from execution.page_strings import shared_strings
+from execution.queries import Position, agent_names, stream_position, titles_of
 from execution.texts import actor_text
 from nexo.shared import clock
 from nexo.shared.exceptions import Conflict
@@ -35,10 +38,13 @@ def bulk_job_page(request: HttpRequest, job_id: str) -> HttpResponse:
     try:
         if request.method == "POST":
             return _undo(request, job_id, caller)
+        # The position first: a job read after it can only be further than the number says.
+        position = stream_position()
         job = services.read_job(job_id, caller=caller)
     except JobNotFound as error:
         raise Http404 from error
-    return render(request, "orchestration/bulk_job.html", _context(request, job, caller))
+    context = _context(request, job, caller, position)
+    return render(request, "orchestration/bulk_job.html", context)
 
 
 def _undo(request: HttpRequest, job_id: str, caller: Caller) -> HttpResponse:
@@ -52,13 +58,17 @@ def _undo(request: HttpRequest, job_id: str, caller: Caller) -> HttpResponse:
     return redirect("bulk-job-page", undo.job_id)
 
 
-def _context(request: HttpRequest, job: BulkJob, caller: Caller) -> dict[str, Any]:
+def _context(
+    request: HttpRequest, job: BulkJob, caller: Caller, position: Position
+) -> dict[str, Any]:
     now = clock.now()
+    names = agent_names()
     items = queries.items_after(job, after=_after(request), limit=PAGE_SIZE + 1, refused=True)
     page, more = items[:PAGE_SIZE], len(items) > PAGE_SIZE
     until = services.undo_until(job)
     may_undo = until is not None and now <= until and services.still_may(job, caller)
-    filters = job.selection.get("filter")
+    undo = getattr(job, "undone_by", None)
+    titles = titles_of([item.task_id for item in page])
     return {
         "job": job,
         "now": now,
@@ -67,16 +77,23 @@ def _context(request: HttpRequest, job: BulkJob, caller: Caller) -> dict[str, An
         "icon_name": texts.ICONS.get(JobState(job.state), "completed"),
         "done_text": texts.done_text(job),
         "settled": job.done + job.refused,
-        "actor": actor_text(job.actor),
-        "filter_text": " · ".join(filters.values()) if filters else "",
-        "filter_address": _list_address(filters),
+        "actor": actor_text(job.actor, names),
+        "agent": names.get(job.agent_id, job.agent_id),
+        "selection_texts": texts.selection_texts(job.selection, total=job.total, names=names),
+        "filter_address": _list_address(job.selection.get("filter")),
         "refusals": texts.refusals(job.refusals),
-        "items": page,
+        "items": [(item, titles.get(item.task_id)) for item in page],
         "next_cursor": encode_place(page[-1].position) if more else None,
         "undo_until": until if may_undo else None,
-        "undone_by": getattr(job, "undone_by", None),
-        "page_data": {},
-        "strings": frame_strings(),
+        "undone_by": undo,
+        "undone_text": texts.undone_text(undo) if undo else "",
+        "is_running": not job.is_done or (undo is not None and not undo.is_done),
+        "page_data": {
+            "loginUrl": settings.LOGIN_URL,
+            "epoch": position.epoch,
+            "sequence": position.sequence,
+        },
+        "strings": {**frame_strings(), **shared_strings()},
     }
 
 

@@ -20,6 +20,8 @@ class Cable:
         self.pause_seconds = 0.0  # between pieces of PIECE bytes; 0 for whatever comes at once
         self._lock = threading.Lock()
         self._is_cut = False
+        self._flows = threading.Event()
+        self._flows.set()
         self._ends: set[socket.socket] = set()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -38,6 +40,13 @@ class Cable:
     def plug(self) -> None:
         with self._lock:
             self._is_cut = False
+
+    def hold(self) -> None:
+        """Carry nothing more, and keep every connection: as a server that has stopped."""
+        self._flows.clear()
+
+    def release(self) -> None:
+        self._flows.set()
 
     def close(self) -> None:
         self.cut()
@@ -68,6 +77,7 @@ class Cable:
             while True:
                 for key, _events in selector.select():
                     data = key.fileobj.recv(CHUNK)  # type: ignore[union-attr]
+                    self._flows.wait()
                     if not data:
                         raise OSError("closed")
                     self._send(key.data, data)

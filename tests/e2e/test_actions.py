@@ -66,6 +66,26 @@ def test_head_takes_a_task_through_its_life(
     assert open_menu(page, task) == ["Abrir tarefa", "Copiar id"]
 
 
+def test_an_open_menu_offers_only_what_is_still_legal(
+    open_as: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    page.keyboard.press("ArrowDown")
+    start = page.get_by_role("menuitem", name="Iniciar execução")
+    expect(start).to_be_focused()
+    api.update(task, "failed", error="sem estoque")
+    expect(start).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_role("menuitem", name="Cancelar tarefa")).to_be_disabled()
+    expect(page.get_by_role("menuitem", name="Copiar id")).to_be_enabled()
+    expect(start).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menu")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(0)
+
+
 def test_cancelling_asks_for_a_reason_and_a_retry_forgets_it(
     open_as: Callable[..., Page], api: Api, task_type: str
 ) -> None:

@@ -1,11 +1,13 @@
 """The approvals inbox in the browser: by hand, by keyboard, and while others decide too."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.e2e.cable import Cable
 from tests.e2e.conftest import Api, Complaints, wait_until_live
 from tests.e2e.test_quality import serious_faults
 
@@ -26,6 +28,15 @@ def inbox(open_as: Callable[..., Page], task_type: str) -> Callable[..., Page]:
 
 def row(page: Page, task: dict[str, Any]) -> Any:
     return page.locator(f'.pending[data-task="{task["taskId"]}"]')
+
+
+def places_of(page: Page) -> list[list[float]]:
+    """Where the rows stand, and how high each is."""
+    measured: list[list[float]] = page.eval_on_selector_all(
+        ".pending",
+        "(rows) => rows.map((row) => [row.offsetTop, row.getBoundingClientRect().height])",
+    )
+    return measured
 
 
 def status_of(api: Api, task: dict[str, Any]) -> str:
@@ -60,8 +71,13 @@ def test_keyboard_walks_approves_rejects_and_selects(
     page.keyboard.press("x")
     page.keyboard.press("j")
     page.keyboard.press("x")
-    expect(page.get_by_text("selecionadas: 2")).to_be_visible()
-    page.get_by_role("button", name="Aprovar selecionadas").click()
+    expect(page.get_by_text("2 selecionadas")).to_be_visible()
+    # With a selection the keys are about all of it.
+    page.keyboard.press("r")
+    expect(dialog.get_by_role("heading", name="Rejeitar 2 tarefas")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Rejeitar 2 tarefas")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
     expect(page.get_by_text("Aprovadas: 2")).to_be_visible()
     expect(page.locator(".pending")).to_have_count(1)
     page.locator(".pending .title").focus()
@@ -82,14 +98,20 @@ def test_edit_then_approve_is_told_on_the_timeline(
     dialog.get_by_label("Estimativa em minutos").fill("-1")
     dialog.locator("form").evaluate("(form) => (form.noValidate = true)")
     dialog.get_by_role("button", name="Aprovar").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("maior que 0")
-    dialog.get_by_label("Estimativa em minutos").fill("90")
+    # The error stands at its field, which has the focus.
+    estimate = dialog.get_by_label("Estimativa em minutos")
+    expect(estimate).to_be_focused()
+    expect(estimate).to_have_attribute("aria-invalid", "true")
+    expect(estimate).to_have_accessible_description(re.compile("maior que 0"))
+    assert serious_faults(page) == []
+    estimate.fill("90")
+    dialog.get_by_label("Título").fill("Título novo")
     dialog.get_by_label("Motivo").fill("foto nova")
     dialog.get_by_role("button", name="Aprovar").click()
+    expect(page.get_by_text("Aprovada: Título novo")).to_be_visible()
     expect(row(page, task)).to_have_count(0)
     page.goto(f"/marketplace/tasks/{task['taskId']}")
-    told = "qa aprovou e alterou a estimativa de 60 para 90 min: “foto nova”"
-    expect(page.get_by_text(told)).to_be_visible()
+    expect(page.get_by_text("a estimativa de 60 para 90 min: “foto nova”")).to_be_visible()
 
 
 def test_what_others_decide_turns_grey_and_what_is_new_waits(
@@ -98,8 +120,10 @@ def test_what_others_decide_turns_grey_and_what_is_new_waits(
     first, second, third = api.create(times=3, taskType=task_type)
     page = inbox()
     page.keyboard.press("j")
+    places = places_of(page)
     api.update(second, "failed", failureReason="rejected", reason="não")
     expect(row(page, second)).to_contain_text("rejeitada por admin")
+    assert places_of(page) == places
     expect(row(page, second).get_by_role("checkbox")).to_be_disabled()
     expect(page.locator(".pending")).to_have_count(3)
     (new,) = api.create(taskType=task_type)
@@ -126,8 +150,83 @@ def test_a_rejection_can_be_tried_again_by_who_operates(
     page.get_by_role("dialog").get_by_role("button", name="Rejeitar tarefa").click()
     expect(page.get_by_text("Nada com esses filtros")).to_be_visible()
     page.locator(".toast").get_by_role("button", name="Tentar de novo").click()
-    page.get_by_role("button", name="1 nova").click()
+    # Nobody reads an empty list: what comes need not wait.
     expect(row(page, task)).to_contain_text("tentativa 2")
+
+
+def test_on_a_phone_nothing_stands_before_the_tasks_or_over_them(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    # A type as long as the API takes pushes nothing down either.
+    task_type = f"{task_type}-".ljust(64, "x")
+    first, second = api.create(times=2, taskType=task_type)
+    page = inbox()
+    page.goto(f"{INBOX}?taskType={task_type}")
+    wait_until_live(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("#decisions")).to_be_hidden()
+    head = page.locator(".filters").bounding_box()
+    assert head and head["height"] <= 120
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    api.update(second, "approved")
+    api.create(taskType=task_type)
+    pill = page.get_by_role("button", name="1 nova")
+    expect(pill).to_be_visible()
+    page.get_by_role("button", name="Ocultar 1 já decidida").click(trial=True)
+    pill.click(trial=True)
+    row(page, first).get_by_role("checkbox").check()
+    row(page, first).get_by_role("button", name="Aprovar").click(trial=True)
+    page.get_by_role("button", name="Aprovar selecionadas").click()
+    expect(row(page, first)).to_have_count(0)
+
+
+def test_a_form_that_cannot_be_read_says_so_once(
+    inbox: Callable[..., Page], api: Api, task_type: str, cable: Cable, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket", "ERR_"]
+    (task,) = api.create(taskType=task_type)
+    page = inbox()
+    cable.cut()
+    try:
+        for _press in range(2):
+            row(page, task).get_by_text("Editar…").click()
+            expect(page.locator(".toast")).to_have_count(1)
+            expect(row(page, task)).not_to_have_attribute("aria-busy", "true")
+        expect(page.locator(".toast")).to_contain_text("Nada foi alterado")
+    finally:
+        cable.plug()
+
+
+def test_refusals_and_late_answers_keep_the_rows_in_place(
+    inbox: Callable[..., Page], api: Api, task_type: str, cable: Cable
+) -> None:
+    tasks = api.create(times=3, taskType=task_type)
+    page = inbox()
+    places = places_of(page)
+    results = [
+        {"taskId": task["taskId"], "title": task["title"], "code": "own_task", "sentence": "Sua."}
+        for task in tasks[:2]
+    ]
+    page.route(f"**{INBOX}*", lambda route: route.fulfill(json={"results": results}), times=1)
+    for task in tasks[:2]:
+        row(page, task).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Aprovar selecionadas").click()
+    row(page, tasks[0]).get_by_text("Não feita: ver o motivo").click()
+    expect(row(page, tasks[0]).get_by_text("Sua.", exact=True)).to_be_visible()
+    assert places_of(page) == places
+    page.keyboard.press("Escape")
+    page.clock.install()
+    page.reload()
+    wait_until_live(page)
+    cable.hold()
+    try:
+        row(page, tasks[2]).get_by_role("button", name="Aprovar").click()
+        page.clock.fast_forward(8_500)
+        expect(row(page, tasks[2])).to_contain_text("ainda não respondeu")
+        assert places_of(page) == places
+    finally:
+        cable.release()
+    expect(row(page, tasks[2])).to_have_count(0)
 
 
 def test_own_tasks_say_why_before_one_tries(
@@ -169,18 +268,29 @@ def test_works_without_javascript(inbox: Callable[..., Page], api: Api, task_typ
 def test_axe_finds_nothing_serious_in_the_inbox(
     inbox: Callable[..., Page], api: Api, task_type: str, width: int
 ) -> None:
-    first, second = api.create(times=2, taskType=task_type, targets=["amazon", "shein"])
+    first, second = api.create(times=2, taskType=task_type, targets=["amazon", "shein", "kaway"])
     page = inbox()
     page.set_viewport_size({"width": width, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    row(page, first).get_by_role("checkbox").check()
     small = page.evaluate(
-        """() => [...document.querySelectorAll("main :is(button, summary, .chip, .button)")]
+        """() => [...document.querySelectorAll(
+            "main :is(button, summary, .chip, .button, .pick, .title)")]
           .filter((control) => control.checkVisibility({ opacityProperty: true }))
           .filter((control) => !control.classList.contains("visually-hidden"))
-          .filter((control) => control.getBoundingClientRect().height < 40)
+          .filter((control) => {
+            const { width, height } = control.getBoundingClientRect();
+            return height < 40 || width < 40;
+          })
           .map((control) => control.outerHTML.slice(0, 120))"""
     )
     assert width > 640 or small == []
+    row(page, first).get_by_role("checkbox").uncheck()
+    targets = row(page, first).get_by_label("Mais 1 marketplace")
+    targets.focus()
+    page.keyboard.press("Enter")
+    expect(row(page, first).get_by_text("Publicar em: Amazon, Shein, Kaway")).to_be_visible()
+    page.keyboard.press("Escape")
     faults = serious_faults(page)
     row(page, first).get_by_text("Por quê?").click()
     faults += serious_faults(page)
@@ -196,8 +306,9 @@ def test_axe_finds_nothing_serious_in_the_inbox(
 
 
 def test_filters_are_kept_as_a_view_shared_and_deleted(
-    open_as: Callable[..., Page], task_type: str
+    open_as: Callable[..., Page], task_type: str, complaints: Complaints
 ) -> None:
+    complaints.expected.append("400")
     page = open_as("qa")
     page.goto(f"/marketplace/tasks/execution?taskType={task_type}&status=failed")
     wait_until_live(page)
@@ -205,7 +316,14 @@ def test_filters_are_kept_as_a_view_shared_and_deleted(
     assert serious_faults(page) == []
     page.get_by_label("Salvar estes filtros como").fill(task_type)
     page.get_by_role("button", name="Salvar vista").click()
+    expect(page.locator(".toast")).to_contain_text(task_type)
     page.locator("summary", has_text="Vistas").click()
+    # The same name again is refused where it was written, with nothing lost.
+    page.get_by_label("Salvar estes filtros como").fill(task_type)
+    page.get_by_role("button", name="Salvar vista").click()
+    field = page.get_by_label("Salvar estes filtros como")
+    expect(field).to_have_accessible_description("Você já tem uma vista com este nome.")
+    expect(field).to_have_value(task_type)
     link = page.locator(".saved-views a", has_text=task_type)
     expect(link).to_have_attribute("aria-current", "true")
     page.get_by_role("link", name="Gerenciar vistas").click()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.e2e.cable import Cable
 from tests.e2e.conftest import LIST, Api, Complaints, row_of, wait_until_live
 from tests.e2e.test_quality import serious_faults
 
@@ -68,9 +69,11 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     expect(head.get_by_role("heading", level=1)).to_have_text("Desfazer 4 tarefas")
     expect(head.locator("[data-part=job]")).to_contain_text("4 de 4 feitas")
     head.get_by_role("link", name="Cancelar 5 tarefas").click()
-    expect(head.get_by_text("Isto foi desfeito.")).to_be_visible()
+    expect(head.get_by_role("link", name="Desfeitas: 4 de 4.")).to_be_visible()
     expect(head.get_by_text("Campanha encerrada")).to_be_visible()
-    expect(head.get_by_role("link", name=tasks[4]["taskId"])).to_be_visible()
+    expect(head.get_by_role("link", name=tasks[4]["title"])).to_be_visible()
+    expect(head.get_by_text("5 tarefas escolhidas uma a uma")).to_be_visible()
+    wait_until_live(head)
     found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
     assert found[0]["status"] == "pending"
 
@@ -100,16 +103,61 @@ def test_assign_asks_for_the_agent(
     bar(head).get_by_role("button", name="Atribuir", exact=True).click()
     dialog = head.get_by_role("dialog")
     expect(dialog.get_by_label("Agente")).to_be_focused()
+    expect(dialog).to_contain_text("1 de 1 mudaria.")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
     dialog.get_by_label("Motivo").fill("férias")
     dialog.get_by_label("Agente").fill("ninguem")
     dialog.locator("[data-field=confirm]").click()
     expect(dialog.get_by_role("alert").first).to_contain_text("Este agente não existe")
-    dialog.get_by_label("Agente").fill("marina")
+    dialog.get_by_label("Agente").fill("Marina")
     dialog.locator("[data-field=confirm]").click()
     expect(dialog).to_contain_text("1 de 1 feita")
     found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
     assert found[0]["agentId"] == "marina"
+
+
+def test_a_dry_run_without_an_answer_can_be_repeated(
+    head: Page, tasks: list[dict[str, Any]], cable: Cable, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket", "ERR_"]
+    box(head, tasks[0]).check()
+    cable.cut()
+    try:
+        bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+        dialog = head.get_by_role("dialog")
+        again = dialog.get_by_role("button", name="Tentar de novo")
+        expect(again).to_be_visible()
+        expect(dialog).to_contain_text("Nada foi alterado")
+        expect(dialog).not_to_contain_text("Failed")
+    finally:
+        cable.plug()
+    again.click()
+    expect(dialog).to_contain_text("1 de 1 mudaria.")
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+
+
+def test_on_a_phone_the_bar_is_one_line_and_off_the_row(
+    head: Page, tasks: list[dict[str, Any]]
+) -> None:
+    head.set_viewport_size({"width": 390, "height": 844})
+    last = box(head, tasks[4])
+    last.scroll_into_view_if_needed()
+    last.check()
+    expect(bar(head)).to_be_visible()
+    measured = head.evaluate(
+        """() => {
+          const bar = document.getElementById("bulk-bar");
+          const row = document.querySelector("tr:has([data-pick]:checked)");
+          bar.scrollLeft = bar.scrollWidth;
+          const last = bar.querySelector('[data-field="clear"]').getBoundingClientRect();
+          return [bar.offsetHeight, last.right,
+                  row.getBoundingClientRect().bottom - bar.getBoundingClientRect().top];
+        }"""
+    )
+    height, right, overlap = measured
+    assert height <= 60
+    assert right <= 390
+    assert overlap <= 0
 
 
 def test_the_keyboard_selects(head: Page, tasks: list[dict[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """The execution page while work moves: each change arrives by itself, and nothing is lost."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,65 @@ def test_paused_page_says_when_it_is_cut_off(
     expect(live).to_have_attribute("data-state", "paused", timeout=20_000)
     page.keyboard.press("p")
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+
+
+def test_a_server_that_hangs_is_not_called_live(
+    page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["WebSocket", "TimeoutError"]
+    (task,) = api.create(taskType=task_type)
+    page.clock.install()
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    row = row_of(page, task)
+    cable.hold()
+    try:
+        row.get_by_role("button", name="Ações").click()
+        page.get_by_role("menuitem", name="Aprovar").click()
+        page.clock.fast_forward(8_500)
+        expect(row).to_contain_text("sem resposta ainda")
+        page.clock.fast_forward(15_000)
+        expect(page.locator("#live")).to_have_attribute("data-state", "reconnecting")
+    finally:
+        cable.release()
+    expect(row.locator('[data-field="status"]')).to_have_text("Aprovada")
+    expect(row).not_to_contain_text("sem resposta ainda")
+    wait_until_live(page)
+
+
+def test_a_locked_database_is_told_and_tried_again(
+    page: Page, api: Api, environment: dict[str, str], task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["503"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    path = Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    toast = page.locator(".toast")
+    try:
+        row_of(page, task).get_by_role("button", name="Ações").click()
+        page.get_by_role("menuitem", name="Aprovar").click()
+        expect(toast).to_contain_text("Nada foi alterado", timeout=20_000)
+    finally:
+        other.close()
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aguardando")
+    toast.get_by_role("button", name="Tentar de novo").click()
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+
+
+def test_agents_go_by_their_names_whoever_makes_the_row(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (first,) = api.create(taskType=task_type, agentId="premium", channel="kaway")
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    (second,) = api.create(taskType=task_type, agentId="premium", channel="kaway")
+    api.update(first, "approved")
+    expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Aprovada")
+    for task in (first, second):
+        expect(row_of(page, task).locator('[data-field="agent"]')).to_have_text("Premium")
 
 
 def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task_type: str) -> None:

@@ -76,7 +76,7 @@ def test_more_filters_narrow_and_clear_lets_go(page: Page, api: Api, task_type: 
     api.create(taskType=task_type, agentId="marina")
     page.goto(f"{LIST}?channel=amazon")
     page.get_by_text("Mais filtros").click()
-    page.locator("#filter-agent").fill("alex")
+    page.locator("#filter-agent").select_option(label="Alex")
     page.get_by_label("Tipo").fill(task_type)
     page.get_by_label("Criação").select_option("today")
     page.get_by_role("button", name="Aplicar").click()

@@ -53,7 +53,14 @@ def test_page_follows_the_task_to_its_end(opened: Page, api: Api, task: dict[str
 
 def test_facts_say_what_is_known(opened: Page, task: dict[str, Any]) -> None:
     facts = opened.locator(".facts")
-    for text in ("Amazon", task["agentId"], task["taskType"], "Alta", "admin", "0min / 60min"):
+    for text in (
+        "Amazon",
+        task["agentId"].title(),
+        task["taskType"],
+        "Alta",
+        "admin",
+        "0min / 60min",
+    ):
         expect(facts).to_contain_text(text)
     expect(opened.get_by_role("heading", name="Por que este agente?")).to_be_visible()
     expect(opened.locator('[data-part="why"]')).to_contain_text("Recomendado para")

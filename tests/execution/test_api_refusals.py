@@ -76,3 +76,11 @@ def test_a_database_that_is_behind_is_a_sentence(command: str, tmp_path: Path) -
     arguments = [str(tmp_path / "log.csv")] if command == "import_tasks" else []
     with pytest.raises(CommandError, match="migrate"):
         call_command(command, *arguments, stdout=StringIO())
+
+
+def test_who_may_not_is_told_so_in_the_products_own_words() -> None:
+    client = APIClient()
+    client.force_authenticate(make_user(Role.QA))
+    answer = client.post(URL, NEW, format="json", headers={"Accept-Language": "pt-BR"})
+    assert answer.status_code == 403
+    assert answer.json()["error"] == "Você não tem permissão para fazer isto."

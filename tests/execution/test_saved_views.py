@@ -162,8 +162,26 @@ def test_bad_forms_are_refused_and_change_nothing(ana: User, data: dict[str, str
     filled = {name: text.replace("{view}", str(view.pk)) for name, text in data.items()}
     answer = send(ana, **filled)
     assert answer.status_code == 400
-    assert "Nada foi alterado" in answer.content.decode()
+    html = answer.content.decode()
+    # At the name, where it is that; above the page otherwise.
+    assert "Nada foi alterado" in html or 'aria-invalid="true"' in html
     assert kept() == before
+
+
+@pytest.mark.parametrize("do", ["save", "rename"])
+def test_a_taken_name_is_told_at_its_field_and_nothing_written_is_lost(ana: User, do: str) -> None:
+    keep(ana, "Minha")
+    other = keep(ana, "Outra")
+    data = {"do": do, "name": "Minha", "query": "status=failed", "view": str(other.pk)}
+    html = send(ana, **data).content.decode()
+    field = "view-name" if do == "save" else f"name-{other.pk}"
+    assert f'aria-describedby="{field}-error"' in html
+    assert f'<p class="field-error" id="{field}-error">Você já tem uma vista' in html
+    assert 'value="Minha"' in html
+    assert do == "rename" or 'name="query" value="status=failed"' in html
+    answer = client_of(ana).post(VIEWS, data, headers={"Accept": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["details"] == {"name": ["Você já tem uma vista com este nome."]}
 
 
 def test_names_are_never_markup(ana: User) -> None:

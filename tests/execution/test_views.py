@@ -326,6 +326,14 @@ def test_why_this_agent_stays_true_when_a_person_gives_the_task_away() -> None:
         content_type="application/json",
     )
     html = client.get(address_of(state)).content.decode()
-    assert f"passou a tarefa para {other}; antes, estava com {first}." in html
-    assert f"Por que {first} ficou com ela no início:" in html
-    assert f"alterou o agente de {first} para {other}" in html
+    old, new = str(first).capitalize(), other.capitalize()
+    assert f"passou a tarefa para {new}; antes, estava com {old}." in html
+    assert f"Por que {old} ficou com ela no início:" in html
+    assert f"alterou o agente de {old} para {new}" in html
+
+
+def test_what_cannot_be_read_names_the_choices_as_people_know_them() -> None:
+    html = client_of("head").get("/marketplace/tasks/execution?status=xyz&channel=y")
+    text = html.content.decode()
+    assert "Escolha entre Aguardando, Aprovada, Em Progresso" in text
+    assert "Escolha entre Amazon, MercadoLivre" in text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
@@ -56,7 +56,7 @@ def row_of(html: str, state: TaskState) -> str:
     assert found is not None
     # Whatever lists stand in it, the row ends with its fate.
     start = html.index(found[0])
-    return html[start : html.index('data-field="fate"', start)]
+    return html[start : html.index("\n</li>", html.index('data-field="fate"', start))]
 
 
 def key_of(state: TaskState) -> str:
@@ -100,7 +100,7 @@ def test_a_row_says_what_one_decides_by(qa: Client) -> None:
     assert "por operator" in row
     assert "chegou agora" in row
     # The recommendation with its arithmetic, or the rule that chose.
-    assert re.search(r'<p class="name">alex', row)
+    assert re.search(r'<p class="name">Alex', row)
     assert "confiança" in row
 
 
@@ -109,7 +109,7 @@ def test_who_gave_the_task_to_its_agent_is_said(qa: Client) -> None:
     state = make_task(agent_id="alex")
     edits = Edits(agent_id="marina")
     services.command_task(state.row["task_id"], Command.ASSIGN, caller=OPERATOR, edits=edits)
-    assert "operator passou a tarefa para marina; antes, estava com alex." in html_of(qa)
+    assert "operator passou a tarefa para Marina; antes, estava com Alex." in html_of(qa)
 
 
 def test_long_waits_are_marked_and_a_retry_waits_anew(qa: Client) -> None:
@@ -412,3 +412,23 @@ def test_bad_forms_are_refused_and_change_nothing(qa: Client, data: dict[str, An
 def test_bad_addresses_break_nothing(qa: Client, query: str) -> None:
     assert qa.get(INBOX + query).status_code in (200, 302)
     assert qa.get(INBOX + query, follow=True).status_code == 200
+
+
+def test_what_was_decided_before_the_database_went_away_is_told(
+    qa: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = make_task(), make_task(), make_task()
+    real = services.command_task
+
+    def fail_on_second(task_id: str, command: Command, **options: Any) -> TaskState:
+        if task_id == first.row["task_id"]:
+            return real(task_id, command, **options)
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(services, "command_task", fail_on_second)
+    chosen = [key_of(state) for state in (first, second, third)]
+    answer = send(qa, {"do": "approve", "task": chosen})
+    assert [code for _id, code in results(answer)] == ["done", "unavailable", "unavailable"]
+    answer = send(qa, {"do": "approve", "task": chosen[1:]})
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "unavailable"

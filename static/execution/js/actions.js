@@ -3,12 +3,14 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { patchTask, postAction } from "./api.js";
+import { patchTask, postAction, whileLate } from "./api.js";
 import { data } from "./page-data.js";
 
 const SYNCING = "marketplace_sync";
 // No step of the life cycle: targets that are not synced are queued again.
 const RESYNC = { name: "sync", label: t("menu.resync"), note: "none", isDestructive: false };
+// The same may work in a moment; done twice it cannot be, for it names the version it is about.
+const UNAVAILABLE = 503;
 const OPEN_TARGETS = ["planned", "queued"];
 
 /** What can be done with `task` now, the likeliest first; nothing for those who may only look. */
@@ -75,22 +77,38 @@ export function markTarget({ channel, synced }, task) {
   });
 }
 
-/** Await a change. Answers the task as it then is; null when refused, and why is said. */
-export async function settled(change, { label, onConflict }) {
+/**
+ * Await what `begin` begins. Answers the task as it then is; null when refused, and why is said.
+ * `onLate` hears whether the answer is late; `again` does it all once more.
+ */
+export async function settled(begin, { label, onConflict, onLate, again }) {
   try {
-    const { task } = await change;
+    const { task } = await whileLate(begin(), onLate);
     toast(t("action.done", { action: label }));
     return task;
   } catch (error) {
     if (error.code === "version_conflict") onConflict(error.details.task);
-    toast(refusal(error), { error: true });
+    sayRefusal(error, again);
     return null;
   }
 }
 
+/** Say why something was not done; what was only too early can be tried again from there. */
+export function sayRefusal(error, again) {
+  const action = error.status === UNAVAILABLE ? { label: t("again"), act: again } : null;
+  toast(refusal(error), { error: true, action });
+}
+
+/** Why something could not be read: nothing was to be done, so nothing is in doubt. */
+export function unread(error) {
+  if (error.status === undefined || error.status === UNAVAILABLE) return t("read.network");
+  const request = error.requestId ?? "–";
+  return error.status >= 500 ? t("read.broken", { request }) : refusal(error);
+}
+
 /** Why something was not done, and what to do about it. */
 export function refusal(error) {
-  if (error.code === "own_task") return error.message;
+  if (error.code === "own_task") return error.sentence;
   switch (error.status) {
     case undefined:
       return t("action.network");
@@ -106,7 +124,11 @@ export function refusal(error) {
     case 429:
       return t("action.throttled");
   }
-  return t("action.refused", { error: error.message, request: error.requestId ?? "–" });
+  // The server knows whether anything can have been changed; what stands before it does not.
+  if (error.status === UNAVAILABLE) return error.sentence ?? t("action.unavailable");
+  const request = error.requestId ?? "–";
+  if (error.status >= 500 || !error.sentence) return t("action.broken", { request });
+  return t("action.refused", { error: error.sentence, request });
 }
 
 /** Ask for the action's words in the dialog; answers them, or null when the person goes back. */
@@ -119,6 +141,7 @@ export function ask(action, task) {
   document.getElementById("action-title").textContent = action.label;
   document.getElementById("action-effect").textContent = action.effect;
   slot("task").textContent = task.title;
+  slot("task").hidden = !task.title;
   slot("optional").hidden = isNeeded;
   slot("confirm").textContent = action.label;
   slot("confirm").classList.toggle("danger", action.isDestructive);

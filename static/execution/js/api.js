@@ -3,10 +3,16 @@
 import { data, taskAddress } from "./page-data.js";
 
 const LARGEST_PAGE = 500;
+// A read that takes longer is given up: whoever waits is told, and another one is begun.
+const READ_WITHIN = 10_000;
+// After this long without an answer people want to know that it is being waited for.
+const LATE = 8_000;
 
+/** `sentence` is the server's, for people; null where the answer had none. */
 export class ApiError extends Error {
   constructor(status, body, requestId) {
-    super(body?.error ?? `HTTP ${status}`);
+    super(`HTTP ${status}`);
+    this.sentence = body?.error ?? null;
     this.status = status;
     this.code = body?.code ?? null;
     this.details = body?.details ?? null;
@@ -22,8 +28,24 @@ async function answer(response) {
   throw new ApiError(status, body, response.headers.get("X-Request-Id"));
 }
 
+/** Read what changes nothing; no answer in time is no answer. */
+export function fetchRead(url, accept) {
+  return fetch(url, { headers: { Accept: accept }, signal: AbortSignal.timeout(READ_WITHIN) });
+}
+
 export async function getJson(url) {
-  return answer(await fetch(url, { headers: { Accept: "application/json" } }));
+  return answer(await fetchRead(url, "application/json"));
+}
+
+/** Await `change`; `say(true)` when its answer is late, `say(false)` once that is over. */
+export async function whileLate(change, say) {
+  const timer = setTimeout(() => say(true), LATE);
+  try {
+    return await change;
+  } finally {
+    clearTimeout(timer);
+    say(false);
+  }
 }
 
 function writing(headers = {}) {

@@ -10,6 +10,7 @@ import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
+import { saveInPlace } from "./saved-views.js";
 import { Held, Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { showTips } from "./tips.js";
@@ -75,6 +76,7 @@ function receiveSummary(latest) {
 function receiveSnapshot(snapshot) {
   pausedFreshAt = Date.now();
   rows.paint(store.applySnapshot(snapshot));
+  menu.follow(store.tasks);
   confirmBusy();
   summary.read();
   if (!isReading()) settle();
@@ -83,6 +85,7 @@ function receiveSnapshot(snapshot) {
 
 function take(tasks) {
   rows.paint(store.applyTasks(tasks));
+  menu.follow(store.tasks);
   confirmBusy();
   if (store.waiting.size && !isReading()) settle();
   else showNews();
@@ -246,15 +249,17 @@ const busy = new Map();
 const menu = new RowMenu({
   onAction: async (action, task) => {
     const note = asks(action, task) ? await ask(action, task) : "";
-    if (note !== null) act(action.label, task, doAction(action, task, note));
+    if (note !== null) act(action.label, task, () => doAction(action, task, note));
   },
-  onMark: (mark, task) => act(mark.label, task, markTarget(mark, task)),
+  onMark: (mark, task) => act(mark.label, task, () => markTarget(mark, task)),
 });
 
-async function act(label, task, change) {
+async function act(label, task, begin) {
   setBusy(task.taskId, Infinity);
   const onConflict = (current) => take([current]);
-  const changed = await settled(change, { label, onConflict });
+  const onLate = (isLate) => sayLate(task, isLate);
+  const again = () => act(label, task, begin);
+  const changed = await settled(begin, { label, onConflict, onLate, again });
   if (!changed) {
     setBusy(task.taskId, null);
     return;
@@ -264,6 +269,11 @@ async function act(label, task, change) {
   // No event will come to a page that is paused or cut off; the answer is as true as one.
   if (isPaused || !feed.isLive) take([changed]);
   else setTimeout(() => busy.has(task.taskId) && take([changed]), CONFIRMED_WITHIN);
+}
+
+function sayLate({ taskId, title }, isLate) {
+  rows.say(taskId, isLate ? t("row.late") : null);
+  if (isLate) announce(`${title}: ${t("action.late")}`);
 }
 
 /** `until` is the event number that confirms the change; null when nothing is awaited. */
@@ -310,6 +320,7 @@ byId("filter-form").addEventListener("submit", ({ target }) => {
 });
 addEventListener("pagehide", rememberPlace);
 
+saveInPlace();
 const walk = walkRows(body);
 showTips(body, ".mark");
 leaveOnEscape(byId("search"));

@@ -16,9 +16,16 @@ const READ_AT_LEAST_EVERY = 60_000;
 
 /**
  * Follow until the page is left. `concerns` says of an event's kind whether the page shows what it
- * changed, `address` what is read, `show` takes each reading, `tick` comes every second.
+ * changed, `address` what is read, `show` takes each reading, `tick` comes every second. While it
+ * `isHurried`, the page is read every two seconds, whatever the feed tells.
  */
-export function followPage({ concerns, show, address = () => location.href, tick = () => {} }) {
+export function followPage({
+  concerns,
+  show,
+  address = () => location.href,
+  tick = () => {},
+  isHurried = () => false,
+}) {
   const refreshButton = document.getElementById("refresh");
   const indicator = new Indicator();
   // When the last read began; the first one was the page itself.
@@ -90,7 +97,8 @@ export function followPage({ concerns, show, address = () => location.href, tick
   setInterval(() => {
     showFreshness();
     tick();
-    if (Date.now() - lastRead >= READ_AT_LEAST_EVERY) readAgain();
+    const longest = isHurried() ? READ_AT_MOST_EVERY : READ_AT_LEAST_EVERY;
+    if (Date.now() - lastRead >= longest) readAgain();
   }, TICK);
 
   showFreshness();

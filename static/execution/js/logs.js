@@ -1,10 +1,8 @@
 // The log of a task, line by line over a socket of its own. Whatever happens to the socket, the next
 // one begins after the last line shown: no gap, nothing twice.
 
-import { backoff } from "./feed.js";
+import { backoff, SILENCE } from "./feed.js";
 
-// The server speaks at least every 20 s; a socket that is silent for longer is dead.
-const SILENCE = 45_000;
 const CLOSED_FOR_GOOD = [4401, 4403, 4404];
 // While nobody reads further up, older lines make room; the API has them all.
 const MOST_LINES = 2_000;

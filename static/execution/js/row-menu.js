@@ -1,5 +1,6 @@
 // The menu of a row: one for the page, filled with what is legal for the task when it opens. What
-// moves the task on comes first, what takes back or ends it badly last.
+// moves the task on comes first, what takes back or ends it badly last. Where the task changes
+// meanwhile, what can no longer be done stays in its place and says so: nothing moves under a hand.
 
 import { t } from "../../shared/js/strings.js";
 import { legalActions, targetMarks } from "./actions.js";
@@ -10,6 +11,7 @@ const GAP = 4;
 export class RowMenu {
   #menu = document.getElementById("row-menu");
   #opener = null;
+  #task = null;
   #onAction;
   #onMark;
 
@@ -29,11 +31,24 @@ export class RowMenu {
 
   open(opener, task) {
     this.#opener = opener;
+    this.#task = task;
     this.#menu.replaceChildren(...this.#items(task));
     this.#menu.setAttribute("aria-label", task.title);
     this.#menu.showPopover();
     this.#place(opener.getBoundingClientRect());
     this.#menu.querySelector("[role=menuitem]").focus({ preventScroll: true });
+  }
+
+  /** Take over what has become of the task that the menu is about; `tasks` by id. */
+  follow(tasks) {
+    if (!this.isOpen) return;
+    const task = tasks.get(this.#task.taskId);
+    if (task === this.#task) return;
+    this.#task = task ?? this.#task;
+    const legal = new Set(task ? [...legalActions(task), ...targetMarks(task)].map(keyOf) : []);
+    for (const item of this.#menu.querySelectorAll("[data-key]")) {
+      item.setAttribute("aria-disabled", String(!legal.has(item.dataset.key)));
+    }
   }
 
   close({ focus = false } = {}) {
@@ -43,12 +58,15 @@ export class RowMenu {
 
   #items(task) {
     const actions = legalActions(task).map((action) => {
-      const item = button(action.label, () => this.#onAction(action, task));
+      const item = button(action.label, () => this.#onAction(action, this.#task));
+      item.dataset.key = keyOf(action);
       item.classList.toggle("danger", action.isDestructive);
       return { what: action, item };
     });
     const marks = targetMarks(task).map((mark) => {
-      return { what: mark, item: button(mark.label, () => this.#onMark(mark, task)) };
+      const item = button(mark.label, () => this.#onMark(mark, this.#task));
+      item.dataset.key = keyOf(mark);
+      return { what: mark, item };
     });
     const open = document.createElement("a");
     open.setAttribute("role", "menuitem");
@@ -58,7 +76,7 @@ export class RowMenu {
     const copy = button(t("menu.copy"), () => {});
     copy.dataset.copy = task.taskId;
     for (const { item } of [...actions, ...marks, { item: copy }]) {
-      item.addEventListener("click", () => this.close({ focus: true }), { capture: true });
+      item.addEventListener("click", (event) => this.#press(event), { capture: true });
     }
     const groups = [
       only(marks, (mark) => mark.synced),
@@ -68,6 +86,14 @@ export class RowMenu {
       only(actions, (action) => action.isDestructive),
     ].filter((group) => group.length);
     return groups.flatMap((group, place) => (place ? [rule(), ...group] : group));
+  }
+
+  #press(event) {
+    if (event.currentTarget.getAttribute("aria-disabled") === "true") {
+      event.stopImmediatePropagation();
+      return;
+    }
+    this.close({ focus: true });
   }
 
   #place({ top, bottom, right }) {
@@ -96,6 +122,11 @@ export class RowMenu {
       this.close({ focus: true });
     }
   }
+}
+
+/** An action by its name, a mark by what it would say of which marketplace. */
+function keyOf({ name, channel, synced }) {
+  return name ?? `${channel}:${synced}`;
 }
 
 function only(entries, wanted) {

@@ -75,7 +75,7 @@ export function rowView(task, names, now) {
       title: task.title,
       id: task.taskId,
       channel: names.channels[task.channel].name,
-      agent: task.agentId ?? NOTHING,
+      agent: names.agents[task.agentId] ?? task.agentId ?? NOTHING,
       progress: `${task.progress}%`,
       time: `${minutes(spent)} / ${minutes(task.timeEstimate)}`,
       over: isOverdue(task, now) ? t("row.over", { time: span(over) }) : "",

@@ -15,6 +15,7 @@ export class Rows {
   #views = new WeakMap();
   #dirty = new Set();
   #visible = new Set();
+  #said = new Map();
   #scheduled = false;
   #watcher = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "200px" });
 
@@ -27,6 +28,13 @@ export class Rows {
 
   element(taskId) {
     return this.#elements.get(taskId);
+  }
+
+  /** Say a few words on a row, in the place of its note; null: the note again. */
+  say(taskId, words) {
+    if (words === null) this.#said.delete(taskId);
+    else this.#said.set(taskId, words);
+    if (this.#elements.has(taskId)) this.paint([taskId]);
   }
 
   /** Mark rows whose tasks changed. */
@@ -103,6 +111,7 @@ export class Rows {
   #fill(element, task) {
     const { view: before, slots } = this.#views.get(element) ?? { slots: findSlots(element) };
     const view = rowView(task, data, Date.now());
+    view.fields.note = this.#said.get(task.taskId) ?? view.fields.note;
     this.#views.set(element, { view, slots });
     element.dataset.tone = view.tone;
     element.classList.toggle("has-left", this.#store.left.has(task.taskId));

@@ -100,15 +100,22 @@ function setPaused(value) {
   showFreshness();
 }
 
-async function act(event) {
+function submit(event) {
   const form = event.target.closest("form[data-action], form[data-mark], form[data-resync]");
   if (!form) return;
   event.preventDefault();
+  act(form, changeOf(form));
+}
+
+async function act(form, begin) {
   const button = form.querySelector("button");
-  const change = changeOf(form);
   button.setAttribute("aria-busy", "true");
-  const onConflict = () => feed.refresh();
-  const changed = await settled(change, { label: button.textContent, onConflict });
+  const changed = await settled(begin, {
+    label: button.textContent,
+    onConflict: () => feed.refresh(),
+    onLate,
+    again: () => act(form, begin),
+  });
   button.removeAttribute("aria-busy");
   if (!changed) return;
   form.closest("details")?.removeAttribute("open");
@@ -117,13 +124,24 @@ async function act(event) {
   if (!feed.isLive) feed.refresh();
 }
 
+let lateToast = null;
+
+function onLate(isLate) {
+  lateToast?.remove();
+  lateToast = isLate ? toast(t("action.late"), { stays: true, tone: "amber" }) : null;
+}
+
+/** What sends the form, with the task as it was seen and the words as they were written. */
 function changeOf(form) {
   const { action: name, mark: channel, resync } = form.dataset;
-  if (resync !== undefined) return resend(task, resync);
+  const seen = task;
+  if (resync !== undefined) return () => resend(seen, resync);
   const action = data.actions.find((one) => one.name === name);
+  const note = form.elements.note?.value.trim() ?? "";
+  const synced = Boolean(form.elements.synced);
   return action
-    ? doAction(action, task, form.elements.note?.value.trim() ?? "")
-    : markTarget({ channel, synced: Boolean(form.elements.synced) }, task);
+    ? () => doAction(action, seen, note)
+    : () => markTarget({ channel, synced }, seen);
 }
 
 pauseButton.addEventListener("click", () => setPaused(!isPaused));
@@ -135,7 +153,7 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.removeAttribute("aria-busy");
   if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
 });
-document.addEventListener("submit", act);
+document.addEventListener("submit", submit);
 shortcuts({ p: () => setPaused(!isPaused) });
 setInterval(showFreshness, TICK);
 showFreshness();

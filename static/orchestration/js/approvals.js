@@ -2,9 +2,10 @@
 // the feed. What others decide turns grey and stays until one lets it go; what comes new waits.
 
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
+import { showFaults } from "../../shared/js/faults.js";
 import { toast } from "../../shared/js/toasts.js";
-import { ask, refusal } from "../../execution/js/actions.js";
-import { postCommand, postForm } from "../../execution/js/api.js";
+import { ask, refusal, sayRefusal, unread } from "../../execution/js/actions.js";
+import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
 import { Feed } from "../../execution/js/feed.js";
 import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
@@ -99,6 +100,11 @@ function reconcile(snapshot) {
   waiting.clear();
   for (const taskId of fresh.keys()) if (!list.row(taskId)) waiting.add(taskId);
   list.follow(fresh, { isWhole: newest.getElementById("more").hidden }, t("fate.gone"));
+  // Nobody reads an empty list: there is nothing to keep still.
+  if (!list.size) {
+    list.append(newest);
+    waiting.clear();
+  }
   showState();
 }
 
@@ -121,6 +127,7 @@ async function settle() {
 // -- What is shown around the rows -----------------------------------------------------------------
 
 function showState() {
+  if (waiting.size && !list.size) readSoon();
   if (waiting.size && pill.hidden) announce(plural("announce.new", waiting.size));
   pill.hidden = !waiting.size;
   if (waiting.size) pill.lastElementChild.textContent = plural("new", waiting.size);
@@ -163,23 +170,30 @@ function changeState(state, before) {
 const titleOf = (row) => row.querySelector(".title").textContent;
 const keyOf = (row) => `${row.dataset.task}:${row.dataset.version}`;
 
-/** Send the form and show what became of each row. Answers the results; null when none came. */
-async function decide(fields, rows) {
+/** Send the form, show what became of each row, and say it. */
+async function decide(fields, rows, command) {
   const ids = rows.map((row) => row.dataset.task);
   for (const row of rows) row.setAttribute("aria-busy", "true");
   for (const id of ids) deciding.add(id);
   try {
-    const { results } = await postForm(here, new URLSearchParams(fields));
+    const answer = postForm(here, new URLSearchParams(fields));
+    const { results } = await whileLate(answer, (isLate) => sayLate(rows, isLate));
     for (const result of results) showOutcome(result);
-    return results;
+    tell(results, command);
   } catch (error) {
-    toast(error.status === 400 ? error.message : refusal(error), { error: true });
-    return null;
+    if (error.status === 400) toast(error.sentence, { error: true });
+    else sayRefusal(error, () => decide(fields, rows, command));
   } finally {
     for (const row of rows) row.removeAttribute("aria-busy");
     for (const id of ids) deciding.delete(id);
     showState();
   }
+}
+
+function sayLate(rows, isLate) {
+  const sentence = isLate ? t("action.late") : "";
+  if (isLate) announce(sentence);
+  for (const row of rows) if (!list.hasLeft(row)) list.say(row, sentence);
 }
 
 function showOutcome({ taskId, code, sentence }) {
@@ -188,7 +202,7 @@ function showOutcome({ taskId, code, sentence }) {
   if (code === "done") list.remove(row);
   else if (code === "version_conflict") readSoon();
   else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
-  else list.say(row, sentence);
+  else list.refuse(row, sentence);
 }
 
 function tell(results, command) {
@@ -224,8 +238,7 @@ async function retry(taskId, title) {
 
 async function approve(row) {
   if (list.isOpen(row) && !row.querySelector('[data-act="approve"]').disabled) {
-    const results = await decide({ approve: keyOf(row) }, [row]);
-    if (results) tell(results, "approve");
+    await decide({ approve: keyOf(row) }, [row], "approve");
   } else {
     announce(row.querySelector(".note:not([hidden])")?.textContent ?? "");
   }
@@ -233,12 +246,24 @@ async function approve(row) {
 
 async function reject(rows) {
   const [first] = rows;
-  const title = rows.length === 1 ? titleOf(first) : plural("chosen", rows.length);
-  const note = await ask(data.reject, { title });
+  const note = await (rows.length === 1
+    ? ask(data.reject, { title: titleOf(first) })
+    : ask({ ...data.reject, ...rejectMany(rows.length) }, { title: "" }));
   if (note === null) return;
   const fields = rows.map((row) => ["task", keyOf(row)]);
-  const results = await decide([["do", "reject"], ["note", note], ...fields], rows);
-  if (results) tell(results, "reject");
+  await decide([["do", "reject"], ["note", note], ...fields], rows, "reject");
+}
+
+function rejectMany(count) {
+  return { label: plural("reject.many", count), effect: t("reject.effect") };
+}
+
+/** What a key acts on: those that are selected, else the one in hand. */
+function inHand() {
+  const chosen = list.chosen();
+  const current = list.current();
+  if (chosen.length) return chosen;
+  return current && list.isOpen(current) ? [current] : [];
 }
 
 async function approveChosen() {
@@ -248,8 +273,7 @@ async function approveChosen() {
     return;
   }
   const fields = rows.map((row) => ["task", keyOf(row)]);
-  const results = await decide([["do", "approve"], ...fields], rows);
-  if (results) tell(results, "approve");
+  await decide([["do", "approve"], ...fields], rows, "approve");
 }
 
 // -- Edit, then approve ----------------------------------------------------------------------------
@@ -260,15 +284,18 @@ async function edit(row) {
   row.setAttribute("aria-busy", "true");
   try {
     const page = await readPage(link.href);
-    const form = page.querySelector("#decide form");
+    const form = page.querySelector("#decide form[data-edit]");
+    // Whoever decided meanwhile is told by the feed.
+    if (!form) {
+      feed.refresh();
+      return;
+    }
     byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
     editDialog.querySelector('[data-field="form"]').replaceChildren(form);
     editDialog.showModal();
     form.elements.title.focus();
   } catch (error) {
-    // Whoever decided meanwhile is told by the feed; signed out is told by the page.
-    if (error.status === 401 || error.status === undefined) toast(refusal(error), { error: true });
-    else feed.refresh();
+    toast(unread(error), { error: true });
   } finally {
     row.removeAttribute("aria-busy");
   }
@@ -289,12 +316,16 @@ editDialog.addEventListener("submit", async (event) => {
   fault.textContent = "";
   deciding.add(form.dataset.edit);
   try {
-    const { results } = await postForm(here, new URLSearchParams(new FormData(form)));
+    const answer = postForm(here, new URLSearchParams(new FormData(form)));
+    const { results } = await whileLate(answer, (isLate) => {
+      fault.textContent = isLate ? t("action.late") : "";
+    });
     editDialog.close();
     for (const result of results) showOutcome(result);
     tell(results, "approve");
   } catch (error) {
-    fault.textContent = error.status === 400 ? error.message : refusal(error);
+    const rest = error.status === 400 ? showFaults(form, error.details) : [refusal(error)];
+    fault.textContent = rest.join(" ");
   } finally {
     deciding.delete(form.dataset.edit);
     button.removeAttribute("aria-busy");
@@ -365,8 +396,8 @@ shortcuts({
     if (box && !box.disabled) box.checked = !box.checked;
     showChosen();
   },
-  a: () => list.current() && approve(list.current()),
-  r: () => list.current() && list.isOpen(list.current()) && reject([list.current()]),
+  a: () => (list.chosen().length ? approveChosen() : list.current() && approve(list.current())),
+  r: () => inHand().length && reject(inHand()),
   e: () => list.current() && edit(list.current()),
 });
 setInterval(() => {

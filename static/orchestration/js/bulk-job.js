@@ -1,22 +1,12 @@
-// A bulk job's page reads itself again while the job runs.
+// A bulk job's page reads itself again while the job runs, or is being undone.
 
-import { readPage, replaceParts } from "../../execution/js/parts.js";
+import { followPage } from "../../execution/js/follower.js";
+import { replaceParts } from "../../execution/js/parts.js";
 
-const READ_EVERY = 2_000;
+const isRunning = () => document.querySelector("[data-running]") !== null;
 
-function isRunning() {
-  return document.querySelector("[data-job-state]").dataset.jobState !== "done";
-}
-
-async function read() {
-  if (!document.hidden) {
-    try {
-      replaceParts(await readPage());
-    } catch {
-      // What stands here is as old as the last answer; the next is asked for all the same.
-    }
-  }
-  if (isRunning()) setTimeout(read, READ_EVERY);
-}
-
-if (isRunning()) setTimeout(read, READ_EVERY);
+followPage({
+  concerns: isRunning,
+  isHurried: isRunning,
+  show: ({ page }) => replaceParts(page),
+});

@@ -1,6 +1,7 @@
 // Bulk actions on the list: select, see what would happen, say why, watch it happen.
 
-import { postJson } from "../../execution/js/api.js";
+import { refusal as reasonOf, unread } from "../../execution/js/actions.js";
+import { postJson, whileLate } from "../../execution/js/api.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/parts.js";
@@ -31,7 +32,10 @@ function total() {
 }
 
 function showBar() {
+  const hasCome = bar.hidden && !picks.isEmpty;
   bar.hidden = picks.isEmpty;
+  // It must not cover the row that it came for.
+  if (hasCome) document.activeElement.closest?.("tr.task")?.scrollIntoView({ block: "nearest" });
   const all = slot(bar, "all");
   const count = formatNumber(total());
   slot(bar, "count").textContent = picks.isAll
@@ -105,16 +109,45 @@ async function preview() {
   selectionId = null;
   say(t("bulk.asking"));
   try {
-    const told = await postJson(bar.dataset.api, order({ dryRun: true }));
+    const answer = postJson(bar.dataset.api, order({ dryRun: true }));
+    const told = await whileLate(answer, (isLate) => isLate && say(t("action.late")));
     if (asked !== action || !dialog.open) return;
     selectionId = told.selectionId;
     if (picks.isAll) name(told.total);
     const values = { done: formatNumber(told.done), total: formatNumber(told.total) };
-    say(t(told.done ? "bulk.will" : "bulk.none", values), told.refused);
+    const answered = told.done
+      ? plural("bulk.will", told.done, values)
+      : plural("bulk.none", told.total);
+    say(answered, told.refused);
     confirm.disabled = !told.done;
   } catch (error) {
-    say(t("bulk.refused", { error: sentence(error) }));
+    if (asked !== action || !dialog.open) return;
+    say(whyUnasked(error));
+    slot(form, "preview").append(again());
   }
+}
+
+function whyUnasked(error) {
+  if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
+  return error.status === undefined ? t("bulk.unasked") : unread(error);
+}
+
+/** Whether the server's own sentence is about this order; the rest has words of the page's. */
+function isSaid({ status, sentence: told }) {
+  return [400, 409].includes(status) && told !== null;
+}
+
+function again() {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "button small";
+  button.textContent = t("again");
+  button.addEventListener("click", () => {
+    // The button goes with what it is about.
+    note.focus();
+    preview();
+  });
+  return button;
 }
 
 function say(sentence, refused = []) {
@@ -134,7 +167,7 @@ function refusal({ code, count }) {
   const item = document.createElement("li");
   const number = document.createElement("strong");
   number.textContent = formatNumber(count);
-  item.append(number, ` ${t(`bulk.code.${code}`)}`);
+  item.append(number, ` ${plural(`bulk.code.${code}`, count)}`);
   return item;
 }
 
@@ -147,21 +180,36 @@ form.addEventListener("submit", async (event) => {
   confirm.disabled = true;
   confirm.setAttribute("aria-busy", "true");
   const fields = { reason: note.value.trim() };
-  if (action === "assign") fields.agentId = agent.value.trim();
+  if (action === "assign") fields.agentId = agentId(agent.value.trim());
   try {
-    const { jobId } = await postJson(bar.dataset.api, order(fields));
+    const answer = postJson(bar.dataset.api, order(fields));
+    const { jobId } = await whileLate(answer, (isLate) => {
+      fault.textContent = isLate ? t("action.late") : "";
+    });
     watch(jobId, confirm.textContent);
   } catch (error) {
-    const key = error.status === undefined ? "bulk.unknown" : "bulk.refused";
-    fault.textContent = t(key, { error: sentence(error) });
+    fault.textContent = whyNot(error);
     confirm.disabled = false;
   }
   confirm.removeAttribute("aria-busy");
 });
 
+function whyNot(error) {
+  if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
+  const isUnknown = error.status === undefined || (error.status >= 500 && error.status !== 503);
+  return isUnknown ? t("bulk.unknown") : reasonOf(error);
+}
+
 /** What is wrong, without the name that programs know the field by. */
-function sentence({ details, code, message }) {
-  return code === "validation_error" ? Object.values(details)[0][0] : message;
+function sentence({ details, code, sentence: told }) {
+  return code === "validation_error" ? Object.values(details)[0][0] : told;
+}
+
+/** People know agents by their names. */
+function agentId(text) {
+  const name = text.toLowerCase();
+  const found = Object.entries(data.agents).find(([, known]) => known.toLowerCase() === name);
+  return found?.[0] ?? text;
 }
 
 function isComplete() {

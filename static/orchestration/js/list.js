@@ -71,16 +71,25 @@ export class List {
   leave(row, fate) {
     row.classList.add("has-left");
     this.say(row, fate);
+    this.refuse(row, "");
     for (const control of row.querySelectorAll("input, button")) {
       control.checked = false;
       control.disabled = true;
     }
   }
 
+  /** In the place of the buttons, so that no row grows; nothing: the buttons again. */
   say(row, sentence) {
     const slot = row.querySelector('[data-field="fate"]');
     slot.textContent = sentence;
-    slot.hidden = false;
+    slot.hidden = !sentence;
+  }
+
+  /** That it was not done, with the reason a press away: what the row says of itself moves nothing. */
+  refuse(row, sentence) {
+    row.querySelector('[data-field="refusal"]').textContent = sentence;
+    row.querySelector('[data-field="refused"]').hidden = !sentence;
+    row.querySelector(".about").hidden = Boolean(sentence);
   }
 
   /** Take a row out; who stood on it goes on with the next. */

@@ -30,7 +30,7 @@ function actorText(actor) {
   const [kind, ...rest] = actor.split(":");
   const name = rest.join(":");
   if (kind === "user") return name;
-  return kind === "agent" ? t("agent", { name }) : t("system");
+  return kind === "agent" ? t("agent", { name: data.agents[name] ?? name }) : t("system");
 }
 
 /** Who decided, in a few words; only that it is decided when the deed is not known. */

@@ -18,8 +18,8 @@ document.addEventListener("submit", async (event) => {
       body: form.elements.body.value,
     });
     show(box, `HTTP ${response.status}\n${pretty(await response.text())}`);
-  } catch (error) {
-    show(box, String(error));
+  } catch {
+    show(box, form.dataset.unanswered);
   } finally {
     button.removeAttribute("aria-busy");
   }

@@ -14,9 +14,9 @@ export function t(key, values = {}) {
 }
 
 /** One of two sentences by count: `key.one` or `key.other`. */
-export function plural(key, count) {
+export function plural(key, count, values = {}) {
   const form = new Intl.PluralRules(language()).select(count) === "one" ? "one" : "other";
-  return t(`${key}.${form}`, { count: formatNumber(count) });
+  return t(`${key}.${form}`, { count: formatNumber(count), ...values });
 }
 
 export function language() {

@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.callers import caller_for_user
 from accounts.roles import Role
+from execution.models import Task
 from nexo.shared import clock
 from orchestration.bulk.models import BulkJob
 from orchestration.bulk.services import start_job
@@ -40,7 +41,7 @@ def page_of(client: Client, job: BulkJob, query: str = "") -> str:
 def test_it_tells_what_came_of_it(head: Client) -> None:
     job = start_job(by_ids("cancel", *make_tasks(2), "task-x"), caller=person(username="ana"))
     html = page_of(head, job)
-    for part in ("Cancelar 3 tarefas", "2 de 3 feitas", "não existem", "task-x", "ana", "teste"):
+    for part in ("Cancelar 3 tarefas", "2 de 3 feitas", "não existe", "task-x", "ana", "teste"):
         assert part in html
     assert "Desfazer" in html
 
@@ -82,6 +83,30 @@ def test_undo_by_the_form_once_and_in_time(head: Client) -> None:
     assert "até dez minutos" in answer.content.decode()
 
 
+def test_an_undo_is_told_as_far_as_it_is(head: Client) -> None:
+    job = start_job(by_ids("cancel", *make_tasks(2)), caller=person())
+    head.post(f"/marketplace/tasks/bulk/{job.job_id}")
+    undo = BulkJob.objects.filter(undo_of=job)
+    undo.update(state="running", finished_at=None, done=1)
+    html = page_of(head, job)
+    assert "Sendo desfeita: 1 de 2" in html
+    assert "data-running" in html
+    undo.update(state="done", finished_at=clock.now(), refusals={"moved_on": 1})
+    html = page_of(head, job)
+    assert "Desfeita: 1 de 2. 1 não pôde ser desfeita." in html
+    assert "data-running" not in html
+
+
+def test_selection_and_refused_tasks_are_told_in_words(head: Client) -> None:
+    ids = make_tasks(2)
+    start_job(by_ids("cancel", ids[0]), caller=person())
+    order = by_filter("cancel", status="pending,failed", channel="amazon", agent="alex")
+    html = page_of(head, start_job(order, caller=person()))
+    assert "Status: Aguardando, Falha · Marketplace: Amazon · Agente: Alex" in html
+    title = Task.objects.get(task_id=ids[0]).title
+    assert f'<a href="/marketplace/tasks/{ids[0]}">{title}</a>' in html
+
+
 def test_refused_tasks_are_paged(head: Client) -> None:
     job = start_job(by_ids("cancel", *(f"task-{n:03}" for n in range(120))), caller=person())
     first = page_of(head, job)
@@ -117,7 +142,7 @@ def test_the_page_asks_the_same_whatever_it_shows(
     ]
     page_of(head, jobs[0])
     for job in jobs:
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(5):
             page_of(head, job)
 
 
