@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django_otp.plugins.otp_totp import admin as _registers  # noqa: F401
+from django_otp.plugins.otp_totp import admin as _registers  # noqa: F401  # what is unregistered below
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts import audit, second_factor, tokens

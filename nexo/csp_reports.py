@@ -86,7 +86,7 @@ class NotAReport(ValueError):
     """The body is no report in either form."""
 
 
-@csrf_exempt
+@csrf_exempt  # browsers send these by themselves, without a page's token; nothing is changed
 @require_POST
 def csp_report(request: HttpRequest) -> HttpResponse:
     if not _is_allowed(request):

@@ -5,7 +5,7 @@ import { toast } from "../../shared/js/toasts.js";
 import { ask, asks, doAction, markTarget, settled } from "./actions.js";
 import { listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
-import { announce, Indicator, showHalt } from "./indicator.js";
+import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
@@ -146,11 +146,7 @@ function showFreshness() {
 
 function changeState(state, before) {
   showFreshness();
-  showHalt(state);
-  const isOld = !["live", "connecting"].includes(state);
-  document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
-  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+  tellState(state, before, { isPaused });
 }
 
 let spokenAt = 0;

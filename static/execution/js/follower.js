@@ -3,7 +3,7 @@
 // shows, so it also reads when somebody comes back to it, and once a minute while they look at it.
 
 import { Feed } from "./feed.js";
-import { announce, Indicator, showHalt } from "./indicator.js";
+import { Indicator, tellState } from "./indicator.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage } from "./parts.js";
 import { t } from "../../shared/js/strings.js";
@@ -78,11 +78,7 @@ export function followPage({
 
   function changeState(state, before) {
     showFreshness();
-    showHalt(state);
-    const isOld = !["live", "connecting"].includes(state);
-    document.body.classList.toggle("is-old", isOld);
-    if (isOld && before === "live") announce(t("announce.lost"));
-    if (state === "live" && before !== "connecting") announce(t("announce.live"));
+    tellState(state, before);
   }
 
   refreshButton.addEventListener("click", async (event) => {

@@ -51,8 +51,17 @@ export class Indicator {
   }
 }
 
+/** The feed is in another state: mark what is shown as old, and tell those who hear the page. */
+export function tellState(state, before, { isPaused = false } = {}) {
+  showHalt(state);
+  const isOld = !["live", "connecting"].includes(state);
+  document.body.classList.toggle("is-old", isOld);
+  if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
+  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+}
+
 /** What ended the feed for good, and the one thing to do about it. */
-export function showHalt(state) {
+function showHalt(state) {
   if (!(state in HALTS) || document.getElementById("halt")) return;
   const notice = document.createElement("div");
   notice.className = "notice";

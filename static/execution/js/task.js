@@ -4,7 +4,7 @@ import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 import { doAction, markTarget, resend, settled } from "./actions.js";
 import { Feed } from "./feed.js";
-import { announce, Indicator, showHalt } from "./indicator.js";
+import { announce, Indicator, tellState } from "./indicator.js";
 import { shortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
@@ -80,11 +80,7 @@ function showFreshness() {
 
 function changeState(state, before) {
   showFreshness();
-  showHalt(state);
-  const isOld = !["live", "connecting"].includes(state);
-  document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
-  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+  tellState(state, before, { isPaused });
 }
 
 function setPaused(value) {

@@ -7,7 +7,7 @@ import { toast } from "../../shared/js/toasts.js";
 import { ask, refusal, sayRefusal, unread } from "../../execution/js/actions.js";
 import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
 import { Feed } from "../../execution/js/feed.js";
-import { announce, Indicator, showHalt } from "../../execution/js/indicator.js";
+import { announce, Indicator, tellState } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
 import { pageDataOf, readPage } from "../../execution/js/parts.js";
@@ -158,11 +158,7 @@ function showFreshness() {
 
 function changeState(state, before) {
   showFreshness();
-  showHalt(state);
-  const isOld = !["live", "connecting"].includes(state);
-  document.body.classList.toggle("is-old", isOld);
-  if (isOld && before === "live") announce(t("announce.lost"));
-  if (state === "live" && before !== "connecting") announce(t("announce.live"));
+  tellState(state, before);
 }
 
 // -- Decisions -------------------------------------------------------------------------------------
