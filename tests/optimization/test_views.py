@@ -331,7 +331,7 @@ class TestTaskPage:
         page = head.get(f"/marketplace/tasks/{task_id}").content.decode()
         text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
         assert "Recomendado para photo em Amazon com confiança de 65% (moderada)." in text
-        assert "marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
+        assert "Marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "0 tarefa aberta · 2 encerradas em 30 dias · dados insuficientes" in text
 
     def test_decisions_are_joined_to_their_outcome(self, head: Client) -> None:
@@ -341,4 +341,4 @@ class TestTaskPage:
         change(change(tasks[1], status=TaskStatus.IN_PROGRESS), status=TaskStatus.COMPLETED)
         make_task(agent_id="marina")
         text = text_of(head, "agent=marina")
-        assert "Recomendado para 3 tarefas em 30 dias: 1 concluídas, 1 com falha, 1 abertas" in text
+        assert "Recomendado para 3 tarefas em 30 dias: 1 concluída, 1 com falha, 1 aberta" in text
