@@ -5,7 +5,7 @@ bounded number of rows: where a filter that no index serves finds too little amo
 ends early and goes on from there.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
@@ -247,12 +247,6 @@ def is_known(actor: str) -> bool:
         or AuditEntry.objects.filter(actor=actor).exists()
         or TaskEvent.objects.filter(actor=actor).exists()
     )
-
-
-def agent_names(ids: Collection[str] | None = None) -> dict[str, str]:
-    """By id; of all agents when none are named."""
-    agents = Agent.objects.all() if ids is None else Agent.objects.filter(slug__in=ids)
-    return dict(agents.values_list("slug", "name")) if ids is None or ids else {}
 
 
 def known_actors(*, limit: int) -> list[str]:

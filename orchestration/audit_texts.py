@@ -14,7 +14,7 @@ from accounts.models import Scope
 from accounts.permissions import LABELS
 from accounts.roles import Role
 from execution.enums import EventKind
-from execution.texts import actor_text, event_text
+from execution.texts import NO_NAMES, actor_text, event_text
 from nexo.shared.clock import BUSINESS_ZONE
 from orchestration import texts
 from orchestration.audit import FAILURES, OF_AGENTS, ROLE, TASK, Line, Source
@@ -162,14 +162,13 @@ class AuditRow:
     details: Mapping[str, Any] | None
 
 
-def audit_row(line: Line, names: Mapping[str, str] | None = None) -> AuditRow:
+def audit_row(line: Line, names: Mapping[str, str] = NO_NAMES) -> AuditRow:
     """`names` are those of agents, by id."""
-    if line.place.source == Source.EVENT:
-        return _event_row(line.row)
-    return _entry_row(line.row, names or {})
+    is_event = line.place.source == Source.EVENT
+    return _event_row(line.row, names) if is_event else _entry_row(line.row, names)
 
 
-def _event_row(event: Mapping[str, Any]) -> AuditRow:
+def _event_row(event: Mapping[str, Any], names: Mapping[str, str]) -> AuditRow:
     # The reason has a column of its own.
     details = dict(event["details"] or {})
     why = event["reason"] or details.get("error") or ""
@@ -177,13 +176,13 @@ def _event_row(event: Mapping[str, Any]) -> AuditRow:
     # A hold's id is its agent's own, and no part of what was done.
     details.pop("lease", None)
     reason = event["failure_reason"]
+    actor = actor_text(event["actor"], names)
+    sentence = event_text({**event, "reason": None, "details": bare}, names)
     return AuditRow(
         at=event["at"],
         actor=event["actor"],
-        actor_text=actor_text(event["actor"]),
-        what=_without_actor(
-            event_text({**event, "reason": None, "details": bare}), actor_text(event["actor"])
-        ),
+        actor_text=actor,
+        what=_without_actor(sentence, actor),
         change=_edits_text(details.get("edits")),
         action=reason if reason in FAILURES else event["kind"],
         kind=TASK,
@@ -199,7 +198,7 @@ def _event_row(event: Mapping[str, Any]) -> AuditRow:
 
 def _entry_row(entry: Mapping[str, Any], names: Mapping[str, str]) -> AuditRow:
     kind, object_id = entry["object_kind"], entry["object_id"]
-    actor = actor_text(entry["actor"])
+    actor = actor_text(entry["actor"], names)
     title = _title(entry, names)
     return AuditRow(
         at=entry["at"],

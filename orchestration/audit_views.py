@@ -1,8 +1,8 @@
 """The audit's page and its CSV."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET
 from accounts.gate import needs
 from accounts.permissions import VIEW_AUDIT, VIEW_OPTIMIZATION
 from execution import page_controls
+from execution.queries import agent_names
 from nexo.shared import clock
 from nexo.shared.spreadsheets import csv_lines
 from orchestration import audit, audit_filters
@@ -47,9 +48,7 @@ def audit_page(request: HttpRequest) -> HttpResponse:
     filters = read_filters(request.GET.dict(), now=now)
     query = audit.resolved(filters.query)
     page = audit.audit_page(query, after=filters.after, limit=PAGE_SIZE)
-    names = audit.agent_names(
-        {line.row["object_id"] for line in page.lines if _is_of_agent(line.row)}
-    )
+    names = agent_names()
     rows = [audit_row(line, names) for line in page.lines]
     is_nobody = bool(query.actor) and not page.lines and not audit.is_known(query.actor)
     sees_agents = request.user.has_perm(VIEW_OPTIMIZATION)
@@ -69,10 +68,6 @@ def audit_page(request: HttpRequest) -> HttpResponse:
         "now": now,
     }
     return render(request, "orchestration/audit.html", context)
-
-
-def _is_of_agent(row: Mapping[str, Any]) -> bool:
-    return row.get("object_kind") in audit.OF_AGENTS
 
 
 def _periods(filters: AuditFilters) -> list[page_controls.Choice]:
@@ -128,7 +123,7 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 def _csv_rows(filters: AuditFilters, language: str | None) -> Iterator[list[str]]:
     # Streamed after the middleware has put the language away.
     with translation.override(language):
-        names = audit.agent_names()
+        names = agent_names()
         for line in audit.audit_lines(audit.resolved(filters.query), limit=CSV_LINES):
             if line is None:
                 text = _("The file ends here. Narrow the filters to read what is older.")
