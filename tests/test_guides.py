@@ -11,7 +11,7 @@ import pytest
 from tests.execution.feed.people import shell
 from tests.servers import PROJECT, manage, running_server, server_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 PHASE_2 = PROJECT / "docs/NEXO-DASHBOARD-PHASE2.md"
 TESTING = PROJECT / "docs/NEXO-TESTING-GUIDE.md"
 ADDRESS = "http://127.0.0.1:8000"

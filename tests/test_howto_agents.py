@@ -10,7 +10,7 @@ import pytest
 from tests.execution.feed.people import shell
 from tests.servers import PROJECT, running_server, server_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 PAGE = PROJECT / "docs/howto/agents.md"
 _OUTCOME = """
 from execution.models import Task, TaskLog

@@ -16,7 +16,7 @@ import pytest
 
 from tests.servers import PROJECT, RunningServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 METRICS_TOKEN = "a-token-of-the-operators"
 BEHIND_PROXY = {"Host": "nexo.example", "X-Forwarded-Proto": "https"}
 HASHED = re.compile(r"\.[0-9a-f]{12}\.")

@@ -17,7 +17,7 @@ import pytest
 
 from tests.servers import PROJECT
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 STOP_WITHIN_SECONDS = 5.0
 SIGN_IN = re.compile(r"^  (admin|head|qa|user) +(\S+) ", re.MULTILINE)
 

@@ -15,7 +15,7 @@ import pytest
 from nexo.sentry import scrubbed
 from tests.servers import PROJECT
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 SECRET = "maria-da-silva"
 BREAK = f"""
 import django

@@ -13,7 +13,7 @@ import websockets
 
 from tests.servers import BOTH_SERVERS, RunningServer, manage, running_server, server_environment
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 FEED = "/ws/marketplace/tasks/execution/"
 API = "/api/marketplace/orchestration/task-execution"
 METRICS_TOKEN = "a-token-of-the-operators"

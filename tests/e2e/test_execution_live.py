@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
@@ -379,6 +380,7 @@ FLOOD = """async (ids) => {
 }"""
 
 
+@pytest.mark.alone
 def test_flood_of_updates_blocks_the_page_for_no_more_than_50_ms(
     page: Page, api: Api, task_type: str
 ) -> None:

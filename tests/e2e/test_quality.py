@@ -286,6 +286,7 @@ def test_list_of_50_keeps_within_its_budgets(page: Page) -> None:
     assert hosts == {urlsplit(page.url).netloc}
 
 
+@pytest.mark.alone
 def test_list_is_painted_at_once(page: Page) -> None:
     def paints() -> tuple[float, float]:
         page.goto(f"{LIST}?status=completed")

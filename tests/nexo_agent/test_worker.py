@@ -15,7 +15,7 @@ import pytest
 from tests.nexo_agent.workers import Site, eventually, site, worker
 from tests.servers import PROJECT
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 HANDLERS = "tests.nexo_agent.handlers"
 WORK = """
 import json, os, sys

@@ -25,6 +25,7 @@ from nexo.shared import threads
 from nexo.shared.threads import ThreadedWSGI, build_environ
 from tests.servers import BOTH_SERVERS, RunningServer, ServerName, running, server_command
 
+pytestmark = pytest.mark.one_database
 APPLICATION = "tests.shared.threads_app:application"
 THREADS = 4  # of that application
 PART_SECONDS = 2.0
