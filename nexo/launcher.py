@@ -29,6 +29,7 @@ DEMO_ROLES = {
 READY_WITHIN_SECONDS = 60.0
 READY_POLL_SECONDS = 0.1
 STOP_WITHIN_SECONDS = 5.0
+RESTART_AFTER_SECONDS = 1.0
 
 
 class CannotStart(Exception):
@@ -218,12 +219,31 @@ class Children:
     environment: Mapping[str, str]
     asked_to_stop: asyncio.Event = field(default_factory=asyncio.Event)
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+    # What is started again whenever it ends, each in a task that does so.
+    kept: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, name: str, command: Sequence[str]) -> None:
         # A session of its own: Ctrl+C reaches the parent alone, which forwards it once.
         self.processes[name] = await asyncio.create_subprocess_exec(
             *command, env=self.environment, cwd=PROJECT, start_new_session=True
         )
+        if self.stopping.is_set():
+            self.processes[name].terminate()
+
+    def keep(self, name: str, command: Sequence[str]) -> None:
+        """Start it, and again whenever it ends: the site does without it for a moment."""
+        self.kept[name] = asyncio.create_task(self._keep(name, command))
+
+    async def _keep(self, name: str, command: Sequence[str]) -> None:
+        while not self.stopping.is_set():
+            await self.start(name, command)
+            code = exit_code(await self.processes[name].wait())
+            if self.stopping.is_set():
+                return
+            say(f"{name} ended with exit code {code}; it is started again.")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), RESTART_AFTER_SECONDS)
 
     async def run(self, name: str, command: Sequence[str]) -> None:
         """Run one step to its end.
@@ -243,10 +263,12 @@ class Children:
 
         Raises
         ------
-        Ended: a child ended before, or a signal came
+        Ended: a child that is not kept ended before, or a signal came
         """
         ends = {
-            asyncio.create_task(process.wait()): name for name, process in self.processes.items()
+            asyncio.create_task(process.wait()): name
+            for name, process in self.processes.items()
+            if name not in self.kept
         }
         done = await self._first(*tasks, *ends)
         for task, name in ends.items():
@@ -265,13 +287,14 @@ class Children:
 
     async def stop(self) -> None:
         """End all that still run: asked first, then killed."""
+        self.stopping.set()
         left = [process for process in self.processes.values() if process.returncode is None]
         for process in left:
             process.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_WITHIN_SECONDS):
-                await asyncio.gather(*(process.wait() for process in left))
-        for process in left:
+                await asyncio.gather(*(process.wait() for process in left), *self.kept.values())
+        for process in self.processes.values():
             if process.returncode is None:
                 process.kill()
                 await process.wait()
@@ -308,11 +331,11 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             await children.watch(asyncio.create_task(until_ready(options)))
-        await children.start("worker", manage("run_worker"))
+        children.keep("worker", manage("run_worker"))
         say(*welcome(options, password))
         if options.demo:
             quietly = ("--url", options.url, "--verbosity", "0")
-            await children.start("simulate", manage("simulate", *quietly))
+            children.keep("simulate", manage("simulate", *quietly))
         await children.watch()
     except Ended as end:
         return end.code

@@ -184,6 +184,47 @@ async def test_when_one_child_ends_the_others_end_with_its_code(children: Childr
 
 
 @pytest.mark.integration
+async def test_a_worker_that_dies_is_started_again_and_ends_with_the_rest(
+    children: Children, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(launcher, "RESTART_AFTER_SECONDS", 0.1)
+    await children.start("web", SLEEP)
+    children.keep("worker", SLEEP)
+    watching = asyncio.create_task(children.watch())
+
+    async def worker_other_than(pid: int | None) -> int:
+        async with asyncio.timeout(10):
+            while True:
+                worker = children.processes.get("worker")
+                if worker is not None and worker.returncode is None and worker.pid != pid:
+                    return worker.pid
+                await asyncio.sleep(0.01)
+
+    first = await worker_other_than(None)
+    for _ in range(2):
+        os.kill(first, signal.SIGKILL)
+        first = await worker_other_than(first)
+    assert not watching.done()
+    children.processes["web"].kill()
+    with pytest.raises(Ended):
+        await watching
+    await children.stop()
+    said = capsys.readouterr().out.splitlines()
+    assert said[:2] == ["worker ended with exit code 137; it is started again."] * 2
+
+
+@pytest.mark.integration
+async def test_nothing_is_started_again_once_it_is_over(children: Children, monkeypatch) -> None:
+    monkeypatch.setattr(launcher, "RESTART_AFTER_SECONDS", 60.0)
+    children.keep("dying", exits_with(1))
+    async with asyncio.timeout(10):
+        while "dying" not in children.processes:
+            await asyncio.sleep(0.01)
+        await children.processes["dying"].wait()
+        await children.stop()
+
+
+@pytest.mark.integration
 async def test_a_killed_child_counts_as_a_shell_counts_it(children: Children) -> None:
     await children.start("killed", SLEEP)
     children.processes["killed"].kill()
