@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from execution.enums import TaskStatus
 from nexo.shared.exceptions import ApiError, Conflict, Unprocessable
 
 
@@ -15,7 +17,15 @@ class InvalidTransition(Conflict):
 
     def __init__(self, *, old: str, new: str, allowed: Sequence[str], detail: Any = None) -> None:
         details = {"from": old, "to": new, "allowed": list(allowed)}
-        super().__init__(detail, details=details)
+        super().__init__(detail or _why_not(TaskStatus(old), TaskStatus(new)), details=details)
+
+
+def _why_not(old: TaskStatus, new: TaskStatus) -> str:
+    """Where the task stands: who asked may have looked at an older image of it."""
+    names = {"status": str(old.label), "new": str(new.label)}
+    if old == new:
+        return gettext("The task is at “%(status)s” already. Nothing was changed.") % names
+    return gettext("The task cannot go from “%(status)s” to “%(new)s”.") % names
 
 
 class VersionConflict(Conflict):

@@ -56,6 +56,7 @@ _STEPS: Final[dict[tuple[TaskStatus, TaskStatus], EventKind]] = {
 AGENT_STEPS: Final = frozenset(
     {
         (APPROVED, RUNNING),
+        (APPROVED, FAILED),
         (RUNNING, SYNCING),
         (RUNNING, COMPLETED),
         (RUNNING, FAILED),

@@ -86,6 +86,13 @@ def cards(summary: Mapping[str, int], filters: PageFilters) -> list[CardView]:
     ]
 
 
+def _status_name(status: TaskStatus) -> str:
+    """Its own name; the card that it shares with another has the plain one."""
+    if status == TaskStatus.PENDING:
+        return pgettext("status beside its card", "Awaiting approval")
+    return str(status.label)
+
+
 def status_segments(filters: PageFilters) -> list[Choice]:
     chosen = card_of(filters.statuses)
     segments = [
@@ -98,7 +105,7 @@ def status_segments(filters: PageFilters) -> list[Choice]:
         segments.append(Choice(card.value, str(card.label), query, card == chosen))
     if filters.statuses and chosen is None:
         # A selection that only an address can make, such as one status of a card's two.
-        names = [str(status.label) for status in TaskStatus if status.value in filters.statuses]
+        names = [_status_name(status) for status in TaskStatus if status.value in filters.statuses]
         segments.append(Choice("other", ", ".join(names), filters.query(), is_current=True))
     return segments
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, 
 from execution.models import SLUG_PATTERN
 from execution.services import NewTask
 from execution.task_logs import LogLine
+from nexo.shared import clock
 from nexo.shared.fields import (
     FlagMap,
     Instant,
@@ -34,6 +36,8 @@ MAX_HOURS = 1000
 MAX_NOTE = 4000
 MAX_LEASE_ID = 64
 INT_MAX = 2**31 - 1
+# How far the clock of whoever writes a log line may be ahead of this one.
+CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 _SLUG = re.compile(SLUG_PATTERN)
 
@@ -300,6 +304,11 @@ class LogLineSerializer(StrictSerializer):
     level = Choice(required=False, choices=LogLevel.choices, default=LogLevel.INFO.value)
     message = Text(trim_whitespace=False)
     at = Instant(required=False, allow_null=True)
+
+    def validate_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value > clock.now() + CLOCKS_DIFFER_BY:
+            raise serializers.ValidationError(_("This instant is still to come."))
+        return value
 
     def validate_message(self, value: str) -> str:
         if len(value.encode()) > MAX_LOG_LINE_BYTES:

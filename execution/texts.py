@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.utils import formats
 from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from execution.enums import EventKind, FailureReason, MarketplaceSlug, Priority, SyncState
 from nexo.shared.clock import BUSINESS_ZONE
@@ -207,7 +208,11 @@ def event_text(event: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) ->
     if details.get("lease") and "agent_id" in (edits := details.get("edits") or {}):
         sentence += _("; it was taken out of %(agent)s's hands") % {"agent": edits["agent_id"][0]}
     if withdrawn := details.get("withdrawn"):
-        sentence += _("; no longer required: %(channels)s") % {"channels": _channels(withdrawn)}
+        sentence += ngettext(
+            "; no longer required: %(channels)s",
+            "; no longer required: %(channels)s",
+            len(withdrawn),
+        ) % {"channels": _channels(withdrawn)}
     words = event["reason"] or details.get("error")
     return f"{sentence}: “{words}”" if words else str(sentence)
 

@@ -1,8 +1,9 @@
-"""The activation form: which marketplaces."""
+"""What the overview's forms send."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from execution.agents_serializers import MAX_REASON
 from execution.enums import MarketplaceSlug
 
 
@@ -13,3 +14,7 @@ class ActivationForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Choose one marketplace at least.")},
     )
+
+
+class PauseForm(forms.Form):
+    reason = forms.CharField(max_length=MAX_REASON, required=False)

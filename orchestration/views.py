@@ -25,7 +25,7 @@ from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from orchestration import page, queries, services
-from orchestration.forms import ActivationForm
+from orchestration.forms import ActivationForm, PauseForm
 from orchestration.overview import overview
 
 TEMPLATE = "orchestration/overview.html"
@@ -52,9 +52,13 @@ def _pause_or_resume(request: HttpRequest) -> HttpResponse:
     agent_id, caller = request.POST.get("agent", ""), _caller(request)
     if not re.fullmatch(SLUG_PATTERN, agent_id):
         raise Http404
+    form = PauseForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(map(str, form.errors["reason"])))
+        return redirect(f"{reverse('overview')}#agent-{agent_id}")
     try:
         if request.POST["step"] == "pause":
-            agent = pause_agent(agent_id, caller=caller)
+            agent = pause_agent(agent_id, caller=caller, reason=form.cleaned_data["reason"])
             message = _("Agent %(agent)s paused: it is given no new task.")
         else:
             agent = resume_agent(agent_id, caller=caller)

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -20,6 +21,13 @@ MOST_ERRORS: Final = 20
 _BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
 # They reorder the text around them: "exe.png" reads as "gnp.exe".
 _REORDERING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+# Said by DRF, whose Portuguese of them is wrong ("may not" as "perhaps not"); ours goes before it.
+SAID_BY_DRF: Final = (
+    gettext_noop("Ensure this value is greater than or equal to {min_value}."),
+    gettext_noop("This field may not be blank."),
+    gettext_noop("This field may not be null."),
+    gettext_noop("This list may not be empty."),
+)
 
 
 def bounded(errors: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ class TestAgent:
             ("pending", "approved", False),
             ("pending", "in_progress", False),  # would approve it
             ("pending", "failed", False),
-            ("approved", "failed", False),
+            ("approved", "failed", True),  # it cannot even begin
             ("approved", "in_progress", True),
             ("in_progress", "marketplace_sync", True),
             ("in_progress", "completed", True),

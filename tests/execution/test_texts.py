@@ -159,4 +159,6 @@ def test_events_are_sentences(row: dict[str, Any], text: str) -> None:
 def test_completion_by_hand_names_what_it_withdrew() -> None:
     row = event("completed", details={"withdrawn": ["shein", "kaway"]})
     assert texts.event_text(row).startswith("ana concluiu a tarefa; ")
-    assert texts.event_text(row).endswith("Shein, Kaway")
+    assert texts.event_text(row).endswith("deixaram de ser exigidos: Shein, Kaway")
+    row = event("completed", details={"withdrawn": ["kaway"]})
+    assert texts.event_text(row).endswith("deixou de ser exigido: Kaway")

@@ -226,7 +226,10 @@ def test_form_needs_its_token() -> None:
         ({"action": "cancel", "version": 1, "note": "  "}, "Diga o motivo."),
         ({"version": 1}, "Escolha uma ação."),
         ({"action": "approve", "channel": "amazon", "version": 1}, "Escolha uma ação."),
-        ({"action": "send", "version": 1}, "A tarefa não pode passar deste status para aquele."),
+        (
+            {"action": "send", "version": 1},
+            "A tarefa não pode passar de “Aguardando” para “Sincronizando”.",
+        ),
         ({"action": "approve", "version": 7}, "A tarefa mudou enquanto você decidia."),
         ({"channel": "amazon", "synced": "true", "version": 1}, ""),
     ],

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from accounts.models import AuditEntry
 from accounts.roles import Role
 from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task
@@ -312,6 +313,20 @@ def test_an_agent_is_paused_and_resumed(head: Client) -> None:
     assert "Agente Alex ativo de novo." in shown(
         head.post(PAGE, {"step": "resume", "agent": "alex"}, follow=True)
     )
+    assert not Agent.objects.get().is_paused
+
+
+def test_a_pause_says_why(head: Client) -> None:
+    make_agent("alex", "amazon")
+    head.post(PAGE, {"step": "pause", "agent": "alex", "reason": "  Catálogo em revisão "})
+    assert AuditEntry.objects.get(action="paused").reason == "Catálogo em revisão"
+
+
+@pytest.mark.parametrize("reason", ["x" * 1001, "a\x00b"])
+def test_a_reason_that_cannot_be_kept_pauses_nobody(head: Client, reason: str) -> None:
+    make_agent("alex", "amazon")
+    form = {"step": "pause", "agent": "alex", "reason": reason}
+    assert "Agente Alex pausado" not in shown(head.post(PAGE, form, follow=True))
     assert not Agent.objects.get().is_paused
 
 

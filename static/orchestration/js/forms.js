@@ -61,8 +61,14 @@ export function watchForms() {
   document.addEventListener("submit", async (event) => {
     if (!event.target.matches("[data-stays]")) return;
     event.preventDefault();
+    const place = event.target.closest("[id]").id;
     const page = await sendForm(event.target, event.submitter);
-    // The button stays where it is and keeps the focus; only what it does is another thing now.
-    if (page) showOutcome(page);
+    if (!page) return;
+    event.target.closest("details")?.removeAttribute("open");
+    showOutcome(page);
+    // What had the focus may have given way to what undoes it.
+    if (document.activeElement === document.body) {
+      document.getElementById(place)?.querySelector("[data-lands]")?.focus();
+    }
   });
 }
