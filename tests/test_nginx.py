@@ -31,6 +31,7 @@ from tests.servers import PROJECT, RunningServer, server_environment
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.one_database,
     pytest.mark.skipif(
         NGINX is None, reason="NOT CHECKED: nginx is not installed, so deploy/nginx is untried"
     ),
