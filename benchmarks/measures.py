@@ -9,6 +9,16 @@ Side = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A place on one line of a chart; benchmarks/plots.py has the charts."""
+
+    chart: str
+    line: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """One ratio. `bound` is the goal; None where the figure is only told."""
 
@@ -19,6 +29,7 @@ class Measure:
     ratio: float
     bound: float | None
     at_least: bool = False
+    points: tuple[Point, ...] = ()
 
     @property
     def reached(self) -> bool | None:
@@ -71,8 +82,31 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(percent / 100 * len(ordered)))]
 
 
-Unit = Literal["ms", "per s"]
+Unit = Literal["ms", "per s", "KiB", "MiB", "s", "%"]
 
 
 def shown(value: float, unit: Unit) -> str:
-    return f"{value * 1000:.2f} ms" if unit == "ms" else f"{value:,.0f}/s"
+    """Seconds where the unit is `ms`."""
+    match unit:
+        case "ms":
+            return f"{value * 1000:.2f} ms"
+        case "per s":
+            return f"{value:,.0f}/s"
+        case "%":
+            return f"{value:.1f} %"
+    return f"{value:,.1f} {unit}"
+
+
+def against_goal(
+    goal: int,
+    what: str,
+    value: float,
+    at_most: float,
+    *,
+    unit: Unit,
+    points: tuple[Point, ...] = (),
+) -> Measure:
+    """Where no other server runs beside, the goal itself is the limit."""
+    return Measure(
+        goal, what, shown(value, unit), shown(at_most, unit), value / at_most, 1.0, points=points
+    )
