@@ -10,7 +10,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")  # the test ser
 
 from benchmarks import (
     claims,
+    echoing,
+    enduring,
     fanout,
+    faults,
+    flooding,
+    holding,
     listing,
     machine,
     optimizing,
@@ -25,12 +30,17 @@ from benchmarks.site import Ground
 Goal = Callable[..., Iterator[Measure]]
 GOALS: dict[int, Goal] = {
     1: fanout.measure,
+    2: flooding.measure,
     3: patching.measure,
     4: listing.measure,
     6: write_cost.measure,
+    7: echoing.measure,
+    8: holding.measure,
     9: optimizing.measure,
     10: viewers.measure,
+    11: faults.measure,
     12: claims.measure,
+    13: enduring.measure,
 }
 
 

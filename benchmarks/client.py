@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -328,19 +329,39 @@ class Load:
 
     def run(self, requests: int) -> float:
         """Seconds for so many requests, on new connections."""
+        self._connect()
+        self._left = requests
+        began = now()
+        self._send_all()
+        self._loop.run_until(lambda: self._unanswered == 0)
+        ended = now()
+        self._close()
+        return (ended - began) / 1e9
+
+    def start(self) -> None:
+        """Ask again and again, whatever else the loop is run for."""
+        self._connect()
+        self._left = sys.maxsize
+        self._send_all()
+
+    def finish(self) -> None:
+        self._left = 0
+        self._loop.run_until(lambda: self._unanswered == 0)
+        self._close()
+
+    def _connect(self) -> None:
         self._connections = [
             HttpConnection(self._loop, self._address, self._answered(number))
             for number in range(self._count)
         ]
-        self._left = requests
-        began = now()
+
+    def _send_all(self) -> None:
         for number in range(self._count):
             self._send(number)
-        self._loop.run_until(lambda: self._unanswered == 0)
-        ended = now()
+
+    def _close(self) -> None:
         for connection in self._connections:
             connection.close()
-        return (ended - began) / 1e9
 
 
 class Paced:
@@ -409,14 +430,23 @@ class Paced:
         return refused
 
 
-def keep_pace(loop: Loop, loads: Sequence[Paced], seconds: float) -> None:
-    """Send what is due for so long, then wait for the answers."""
+def keep_pace(
+    loop: Loop,
+    loads: Sequence[Paced],
+    seconds: float,
+    each_second: Callable[[float], None] = lambda _elapsed: None,
+) -> None:
+    """Send what is due for so long, then wait for the answers. `each_second` is told how long."""
     for load in loads:
         load.begin()
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    began = time.monotonic()
+    told = 0
+    while (elapsed := time.monotonic() - began) < seconds:
         for load in loads:
             load.send_due()
+        if elapsed >= told + 1:
+            told = int(elapsed)
+            each_second(elapsed)
         nearest = min(load.next_due() for load in loads) - time.monotonic()
-        loop.turn(max(0.0, min(nearest, left)))
+        loop.turn(max(0.0, min(nearest, seconds - elapsed, 1.0)))
     loop.run_until(lambda: all(load.is_quiet() for load in loads))

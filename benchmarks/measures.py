@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Side = Callable[[], float]
@@ -36,6 +36,10 @@ class Measure:
         if self.bound is None:
             return None
         return self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+
+    def told(self) -> "Measure":
+        """The same without a goal."""
+        return replace(self, bound=None)
 
 
 @dataclass(slots=True)
