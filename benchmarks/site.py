@@ -42,8 +42,8 @@ FOREIGN = frozenset(
 
 def in_django(environment: Mapping[str, str], call: str) -> str:
     """What a call of one of this package's modules prints, where Django is set up."""
-    module = call.partition(".")[0]
-    code = f"from benchmarks import {module}; {call}"
+    module = call.partition("(")[0].rpartition(".")[0]
+    code = f"import benchmarks.{module}; benchmarks.{call}"
     return manage(environment, "shell", "--no-imports", "--verbosity", "0", "-c", code)
 
 
