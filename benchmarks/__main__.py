@@ -25,6 +25,7 @@ from benchmarks import (
     write_cost,
 )
 from benchmarks.measures import Measure
+from benchmarks.scale import reading
 from benchmarks.site import Ground
 
 Goal = Callable[..., Iterator[Measure]]
@@ -33,6 +34,7 @@ GOALS: dict[int, Goal] = {
     2: flooding.measure,
     3: patching.measure,
     4: listing.measure,
+    5: reading.measure,
     6: write_cost.measure,
     7: echoing.measure,
     8: holding.measure,

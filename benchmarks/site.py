@@ -50,10 +50,11 @@ def in_django(environment: Mapping[str, str], call: str) -> str:
 class Ground:
     """A folder for everything, and a PostgreSQL and a Redis in it for those who ask."""
 
-    def __init__(self) -> None:
-        self.folder = services.own_folder()
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is kept, and what is in it taken up again; else there is a temporary one."""
+        self.folder = folder or services.own_folder()
         self._stack = ExitStack()
-        self._numbers = count(1)
+        self._numbers = count(1 + len(list(self.folder.glob("site-*"))))
         self._prepared: dict[tuple[DatabaseName, int], Site] = {}
 
     def __enter__(self) -> Self:
@@ -87,6 +88,13 @@ class Ground:
             environment["DATABASE_URL"], place = self._new_database(folder.name, like=like)
         return replace(original, folder=folder, environment=environment, database=place)
 
+    def kept_site(self, name: str, session: str, task_ids: list[str]) -> "Site":
+        """One that an earlier run has left on PostgreSQL in the folder that is kept."""
+        folder = self.folder / name
+        url, place = self._place_of(name)
+        environment = {**self._environment(folder), "DATABASE_URL": url}
+        return Site(folder, environment, place, session, task_ids)
+
     def _new_site(self, database: DatabaseName, tasks: int) -> "Site":
         folder = self.folder / f"site-{next(self._numbers)}"
         folder.mkdir()
@@ -108,6 +116,10 @@ class Ground:
         ) as connection:
             create = SQL("CREATE DATABASE {} TEMPLATE {}")
             connection.execute(create.format(Identifier(name), Identifier(like)))
+        return self._place_of(name)
+
+    def _place_of(self, name: str) -> tuple[str, str]:
+        host = Env.db_url_config(self._postgres)["HOST"]
         url = f"{self._postgres.rpartition('/')[0]}/{name}"
         return url, f"postgresql://postgres@/{name}?host={quote(host, safe='')}"
 

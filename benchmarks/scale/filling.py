@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from django.core.management import call_command
 from django.db import connection
 
 from benchmarks.scale.shapes import ENDED, EVENTS_OF_ENDED, EVENTS_OF_OPEN, OPEN, SHAPES, extent
@@ -201,13 +200,6 @@ def check() -> None:
     seconds = time.monotonic() - began
     told = {"differences": found[:20], "left_out": left_out, "seconds": seconds}
     sys.stdout.write(json.dumps(told))
-
-
-def prune(kept_days: int) -> None:
-    """What the daily command does; how many progress reports went and how long it took, as JSON."""
-    began = time.monotonic()
-    call_command("prune", stdout=sys.stderr)
-    sys.stdout.write(json.dumps({"days": kept_days, "seconds": time.monotonic() - began}))
 
 
 def _tell(text: str) -> None:
