@@ -31,6 +31,7 @@ from nexo.shared import online
 
 OPERATOR: Final = Caller(actor="user:head", is_superuser=True)
 GAP_SECONDS: Final = 0.01
+AFTERWARDS_SECONDS: Final = 0.5
 TRIES: Final = 30
 # So much of the table is filled in; the rest would take as long again, piece by piece.
 FILLED_IN, FILLED_AT_ONCE = 200_000, 2_000
@@ -144,6 +145,7 @@ def main(task_ids: Sequence[str], seconds: float) -> None:
                         raise
                     time.sleep(0.2)
             took = time.monotonic() - began
+            time.sleep(AFTERWARDS_SECONDS)  # who waited for it ends after it
             writes = sorted(beside.taken())
             steps.append(
                 Step(name, took, writes[-1], writes[len(writes) // 2], len(writes), tries - left)
