@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")  # the test servers look at it
 
 from benchmarks import machine, report
+from benchmarks.measures import Measure
 from benchmarks.scale import document, reading
 from benchmarks.site import Ground, Site
 from tests.servers import PROJECT
@@ -42,6 +44,7 @@ def main(words: list[str]) -> int:
     if asked.keep:
         asked.keep.mkdir(parents=True, exist_ok=True)
     told: dict[str, str] = {}
+    measures: list[Measure] = []
     with Ground(asked.keep and asked.keep.resolve()) as ground:
         large, made = filled(ground, asked.tasks)
         told["filling"] = document.filling(made, aloud(large.environment, "filling.check()"))
@@ -69,6 +72,7 @@ def main(words: list[str]) -> int:
         print(f"\n{name}\n\n{content}")
     if asked.write:
         document.write(told)
+        report.write(measures, machine.describe(), datetime.now(UTC).date())
     return 0
 
 
