@@ -35,7 +35,7 @@ GROWTH_AT_MOST_PERCENT = 2.0
 def measure(ground: Ground, *, quick: bool, minutes: float = MINUTES) -> Iterator[Measure]:
     databases: tuple[DatabaseName, ...] = ("sqlite",) if quick else ("sqlite", "postgres")
     for database in databases:
-        yield from endure(ground, "uvicorn", database, seconds=4.0 if quick else minutes * 60)
+        yield from endure(ground, "uvicorn", database, seconds=2.0 if quick else minutes * 60)
 
 
 def endure(
