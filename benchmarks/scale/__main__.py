@@ -43,6 +43,7 @@ def main(words: list[str]) -> int:
     machine.allow_open_files()
     if asked.keep:
         asked.keep.mkdir(parents=True, exist_ok=True)
+        asked.keep.chmod(0o700)  # PostgreSQL's package takes no other
     told: dict[str, str] = {}
     measures: list[Measure] = []
     with Ground(asked.keep and asked.keep.resolve()) as ground:

@@ -25,6 +25,7 @@ from execution.models import Agent, Task
 API: Final = "/api/marketplace/orchestration"
 TASKS: Final = f"{API}/task-execution"
 PAGES: Final = "/marketplace"
+PATCH, POST = "PATCH a task", "POST a task"
 TIMES: Final = 12
 SLOW_SECONDS: Final = 1.0
 # A table of so many rows may be read whole: a handful of agents, or the roll-up's 36 rows.
@@ -79,12 +80,27 @@ def calls() -> Iterator[tuple[str, str]]:
     yield "optimization page", f"{PAGES}/orchestration/optimization"
     yield "audit", f"{PAGES}/audit"
     yield "audit, actor", f"{PAGES}/audit?actor=user:approver"
+    yield PATCH, TASKS
+    yield POST, TASKS
+
+
+def ask(client: Client, name: str, path: str, task_id: str, number: int) -> int:
+    """The status of the answer; what is written is another thing each time."""
+    body: dict[str, Any]
+    if name == PATCH:
+        body = {"taskId": task_id, "status": "in_progress", "error": f"planned {number}"}
+        return client.patch(path, body, content_type="application/json").status_code
+    if name == POST:
+        body = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+        return client.post(path, body, content_type="application/json").status_code
+    return client.get(path).status_code
 
 
 def main() -> None:
     """Print each call with its statements and their plans as JSON."""
     client = Client(headers={"host": "127.0.0.1"})
     client.force_login(User.objects.get(username="head"), settings.AUTHENTICATION_BACKENDS[-1])
+    task_id = Task.objects.filter(status="in_progress").latest("created_at").task_id
     plans: list[dict[str, Any]] = []
 
     def note(diagnostic: Any) -> None:
@@ -101,7 +117,7 @@ def main() -> None:
         for number in range(TIMES):
             plans.clear()
             began = time.perf_counter()
-            status = client.get(path).status_code
+            status = ask(client, name, path, task_id, number)
             seconds = time.perf_counter() - began
             if number and seconds > SLOW_SECONDS:
                 break
