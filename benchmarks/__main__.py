@@ -74,7 +74,7 @@ def main(words: list[str]) -> int:
     machine.allow_open_files()
     print(report.HEAD)
     with Ground() as ground, machine.on_core(machine.CLIENT):
-        goals = {**GOALS, 13: partial(enduring.measure, minutes=asked.minutes)}
+        goals: dict[int, Goal] = {**GOALS, 13: partial(enduring.measure, minutes=asked.minutes)}
         for goal in asked.goals or goals:
             measures: list[Measure] = []
             for measure in goals[goal](ground, quick=asked.quick):

@@ -131,7 +131,7 @@ def main(task_ids: Sequence[str], seconds: float) -> None:
     with bystander(task_ids) as beside:
         beside.taken()
 
-        def step(name: str, do: Callable[[], None], tries: int = 1) -> None:
+        def step(name: str, do: Callable[[], object], tries: int = 1) -> None:
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {name} …\n")
             beside.taken()
             began = time.monotonic()
