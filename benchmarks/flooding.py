@@ -38,6 +38,8 @@ WRITERS = 32
 AT_LEAST = 10.0
 # Of the product and of the limit: either takes a second or two.
 UPDATES, BROADCASTS = 300, 30
+# Several polls of the log (0.5 s), and no more than a socket may be behind without a reset.
+READ_UPDATES = 900
 
 
 class NotFinal(Exception):
@@ -142,7 +144,8 @@ def compare(
 
         read = stack.enter_context(closing(ReadFlood(loop, site, here.audience)))
         here.audience.keep_frames()
-        kept = interleave(rounds, lambda: read.pace(updates), lambda: there.pace(broadcasts))
+        many = updates if quick else READ_UPDATES
+        kept = interleave(rounds, lambda: read.pace(many), lambda: there.pace(broadcasts))
         loop.run_for(0.5)
         check_final_state(loop, running, site, here.audience)
         yield _measure(f"{what}: written by another process", kept, AT_LEAST)
