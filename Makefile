@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench audit lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench bench-scale audit lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -41,6 +41,9 @@ faults: setup  ## servers and databases killed, stopped, locked under load, for 
 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks
+
+bench-scale: setup  ## make ten million tasks on PostgreSQL (TASKS), read, prune and change them (docs/scale.md)
+	@$(PYTHON_BIN) -m benchmarks.scale $(if $(TASKS),--tasks $(TASKS)) $(if $(KEEP),--keep $(KEEP))
 
 audit: setup  ## known weaknesses and licences of all dependencies (asks PyPI's advisories)
 	@$(PYTHON_BIN) -m auditing

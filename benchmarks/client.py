@@ -5,10 +5,12 @@ frames that are not fragmented.
 """
 
 import base64
+import math
 import os
 import select
 import socket
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -76,13 +78,21 @@ def request(
 
 
 class HttpConnection:
-    """Keep-alive; one request at a time. `answered` is called with each whole answer's body."""
+    """Keep-alive; one request at a time. `answered` is called with each whole answer's body.
+
+    An answer other than 200 ends everything, unless `refused` takes what it says.
+    """
 
     def __init__(
-        self, loop: Loop, address: Address, answered: Callable[[bytes], None] = lambda _body: None
+        self,
+        loop: Loop,
+        address: Address,
+        answered: Callable[[bytes], None] = lambda _body: None,
+        refused: Callable[[str], None] | None = None,
     ) -> None:
         self._loop = loop
         self._answered = answered
+        self._refused = refused
         self.is_waiting = False
         self._socket = connect(address)
         self._received = b""
@@ -110,11 +120,15 @@ class HttpConnection:
         if not end or len(body) < _content_length(head):
             return
         status = int(head[9:12])
-        if status != 200:
-            raise Failed(f"{status}: {body[:500].decode(errors='replace')}")
+        told = f"{status}: {body[:500].decode(errors='replace')}"
+        if status != 200 and self._refused is None:
+            raise Failed(told)
         self._received = b""
         self.is_waiting = False
-        self._answered(body)
+        if status != 200 and self._refused is not None:
+            self._refused(told)
+        else:
+            self._answered(body)
 
 
 def _content_length(head: bytes) -> int:
@@ -130,7 +144,7 @@ def _content_length(head: bytes) -> int:
 class Viewer:
     """One open socket. `heard_at` is when it got the message that all wait for; 0 until then."""
 
-    __slots__ = ("_audience", "_received", "heard_at", "messages", "socket")
+    __slots__ = ("_audience", "_received", "frames", "heard_at", "messages", "socket")
 
     def __init__(self, audience: "Audience", connection: socket.socket, received: bytes) -> None:
         self._audience = audience
@@ -138,6 +152,7 @@ class Viewer:
         self.socket = connection
         self.heard_at = 0
         self.messages = 0
+        self.frames: list[bytes] = []
 
     def read(self) -> None:
         size = self.socket.recv_into(_view)
@@ -160,6 +175,8 @@ class Viewer:
             raise Failed(f"a frame that nobody expected: {kind:#x} {payload[:200]!r}")
         self.messages += 1
         audience = self._audience
+        if audience.is_keeping:
+            self.frames.append(audience.keep(payload))
         if not self.heard_at and audience.awaited in payload:
             self.heard_at = now()
             audience.missing -= 1
@@ -204,6 +221,8 @@ class Audience:
         self.awaited = b""
         self.missing = 0
         self.newest = b""
+        self.is_keeping = False
+        self._kept: dict[bytes, bytes] = {}
         self.viewers: list[Viewer] = []
         host, port = address
         headers = [*headers, f"Origin: http://{host}:{port}"]
@@ -227,6 +246,17 @@ class Audience:
     def heard_at(self) -> list[int]:
         """When each socket heard, in order."""
         return sorted(viewer.heard_at for viewer in self.viewers)
+
+    def keep(self, payload: bytes) -> bytes:
+        """The same object for the same bytes: most sockets are told the same."""
+        return self._kept.setdefault(payload, payload)
+
+    def keep_frames(self) -> None:
+        """From now on each socket keeps what it is told."""
+        self.is_keeping = True
+        self._kept.clear()
+        for viewer in self.viewers:
+            viewer.frames = []
 
     def messages(self) -> int:
         return sum(viewer.messages for viewer in self.viewers)
@@ -299,16 +329,124 @@ class Load:
 
     def run(self, requests: int) -> float:
         """Seconds for so many requests, on new connections."""
+        self._connect()
+        self._left = requests
+        began = now()
+        self._send_all()
+        self._loop.run_until(lambda: self._unanswered == 0)
+        ended = now()
+        self._close()
+        return (ended - began) / 1e9
+
+    def start(self) -> None:
+        """Ask again and again, whatever else the loop is run for."""
+        self._connect()
+        self._left = sys.maxsize
+        self._send_all()
+
+    def finish(self) -> None:
+        self._left = 0
+        self._loop.run_until(lambda: self._unanswered == 0)
+        self._close()
+
+    def _connect(self) -> None:
         self._connections = [
             HttpConnection(self._loop, self._address, self._answered(number))
             for number in range(self._count)
         ]
-        self._left = requests
-        began = now()
+
+    def _send_all(self) -> None:
         for number in range(self._count):
             self._send(number)
-        self._loop.run_until(lambda: self._unanswered == 0)
-        ended = now()
+
+    def _close(self) -> None:
         for connection in self._connections:
             connection.close()
-        return (ended - began) / 1e9
+
+
+class Paced:
+    """Requests at fixed moments, whatever the answers take.
+
+    A latency counts from the moment when its request was due, so that a server which stands still
+    is charged for all that came meanwhile.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        address: Address,
+        connections: int,
+        rate: float,
+        next_request: Callable[[], bytes],
+    ) -> None:
+        """`rate` per second."""
+        self._gap = 1 / rate
+        self._next_request = next_request
+        self._free: list[int] = []
+        self._due_of: dict[int, float] = {}
+        self._due = time.monotonic()
+        self.seconds: list[float] = []
+        self.errors: list[str] = []
+        self._connections = [
+            HttpConnection(loop, address, self._answered(number), self._refused(number))
+            for number in range(connections)
+        ]
+        self._free = list(range(connections))
+
+    def begin(self) -> None:
+        self._due = time.monotonic()
+
+    def next_due(self) -> float:
+        """When there is something to send; never while every connection is busy."""
+        return self._due if self._free else math.inf
+
+    def send_due(self) -> None:
+        while self._free and self._due <= time.monotonic():
+            number = self._free.pop()
+            self._due_of[number] = self._due
+            self._due += self._gap
+            self._connections[number].send(self._next_request())
+
+    def is_quiet(self) -> bool:
+        return not self._due_of
+
+    def close(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def _answered(self, number: int) -> Callable[[bytes], None]:
+        def answered(_body: bytes) -> None:
+            self.seconds.append(time.monotonic() - self._due_of.pop(number))
+            self._free.append(number)
+
+        return answered
+
+    def _refused(self, number: int) -> Callable[[str], None]:
+        def refused(told: str) -> None:
+            self.errors.append(told)
+            del self._due_of[number]
+            self._free.append(number)
+
+        return refused
+
+
+def keep_pace(
+    loop: Loop,
+    loads: Sequence[Paced],
+    seconds: float,
+    each_second: Callable[[float], None] = lambda _elapsed: None,
+) -> None:
+    """Send what is due for so long, then wait for the answers. `each_second` is told how long."""
+    for load in loads:
+        load.begin()
+    began = time.monotonic()
+    told = 0
+    while (elapsed := time.monotonic() - began) < seconds:
+        for load in loads:
+            load.send_due()
+        if elapsed >= told + 1:
+            told = int(elapsed)
+            each_second(elapsed)
+        nearest = min(load.next_due() for load in loads) - time.monotonic()
+        loop.turn(max(0.0, min(nearest, seconds - elapsed, 1.0)))
+    loop.run_until(lambda: all(load.is_quiet() for load in loads))

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
-import orjson
-
 from benchmarks.client import (
     Address,
     Audience,
@@ -23,14 +21,15 @@ from benchmarks.client import (
     masked_text,
     now,
     open_socket,
-    request,
 )
+from benchmarks.dialects import PRODUCT, TEXTBOOK, Dialect, awaited, note
 from benchmarks.limits.raw_websockets import SPEAKER_PATH
-from benchmarks.measures import Measure, Rounds, shown
-from benchmarks.site import API, FEED, Ground, Site
+from benchmarks.measures import Measure, Point, Rounds, interleave, shown
+from benchmarks.site import Ground, Site
 from benchmarks.stamps import COMMITTED, PUBLISHED, Stamps
 from tests.servers import RunningServer, ServerName
 
+CHART = "fanout"
 GAP_SECONDS = 0.03  # over the hub's 20 ms, so that every update goes out at once
 WARM_UP = 5
 GOALS = {100: 1.3, 500: 1.15, 2000: 1.15}
@@ -54,37 +53,33 @@ class Stage(Protocol):
     def is_quiet(self) -> bool: ...
 
 
-def note(number: int) -> str:
-    return f"n{number:07d}"
-
-
-def awaited(number: int) -> bytes:
-    return b'"error":"%s"' % note(number).encode()
-
-
 def address_of(server: RunningServer) -> Address:
     return ("127.0.0.1", server.port)
 
 
-def patch(server: RunningServer, site: Site, task_id: str, error: str) -> bytes:
-    body = {"taskId": task_id, "status": "in_progress", "error": error}
-    return request(address_of(server), "PATCH", API, site.headers(), orjson.dumps(body))
-
-
-class ProductStage:
+class HttpStage:
     """A PATCH on one server, sockets on the same or another."""
 
     def __init__(
-        self, loop: Loop, site: Site, writes_to: RunningServer, listens_to: RunningServer, size: int
+        self,
+        loop: Loop,
+        site: Site,
+        writes_to: RunningServer,
+        listens_to: RunningServer,
+        size: int,
+        *,
+        dialect: Dialect = PRODUCT,
     ) -> None:
-        self._site = site
-        self._server = writes_to
-        self._http = HttpConnection(loop, address_of(writes_to))
-        self.audience = Audience(loop, address_of(listens_to), FEED, site.headers(), size)
+        self._task_ids = site.task_ids
+        self._headers = site.headers()
+        self._dialect = dialect
+        self._address = address_of(writes_to)
+        self._http = HttpConnection(loop, self._address)
+        self.audience = Audience(loop, address_of(listens_to), dialect.feed, self._headers, size)
 
     def send(self, number: int) -> None:
-        task_id = self._site.task_ids[number % len(self._site.task_ids)]
-        self._http.send(patch(self._server, self._site, task_id, note(number)))
+        task_id = self._task_ids[number % len(self._task_ids)]
+        self._http.send(self._dialect.patch(self._address, self._headers, task_id, note(number)))
 
     def is_quiet(self) -> bool:
         return not self._http.is_waiting
@@ -154,6 +149,8 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
             yield from one_process(ground, server, size, quick=quick)
     if not quick:
         yield from over_redis(ground, 100)
+    for size in (10,) if quick else sizes:
+        yield against_textbook(ground, size, quick=quick)
 
 
 def one_process(
@@ -169,6 +166,7 @@ def one_process(
             (raw, raw_stamps),
             size,
             f"{size} sockets, {server}",
+            line=server,
             bound=GOALS[size],
             quick=quick,
         )
@@ -187,9 +185,37 @@ def over_redis(ground: Ground, size: int) -> Iterator[Measure]:
             (raw, raw_stamps),
             size,
             f"{size} sockets over Redis, uvicorn",
+            line="over Redis",
             bound=OVER_REDIS,
             quick=False,
         )
+
+
+def against_textbook(ground: Ground, size: int, *, quick: bool) -> Measure:
+    """The product beside what tutorials build, both under Daphne; rounds are few: it is slow."""
+    site, loop = ground.site("sqlite"), Loop()
+    rounds, updates = (1, 2) if quick else (3, 5)
+    with ExitStack() as stack:
+        running, stamps = stack.enter_context(site.stamped("daphne"))
+        book, book_stamps = stack.enter_context(site.textbook())
+        here = Timer(loop, HttpStage(loop, site, running, running, size), stamps)
+        stage = HttpStage(loop, site, book, book, size, dialect=TEXTBOOK)
+        there = Timer(loop, stage, book_stamps)
+        kept = interleave(
+            rounds,
+            lambda: here.round(updates).from_commit,
+            lambda: there.round(updates).from_commit,
+        )
+    ours, theirs = kept.middle()
+    return Measure(
+        1,
+        f"{size} sockets, textbook beside, from commit",
+        shown(ours, "ms"),
+        shown(theirs, "ms"),
+        kept.ratio(),
+        None,
+        points=(Point(CHART, "textbook", size, theirs * 1000),),
+    )
 
 
 def _compare(
@@ -199,12 +225,13 @@ def _compare(
     size: int,
     what: str,
     *,
+    line: str,
     bound: float,
     quick: bool,
 ) -> Iterator[Measure]:
     loop = Loop()
     writes_to, listens_to, stamps = product
-    here = Timer(loop, ProductStage(loop, site, writes_to, listens_to, size), stamps)
+    here = Timer(loop, HttpStage(loop, site, writes_to, listens_to, size), stamps)
     here.round(WARM_UP)
     raw, raw_stamps = limit
     frame = here.stage.audience.newest
@@ -226,6 +253,10 @@ def _compare(
         ("from request", from_request, None),
     ):
         ours_middle, limit_middle = kept.middle()
+        points = (
+            Point(CHART, f"NEXO, {line}", size, ours_middle * 1000),
+            Point(CHART, "websockets.broadcast", size, limit_middle * 1000),
+        )
         yield Measure(
             1,
             f"{what}, {len(frame)} bytes, {name}",
@@ -233,4 +264,5 @@ def _compare(
             shown(limit_middle, "ms"),
             kept.ratio(),
             its_bound,
+            points=points if its_bound else (),
         )

@@ -36,6 +36,16 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+@contextmanager
+def on_all_cores() -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, _CORES)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def allow_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < OPEN_FILES:
@@ -46,6 +56,11 @@ def cpu_seconds(pid: int) -> float:
     """CPU time that a process has used, all its threads together."""
     times = psutil.Process(pid).cpu_times()
     return float(times.user + times.system)
+
+
+def resident_bytes(pid: int) -> int:
+    """What of a process's memory is in the machine's."""
+    return int(psutil.Process(pid).memory_info().rss)
 
 
 def median(values: Sequence[float]) -> float:

@@ -2,10 +2,20 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Side = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place on one line of a chart; benchmarks/plots.py has the charts."""
+
+    chart: str
+    line: str
+    x: float
+    y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +29,17 @@ class Measure:
     ratio: float
     bound: float | None
     at_least: bool = False
+    points: tuple[Point, ...] = ()
 
     @property
     def reached(self) -> bool | None:
         if self.bound is None:
             return None
         return self.ratio >= self.bound if self.at_least else self.ratio <= self.bound
+
+    def told(self) -> "Measure":
+        """The same without a goal."""
+        return replace(self, bound=None)
 
 
 @dataclass(slots=True)
@@ -71,8 +86,31 @@ def percentile(values: Sequence[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(percent / 100 * len(ordered)))]
 
 
-Unit = Literal["ms", "per s"]
+Unit = Literal["ms", "per s", "KiB", "MiB", "s", "%"]
 
 
 def shown(value: float, unit: Unit) -> str:
-    return f"{value * 1000:.2f} ms" if unit == "ms" else f"{value:,.0f}/s"
+    """Seconds where the unit is `ms`."""
+    match unit:
+        case "ms":
+            return f"{value * 1000:.2f} ms"
+        case "per s":
+            return f"{value:,.0f}/s"
+        case "%":
+            return f"{value:.1f} %"
+    return f"{value:,.1f} {unit}"
+
+
+def against_goal(
+    goal: int,
+    what: str,
+    value: float,
+    at_most: float,
+    *,
+    unit: Unit,
+    points: tuple[Point, ...] = (),
+) -> Measure:
+    """Where no other server runs beside, the goal itself is the limit."""
+    return Measure(
+        goal, what, shown(value, unit), shown(at_most, unit), value / at_most, 1.0, points=points
+    )

@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 
-import orjson
-
-from benchmarks.client import Address, Audience, HttpConnection, Load, Loop, now, request
-from benchmarks.fanout import GAP_SECONDS, address_of, awaited, note
+from benchmarks.client import Address, Audience, HttpConnection, Load, Loop, now
+from benchmarks.dialects import PRODUCT, TEXTBOOK, Dialect, awaited, note
+from benchmarks.fanout import GAP_SECONDS, address_of
 from benchmarks.measures import Measure, interleave, shown
-from benchmarks.site import API, FEED, DatabaseName, Ground, Site
+from benchmarks.site import DatabaseName, Ground, Site
 from tests.servers import RunningServer, ServerName
 
 WRITERS = 8
@@ -28,19 +27,27 @@ class Side:
     """One of the two servers with its sockets; each side changes tasks of its own."""
 
     def __init__(
-        self, loop: Loop, server: RunningServer, site: Site, task_ids: list[str], sockets: int
+        self,
+        loop: Loop,
+        server: RunningServer,
+        site: Site,
+        task_ids: list[str],
+        sockets: int,
+        *,
+        dialect: Dialect = PRODUCT,
+        writers: int = WRITERS,
     ) -> None:
         self._loop = loop
+        self._dialect = dialect
         self._task_ids = task_ids
         self._address: Address = address_of(server)
         self._headers = site.headers()
         self._numbers = count(1)
-        self._audience = Audience(loop, self._address, FEED, self._headers, sockets)
-        self._load = Load(loop, self._address, WRITERS, self._next)
+        self.audience = Audience(loop, self._address, dialect.feed, self._headers, sockets)
+        self._load = Load(loop, self._address, writers, self._next)
 
     def _patch(self, task_id: str, number: int) -> bytes:
-        body = {"taskId": task_id, "status": "in_progress", "error": note(number)}
-        return request(self._address, "PATCH", API, self._headers, orjson.dumps(body))
+        return self._dialect.patch(self._address, self._headers, task_id, note(number))
 
     def _next(self, writer: int) -> bytes:
         """Each writer has a task of its own."""
@@ -52,11 +59,11 @@ class Side:
         http = HttpConnection(self._loop, self._address)
         for _ in range(updates):
             number = next(self._numbers)
-            self._audience.wait_for(awaited(number))
+            self.audience.wait_for(awaited(number))
             sent_at = now()
             http.send(self._patch(self._task_ids[number % WRITERS], number))
-            self._loop.run_until(lambda: self._audience.have_heard() and not http.is_waiting)
-            times += [(heard - sent_at) / 1e9 for heard in self._audience.heard_at()]
+            self._loop.run_until(lambda: self.audience.have_heard() and not http.is_waiting)
+            times += [(heard - sent_at) / 1e9 for heard in self.audience.heard_at()]
             self._loop.run_for(GAP_SECONDS)
         http.close()
         return statistics.median(times)
@@ -65,10 +72,10 @@ class Side:
         """Updates per second of all writers, until the last is heard everywhere."""
         first = next(self._numbers)
         # The last to be sent is its task's newest state for good, so every socket gets it.
-        self._audience.wait_for(awaited(first + updates))
+        self.audience.wait_for(awaited(first + updates))
         began = now()
         self._load.run(updates)
-        self._loop.run_until(self._audience.have_heard)
+        self._loop.run_until(self.audience.have_heard)
         return updates / ((now() - began) / 1e9)
 
 
@@ -80,6 +87,35 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
         for server in ("daphne", "uvicorn"):
             yield from compare(ground, server, database, 500, quick=False)
     yield from compare(ground, "uvicorn", "postgres", 1, quick=False, told_only=True)
+    yield from against_textbook(ground, 500)
+
+
+def against_textbook(ground: Ground, sockets: int) -> Iterator[Measure]:
+    """The product beside what tutorials build, both under Daphne; rounds are few, for it is slow.
+
+    Its pace is taken from fewer updates than its channel layer holds for a socket: what comes after
+    a hundred that wait, the layer drops without a word, and the last would never be heard.
+    """
+    site, loop = ground.site("sqlite"), Loop()
+    with ExitStack() as stack:
+        product = stack.enter_context(site.product("daphne"))
+        book, _stamps = stack.enter_context(site.textbook())
+        half = len(site.task_ids) // 2
+        here = Side(loop, product, site, site.task_ids[:half], sockets)
+        there = Side(loop, book, site, site.task_ids[half:], sockets, dialect=TEXTBOOK)
+        latency = interleave(3, lambda: here.latency(5), lambda: there.latency(5))
+        pace = interleave(3, lambda: here.pace(40), lambda: there.pace(40))
+    what = f"{sockets} sockets, textbook beside, sqlite"
+    ours, theirs = latency.middle()
+    yield Measure(
+        *(3, f"{what}: PATCH to message", shown(ours, "ms"), shown(theirs, "ms")),
+        *(latency.ratio(), None),
+    )
+    ours, theirs = pace.middle()
+    yield Measure(
+        *(3, f"{what}: updates of {WRITERS} writers", shown(ours, "per s")),
+        *(shown(theirs, "per s"), pace.ratio(), None),
+    )
 
 
 def compare(

@@ -1,12 +1,18 @@
 """The figures as a table, on the terminal and in docs/benchmarks.md."""
 
+import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
-from benchmarks.measures import Measure
+from benchmarks import plots
+from benchmarks.measures import Measure, Point
 from tests.servers import PROJECT
 
 DOCUMENT = PROJECT / "docs" / "benchmarks.md"
+# What each goal gave last, so that one of them can be measured anew without the others.
+FIGURES = PROJECT / "docs" / "benchmarks" / "figures.json"
 # What stands between these lines is written by `--write`, the rest by people.
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = f"{'goal':>4}  {'what':<58} {'product':>11} {'limit':>11} {'ratio':>7}  reached"
@@ -48,12 +54,59 @@ def row(measure: Measure) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+# -- What is kept --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one goal gave the last time it was measured."""
+
+    day: str
+    measures: list[Measure]
+
+
+def kept() -> dict[int, Kept]:
+    """By goal, in their order."""
+    told = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    return {
+        int(goal): Kept(one["day"], [_measure(m) for m in one["measures"]])
+        for goal, one in sorted(told.items(), key=lambda item: int(item[0]))
+    }
+
+
+def _measure(told: dict[str, Any]) -> Measure:
+    return Measure(**{**told, "points": tuple(Point(**point) for point in told["points"])})
+
+
 def write(measures: Iterable[Measure], machine: Sequence[tuple[str, str]], day: date) -> None:
-    """Replace the figures in the document."""
+    """Replace what was kept of these goals, the table in the document, and the charts."""
+    new: dict[int, list[Measure]] = {}
+    for measure in measures:
+        new.setdefault(measure.goal, []).append(measure)
+    all_of_them = kept() | {goal: Kept(day.isoformat(), found) for goal, found in new.items()}
+    FIGURES.parent.mkdir(exist_ok=True)
+    lines = [
+        f'"{goal}": {{"day": "{all_of_them[goal].day}", "measures": [\n'
+        + ",\n".join(json.dumps(asdict(one)) for one in all_of_them[goal].measures)
+        + "\n]}"
+        for goal in sorted(all_of_them)
+    ]
+    FIGURES.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write_table(machine)
+    plots.write([one for found in kept().values() for one in found.measures])
+
+
+def write_table(machine: Sequence[tuple[str, str]]) -> None:
+    days: dict[str, list[str]] = {}
+    rows = [TABLE]
+    for goal_number, found in kept().items():
+        days.setdefault(found.day, []).append(str(goal_number))
+        rows += map(row, found.measures)
+    measured = "; ".join(f"goals {', '.join(days[day])} on {day}" for day in sorted(days))
     described = "\n".join(f"- {name}: {value}" for name, value in machine)
-    table = "\n".join([TABLE, *map(row, measures)])
     text = DOCUMENT.read_text()
     before, _begin, rest = text.partition(BEGIN)
     _old, _end, after = rest.partition(END)
-    figures = f"Measured on {day}.\n\n{described}\n\n{table}"
+    table = "\n".join(rows)
+    figures = f"Measured: {measured}.\n\n{described}\n\n{table}"
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{figures}\n\n{END}{after}")

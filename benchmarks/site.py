@@ -3,10 +3,11 @@
 import json
 import os
 import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from benchmarks.stamps import Stamps
 from tests import services
 from tests.servers import RunningServer, ServerName, manage, running, server_command
 
+TEXTBOOK_SETTINGS = "benchmarks.textbook.settings"
 DatabaseName = Literal["sqlite", "postgres"]
 API = "/api/marketplace/orchestration/task-execution"
 FEED = "/ws/marketplace/tasks/execution/"
@@ -40,18 +42,20 @@ FOREIGN = frozenset(
 
 def in_django(environment: Mapping[str, str], call: str) -> str:
     """What a call of one of this package's modules prints, where Django is set up."""
-    module = call.partition(".")[0]
-    code = f"from benchmarks import {module}; {call}"
+    module = call.partition("(")[0].rpartition(".")[0]
+    code = f"import benchmarks.{module}; benchmarks.{call}"
     return manage(environment, "shell", "--no-imports", "--verbosity", "0", "-c", code)
 
 
 class Ground:
     """A folder for everything, and a PostgreSQL and a Redis in it for those who ask."""
 
-    def __init__(self) -> None:
-        self.folder = services.own_folder()
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder` is kept, and what is in it taken up again; else there is a temporary one."""
+        self.folder = folder or services.own_folder()
         self._stack = ExitStack()
-        self._numbers = count(1)
+        self._numbers = count(1 + len(list(self.folder.glob("site-*"))))
+        self._prepared: dict[tuple[DatabaseName, int], Site] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -68,24 +72,54 @@ class Ground:
         return self._stack.enter_context(services.redis(self.folder))
 
     def site(self, database: DatabaseName, *, tasks: int = 0) -> "Site":
-        """A new database with `tasks` tasks besides the demo's."""
+        """A new database with `tasks` tasks besides the demo's.
+
+        Those alike are copies of one that nobody has served: to make it takes seconds.
+        """
+        kind = (database, tasks)
+        if kind not in self._prepared:
+            self._prepared[kind] = self._new_site(database, tasks)
+        original = self._prepared[kind]
+        folder = self.folder / f"site-{next(self._numbers)}"
+        shutil.copytree(original.folder, folder)
+        environment, place = self._environment(folder), str(folder / "nexo.sqlite3")
+        if database == "postgres":
+            like = original.folder.name
+            environment["DATABASE_URL"], place = self._new_database(folder.name, like=like)
+        return replace(original, folder=folder, environment=environment, database=place)
+
+    def kept_site(self, name: str, session: str, task_ids: list[str]) -> "Site":
+        """One that an earlier run has left on PostgreSQL in the folder that is kept."""
+        folder = self.folder / name
+        url, place = self._place_of(name)
+        environment = {**self._environment(folder), "DATABASE_URL": url}
+        return Site(folder, environment, place, session, task_ids)
+
+    def _new_site(self, database: DatabaseName, tasks: int) -> "Site":
         folder = self.folder / f"site-{next(self._numbers)}"
         folder.mkdir()
-        environment = {k: v for k, v in os.environ.items() if k not in FOREIGN}
-        environment |= {**SETTINGS, "NEXO_DATA_DIR": str(folder)}
-        place = str(folder / "nexo.sqlite3")
+        environment, place = self._environment(folder), str(folder / "nexo.sqlite3")
         if database == "postgres":
             environment["DATABASE_URL"], place = self._new_database(folder.name)
         made = json.loads(in_django(environment, f"prepare.main({tasks})"))
         return Site(folder, environment, place, made["session"], made["task_ids"])
 
-    def _new_database(self, name: str) -> tuple[str, str]:
+    def _environment(self, folder: Path) -> dict[str, str]:
+        environment = {k: v for k, v in os.environ.items() if k not in FOREIGN}
+        return environment | {**SETTINGS, "NEXO_DATA_DIR": str(folder)}
+
+    def _new_database(self, name: str, *, like: str = "template1") -> tuple[str, str]:
         """A new database's URL, as the product and as libpq read it."""
         host = Env.db_url_config(self._postgres)["HOST"]
         with psycopg.connect(
             host=host, user="postgres", dbname="postgres", autocommit=True
         ) as connection:
-            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            create = SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(create.format(Identifier(name), Identifier(like)))
+        return self._place_of(name)
+
+    def _place_of(self, name: str) -> tuple[str, str]:
+        host = Env.db_url_config(self._postgres)["HOST"]
         url = f"{self._postgres.rpartition('/')[0]}/{name}"
         return url, f"postgresql://postgres@/{name}?host={quote(host, safe='')}"
 
@@ -117,6 +151,23 @@ class Site:
         command = partial(server_command, server, application=application)
         path = self.folder / "stamps"
         with self._started(command, {STAMPS: str(path), **values}) as started:
+            yield started, Stamps(path)
+
+    @contextmanager
+    def served_by(
+        self, server: ServerName, application: str, **values: str
+    ) -> Iterator[RunningServer]:
+        """One of the benchmarks' own applications on this database."""
+        command = partial(server_command, server, application=application)
+        with self._started(command, values) as started:
+            yield started
+
+    @contextmanager
+    def textbook(self, **values: str) -> Iterator[tuple[RunningServer, Stamps]]:
+        """What tutorials build, on this very database, under Channels' own server."""
+        path = self.folder / "textbook-stamps"
+        own = {"DJANGO_SETTINGS_MODULE": TEXTBOOK_SETTINGS, STAMPS: str(path), **values}
+        with self.served_by("daphne", "benchmarks.textbook.asgi:application", **own) as started:
             yield started, Stamps(path)
 
     @contextmanager

@@ -7,12 +7,14 @@ viewer by push bears all the rest: reading the log, encoding, sending, looking a
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import count
 
 from benchmarks import machine
 from benchmarks.client import Audience, HttpConnection, Loop, now, request
-from benchmarks.fanout import address_of, note, patch
+from benchmarks.dialects import PRODUCT, TEXTBOOK_PAGE, note
+from benchmarks.fanout import address_of
 from benchmarks.measures import Measure, Rounds
 from benchmarks.site import API, FEED, Ground, Site
 from tests.servers import RunningServer, ServerName
@@ -30,6 +32,32 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
         with site.product(server) as running:
             for rate, bound in RATES[:1] if quick else RATES:
                 yield compare(running, site, server, rate, bound, quick=quick)
+    if not quick:
+        yield against_textbook(site)
+
+
+def against_textbook(site: Site) -> Measure:
+    """Whoever has the textbook's page open, which loads itself anew every 5 s; nothing changes."""
+    seconds, viewers, pollers = 10.0, 1000, 50
+    kept = Rounds()
+    with ExitStack() as stack:
+        product = stack.enter_context(site.product("daphne"))
+        book, _stamps = stack.enter_context(site.textbook())
+        here = Viewers(product, site, rate=0.0, seconds=seconds)
+        there = Viewers(book, site, rate=0.0, seconds=seconds)
+        for _ in range(3):
+            ours = (here.push(viewers) - here.nobody()) / viewers
+            theirs = (there.poll(pollers, TEXTBOOK_PAGE) - there.nobody()) / pollers
+            kept.add(ours, theirs)
+    ours, theirs = kept.middle()
+    return Measure(
+        goal=10,
+        what=f"textbook's page beside: CPU of one of {viewers:,} viewers, no changes",
+        product=f"{ours * 1e6:,.1f} µs/s",
+        limit=f"{theirs * 1e6:,.0f} µs/s",
+        ratio=kept.ratio(),
+        bound=None,
+    )
 
 
 def compare(
@@ -74,10 +102,10 @@ class Viewers:
         audience.close()
         return used
 
-    def poll(self, viewers: int) -> float:
+    def poll(self, viewers: int, path: str = API) -> float:
         """So many viewers read, spread evenly, over one connection that is kept alive."""
         address = address_of(self.server)
-        message = request(address, "GET", API, self.site.headers())
+        message = request(address, "GET", path, self.site.headers())
         connection = HttpConnection(self.loop, address)
         read = 0
 
@@ -105,8 +133,9 @@ class Viewers:
         return (machine.cpu_seconds(self.server.process.pid) - before) / self.seconds
 
     def _change(self) -> None:
-        http = HttpConnection(self.loop, address_of(self.server))
+        address = address_of(self.server)
+        http = HttpConnection(self.loop, address)
         number = next(self.numbers)
-        task_ids = self.site.task_ids
-        http.call(patch(self.server, self.site, task_ids[number % len(task_ids)], note(number)))
+        task_id = self.site.task_ids[number % len(self.site.task_ids)]
+        http.call(PRODUCT.patch(address, self.site.headers(), task_id, note(number)))
         http.close()

@@ -9,25 +9,32 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import httpx
 import pytest
 import websockets
 from django.db import connection
 
-from benchmarks import report
+from benchmarks import enduring, faults, plots, report
 from benchmarks.limits import DATABASE_VARIABLE
 from benchmarks.limits.raw_websockets import SPEAKER_PATH
-from benchmarks.measures import Measure, Rounds, interleave
+from benchmarks.measures import Measure, Point, Rounds, against_goal, interleave
+from benchmarks.scale.shapes import SHAPES, extent
+from benchmarks.site import in_django
 from execution.enums import TaskStatus
+from execution.lifecycle import allowed_transitions
 from execution.models import Task
 from tests.factories import make_agent, make_task, make_task_in
-from tests.servers import PROJECT, RunningServer, running, server_command
+from tests.servers import PROJECT, RunningServer, running, server_command, server_environment
 
 unit = pytest.mark.unit
 integration = pytest.mark.integration
+ONCE = pytest.mark.skipif("DATABASE_URL" in os.environ, reason="a run brings its own databases")
 API = "/api/marketplace/orchestration/task-execution"
 
 
@@ -82,6 +89,87 @@ def test_a_missed_goal_stands_out() -> None:
 def test_the_written_figures_have_their_place() -> None:
     text = report.DOCUMENT.read_text()
     assert text.count(report.BEGIN) == text.count(report.END) == 1
+
+
+@unit
+def test_what_was_measured_before_stays_when_one_goal_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("DOCUMENT", f"a\n{report.BEGIN}\n{report.END}\nz\n"), ("FIGURES", "{}")):
+        path = tmp_path / name
+        path.write_text(text)
+        monkeypatch.setattr(report, name, path)
+    monkeypatch.setattr(report.plots, "write", lambda measures: None)
+    point = Point("fanout", "NEXO", 100, 2.5)
+    first = [Measure(1, "old", "", "", 1.0, 2.0), Measure(4, "list", "", "", 1.0, None)]
+    report.write(first, [("Python", "3")], date(2026, 1, 1))
+    report.write([Measure(1, "new", "", "", 1.0, 2.0, points=(point,))], [], date(2026, 1, 2))
+
+    assert {goal: found.day for goal, found in report.kept().items()} == {
+        1: "2026-01-02",
+        4: "2026-01-01",
+    }
+    assert report.kept()[1].measures[0].points == (point,)
+    text = report.DOCUMENT.read_text()
+    assert "goals 4 on 2026-01-01; goals 1 on 2026-01-02" in text
+    assert ("new" in text, "old" in text, "list" in text) == (True, False, True)
+
+
+@unit
+def test_charts_are_well_formed(tmp_path: Path) -> None:
+    points = tuple(Point("fanout", f"a <{n}>", 10.0**n, 2.0**n) for n in range(1, 4))
+    measures = [
+        Measure(1, "x & y", "", "", 0.8, 1.0, points=points),
+        Measure(2, "pace", "", "", 0.5, 10.0, at_least=True),
+        against_goal(13, "memory", 1.0, 2.0, unit="%", points=(Point("memory", "one", 0, 100),)),
+    ]
+    written = plots.write(measures, tmp_path)
+    assert {path.stem for path in written} == {"fanout", "memory", "goals"}
+    for path in written:
+        assert fromstring(path.read_text()).tag.endswith("svg")
+    assert "20.00 missed" in (tmp_path / "goals.svg").read_text()
+
+
+@unit
+def test_where_no_server_runs_beside_the_goal_is_the_limit() -> None:
+    measure = against_goal(7, "echo", 0.005, 0.010, unit="ms")
+    assert (measure.product, measure.limit, measure.ratio) == ("5.00 ms", "10.00 ms", 0.5)
+    assert measure.reached
+    assert measure.told().reached is None
+
+
+@unit
+def test_growth_is_that_of_the_second_half() -> None:
+    """It doubles at first; then 100 to 101 MiB in 50 s, by a line: 1 % of 100.5."""
+    readings = [(float(t), 50.0 + t) for t in range(50)]
+    readings += [(50.0 + t, 100.0 + t / 49) for t in range(50)]
+    assert enduring.growth_of_second_half(readings) == pytest.approx(1 / 100.5 * 100)
+
+
+@unit
+def test_the_fault_tests_words_are_understood() -> None:
+    told = (
+        "20 kills, {'acknowledged': 5012, 'refused': 300, 'unanswered': 7}, 0 contradictions, "
+        "seen 0.4 s later, exit 1.2 s"
+    )
+    found = faults.TOLD.search(told)
+    assert found is not None
+    assert (found["kills"], found["acknowledged"], found["wrong"]) == ("20", "5012", "0")
+    assert (found["seen"], found["exit"]) == ("0.4", "1.2")
+
+
+@unit
+def test_ten_million_tasks_have_thirty_million_events() -> None:
+    size = extent(10_000_000)
+    assert (size.tasks, size.open) == (10_000_000, 5_000)
+    assert size.events == pytest.approx(30_000_000, rel=0.001)
+    # Each history is one that the life cycle allows.
+    for shape in SHAPES:
+        for before, after in pairwise(shape):
+            assert after.before == before.after
+            same = after.kind == "progress"
+            allowed = allowed_transitions(TaskStatus(after.before or ""))
+            assert same or TaskStatus(after.after) in allowed
 
 
 @pytest.fixture
@@ -155,29 +243,70 @@ async def test_what_one_says_is_broadcast_to_all_others(tmp_path: Path) -> None:
                 await asyncio.wait_for(speaker.recv(), 0.05)
 
 
-@integration
-def test_a_quick_run_prints_its_ratio() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "6", "--quick"],
+# -- Whole runs ------------------------------------------------------------------------------------
+
+
+def run(*words: str, module: str = "benchmarks") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", module, *words],
         cwd=PROJECT,
+        env={k: v for k, v in os.environ.items() if k != "DATABASE_URL"},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def goals_told(done: "subprocess.CompletedProcess[str]") -> list[int]:
+    """Each goal that lines were printed of, in their order."""
     assert done.returncode == 0, done.stderr
-    head, line = done.stdout.splitlines()
+    head, *lines = done.stdout.splitlines()
     assert head == report.HEAD
-    assert line.split()[:2] == ["6", "sqlite:"]
+    return list(dict.fromkeys(int(line.split()[0]) for line in lines))
 
 
 @integration
+@ONCE
+def test_a_quick_run_prints_its_ratios() -> None:
+    goals = [2, 6, 7, 8, 13]
+    assert goals_told(run(*map(str, goals), "--quick")) == goals
+
+
+@integration
+@ONCE
+@pytest.mark.proof
+def test_every_goal_has_a_quick_run() -> None:
+    assert goals_told(run("--quick")) == [*range(1, 14)]
+
+
+@integration
+@ONCE
+@pytest.mark.proof
+def test_the_scale_run_tells_all_its_parts(tmp_path: Path) -> None:
+    words = ("--tasks", "3000", "--small", "1000", "--quick")
+    done = run(*words, module="benchmarks.scale")
+    assert done.returncode == 0, done.stderr
+    assert "everything agrees" in done.stdout
+    assert "agree afterwards" in done.stdout
+    for index in ("task_newest", "event_by_task", "target_once_per_task"):
+        assert f"`{index}`" in done.stdout
+    for step in ("prune", "add index", "remove column"):
+        assert f"| {step}" in done.stdout
+
+
+@integration
+@pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="the SQL is PostgreSQL's")
+def test_what_is_made_by_sql_is_true_in_every_number(tmp_path: Path) -> None:
+    environment = server_environment(tmp_path)
+    made = json.loads(in_django(environment, "scale.filling.main(1000)"))
+    assert (made["tasks"], made["events"]) == (1000, extent(1000).events)
+    checked = json.loads(in_django(environment, "scale.filling.check()"))
+    assert (checked["differences"], checked["left_out"]) == ([], [])
+
+
+@integration
+@ONCE
 def test_an_unknown_goal_is_refused_before_anything_starts() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "2"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("99")
     assert done.returncode == 2
-    assert "no such goal: 2" in done.stderr
+    assert "no such goal: 99" in done.stderr
