@@ -1,18 +1,25 @@
 """Hands each change to every open socket of this process, encoded once.
 
-The first change goes out at once; while more arrive, every 20 ms one frame with all of them. A
-socket that does not keep up is passed over, and later gets what it missed in one frame or, when
-that is too much, a reset; it never slows the others.
+The first change goes out at once; while more arrive, one frame with all of them every 20 ms, or
+less often when sending it takes the loop long: two thousand sockets take it for 45 ms, and whoever
+writes needs it too. A socket that does not keep up is passed over, and later gets what it missed in
+one frame or, when that is too much, a reset; it never slows the others.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from execution.feed import frames, metrics
 from execution.feed.connection import BUSY_BYTES, Connection
 from execution.feed.frames import MAX_BYTES_BEHIND, Batch, RecentBatches, text_frame
 
 COALESCE_SECONDS = 0.02
+# While more arrive, sending has a third of the loop's time.
+REST_PER_COST = 2.0
+LONGEST_REST_SECONDS = 0.2
+# Sockets that are written to before the loop does something else, such as read a request.
+AT_ONCE = 500
 PING_AFTER_SECONDS = 20.0
 STUCK_AFTER_SECONDS = 10.0
 # So much is written at most before it is looked at again who takes it.
@@ -43,8 +50,14 @@ class Hub:
         self._step = 0  # the newest event that those in step have
         self._stepped_at = 0.0
         self._unlooked_bytes = 0
-        self._flushed_at = -COALESCE_SECONDS
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._is_sending = False
+        self._frame = b""
+        self._left: dict[Connection, Callable[[bytes], None]] = {}  # lack `_frame` yet
+        self._began_at = 0.0
+        self._ended_at = -COALESCE_SECONDS
+        self._rest = COALESCE_SECONDS
+        self._sent_through = 0
         self.connections: set[Connection] = set()
 
     def add(self, connection: Connection) -> None:
@@ -53,6 +66,7 @@ class Hub:
 
     def remove(self, connection: Connection) -> None:
         self._in_step.pop(connection, None)
+        self._left.pop(connection, None)
         if connection in self.connections:
             self.connections.discard(connection)
             metrics.SOCKETS.dec()
@@ -71,16 +85,19 @@ class Hub:
     # -- changes -----------------------------------------------------------------------------------
 
     def publish(self, batch: Batch) -> None:
-        """Take a batch and send it, at once or with those of the next 20 ms."""
+        """Take a batch and send it, at once or with those that follow soon."""
         self._recent.add(batch)
         self._sequence = batch.sequence
-        if self._flush_timer is not None:
+        if self._is_sending or self._flush_timer is not None:
             return
-        wait = self._flushed_at + COALESCE_SECONDS - self._clock()
-        if wait <= 0:
+        now = self._clock()
+        if now >= self._ended_at + COALESCE_SECONDS:
             self.flush()
         else:
-            self._flush_timer = self._call_later(wait, self.flush)
+            self._flush_after(self._ended_at + self._rest - now)
+
+    def _flush_after(self, seconds: float) -> None:
+        self._flush_timer = self._call_later(seconds, self.flush)
 
     def reset_all(self, epoch: str, sequence: int) -> None:
         """The log is not the one that the sockets followed, or too far ahead: all start anew."""
@@ -95,20 +112,50 @@ class Hub:
         self._break_step()
         self._recent.clear()
         self._epoch, self._sequence = epoch, sequence
+        self._sent_through = sequence
 
     def flush(self) -> None:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        now = self._flushed_at = self._clock()
-        self._write_to_those_in_step(now)
+        self._send_all_that_is_left()
+        now = self._began_at = self._clock()
+        self._is_sending = True
+        self._prepare_for_those_in_step(now)
         if len(self._in_step) < len(self.connections):
             others = [c for c in self.connections if c not in self._in_step]
             self._catch_up(others, now)
             self._fall_in(others)
+        self._send_some()
 
-    def _write_to_those_in_step(self, now: float) -> None:
-        newest = self._sequence
+    def _send_some(self) -> None:
+        """Write to the next few, and go on when the loop has had its turn."""
+        left, frame = self._left, self._frame
+        if len(left) <= AT_ONCE:
+            self._send_all_that_is_left()
+            # A loop may write only after this: it is over when it comes round again.
+            self._call_later(0, self._note_end)
+            return
+        for connection in list(islice(left, AT_ONCE)):
+            left.pop(connection)(frame)
+        self._call_later(0, self._send_some)
+
+    def _send_all_that_is_left(self) -> None:
+        frame = self._frame
+        for write in self._left.values():
+            write(frame)
+        self._left.clear()
+
+    def _note_end(self) -> None:
+        now = self._ended_at = self._clock()
+        self._is_sending = False
+        rest = REST_PER_COST * (now - self._began_at)
+        self._rest = max(COALESCE_SECONDS, min(rest, LONGEST_REST_SECONDS))
+        if self._sequence > self._sent_through and self._flush_timer is None:
+            self._flush_after(self._rest)
+
+    def _prepare_for_those_in_step(self, now: float) -> None:
+        newest = self._sent_through = self._sequence
         if not self._in_step or self._step >= newest:
             return
         prepared = self._frame_after(self._step)
@@ -117,14 +164,14 @@ class Hub:
         if prepared is None or self._unlooked_bytes > LOOK_AFTER_BYTES:
             self._break_step()
             return
-        frame = prepared[0]
-        for write in self._in_step.values():
-            write(frame)
+        self._frame = prepared[0]
+        self._left = dict(self._in_step)
         self._step, self._stepped_at = newest, now
         metrics.FRAMES.inc(len(self._in_step))
 
     def _break_step(self) -> None:
         """From now on each socket says for itself where it stands."""
+        self._send_all_that_is_left()
         for connection in self._in_step:
             if connection.close_code is None:
                 connection.position = self._step

@@ -38,10 +38,13 @@ class Time:
         return Timer(lambda: self._timers.remove(timer) if timer in self._timers else None)
 
     def pass_by(self, seconds: float) -> None:
-        self.now += seconds
-        for timer in [timer for timer in self._timers if timer[0] <= self.now]:
+        until = self.now + seconds
+        while due := [timer for timer in self._timers if timer[0] <= until]:
+            timer = min(due, key=lambda timer: timer[0])
             self._timers.remove(timer)
+            self.now = max(self.now, timer[0])
             timer[1]()
+        self.now = max(self.now, until)
 
 
 class Timer:
@@ -102,6 +105,68 @@ async def test_the_first_change_goes_at_once_and_the_next_together(
 
     hub.publish(batch(11, 12))
     assert steps(server)[2:] == [(11, 12)]
+
+
+async def test_many_sockets_are_written_to_in_turns(
+    hub: Hub, time: Time, open_socket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.feed.hub.AT_ONCE", 2)
+    opened = [open_socket() for _ in range(5)]
+    hub.publish(batch(0, 1))
+    time.pass_by(1)  # whoever is new is written to singly, and in step from then on
+    hub.publish(batch(1, 2))
+    assert sorted(len(steps(server)) for _, server in opened) == [1, 1, 1, 2, 2]
+    gone, last = next((one, server) for one, server in opened if len(steps(server)) == 1)
+    hub.remove(gone)
+    hub.publish(batch(2, 3))
+    time.pass_by(COALESCE_SECONDS)
+    assert steps(last) == [(0, 1)]
+    for _, server in opened:
+        assert server is last or steps(server) == [(0, 1), (1, 2), (2, 3)]
+
+
+async def test_whoever_leaves_the_step_in_mid_turn_lacks_nothing(
+    hub: Hub, time: Time, open_socket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.feed.hub.AT_ONCE", 1)
+    servers = [open_socket()[1] for _ in range(3)]
+    hub.publish(batch(0, 1))
+    time.pass_by(1)
+    hub.publish(batch(1, 2))
+    hub.sweep(time.now)
+    time.pass_by(1)
+    for server in servers:
+        assert steps(server) == [(0, 1), (1, 2)]
+
+
+async def test_under_a_flood_sending_leaves_the_loop_two_thirds_of_its_time(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    connection, server = open_socket()
+    hub.publish(batch(0, 1))
+    time.pass_by(1)
+    write = connection.write_frame
+    hub.sweep(time.now)
+
+    def slowly(frame: bytes) -> None:
+        time.now += 0.045
+        write(frame)
+
+    connection.write_frame = slowly
+    hub.remove(connection)
+    hub.add(connection)
+    hub.sweep(time.now)
+    hub.publish(batch(1, 2))
+    time.pass_by(0)
+    hub.publish(batch(2, 3))
+    time.pass_by(0.08)
+    assert steps(server) == [(0, 1), (1, 2)]
+    time.pass_by(0.02)
+    assert steps(server) == [(0, 1), (1, 2), (2, 3)]
+    # After a silence the first goes at once again, however long sending takes.
+    time.pass_by(1)
+    hub.publish(batch(3, 4))
+    assert steps(server)[-1] == (3, 4)
 
 
 async def test_sockets_at_one_place_share_one_frame(hub: Hub, open_socket: Any) -> None:
