@@ -66,7 +66,7 @@ FEED_COLUMNS = (
     "task_id",
 )
 
-TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS)
+TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS, literals=TaskStatus.values)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
 LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
 # Tasks, each once for every target. `seen` is the version that a task had when the statement began;

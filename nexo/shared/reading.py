@@ -4,7 +4,7 @@ The ORM builds and compiles every query anew, which for a few rows takes several
 reading them. Names, types and filters still come from the model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -30,7 +30,14 @@ class TableReader(Generic[Row]):
         *,
         join: str = "",
         joined: Mapping[str, str] | None = None,
+        literals: Collection[str] = (),
     ) -> None:
+        """`literals` are values, of letters alone, that `matching` writes into the statement.
+
+        A prepared statement is planned for any value: PostgreSQL then takes each status for as
+        common as the others, and walks through all tasks for the few that are pending.
+        """
+        self._literals = frozenset(literals)
         self._model = model
         self._columns = columns
         self._join = join
@@ -70,7 +77,16 @@ class TableReader(Generic[Row]):
             return self.read(rest)
         except EmptyResultSet:
             return []
-        return self.read(f"WHERE {where} {rest}", values)
+        values = list(values)
+        return self.read(f"WHERE {self._with_literals(where, values)} {rest}", values)
+
+    def _with_literals(self, where: str, values: list[Any]) -> str:
+        """The condition with literals in the place of those of `values`, which are taken out."""
+        first, *others = where.split("%s")
+        known = [isinstance(value, str) and value in self._literals for value in values]
+        places = [f"'{v}'" if k else "%s" for v, k in zip(values, known, strict=True)]
+        values[:] = [v for v, k in zip(values, known, strict=True) if not k]
+        return first + "".join(map("".join, zip(places, others, strict=True)))
 
 
 class Asked(Generic[Row]):
