@@ -29,3 +29,8 @@ class KeptSchemaGenerator(SchemaGenerator):
             if language not in _kept:
                 _kept[language] = super().get_schema(request, public)
             return _kept[language]
+
+
+def language_of(document: Any) -> str | None:
+    """Of a document that is kept; None of any other."""
+    return next((language for language, kept in _kept.items() if kept is document), None)

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 
-from nexo.shared import openapi
+from nexo.shared import openapi, openapi_view
 
 pytestmark = pytest.mark.integration
 
@@ -15,6 +15,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(autouse=True)
 def _not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openapi, "_kept", {})
+    monkeypatch.setattr(openapi_view, "_rendered", {})
 
 
 def test_it_is_made_once_for_each_language_and_never_twice_at_a_time(
@@ -51,3 +52,11 @@ def test_what_else_is_asked_for_is_not_kept() -> None:
         document = openapi.KeptSchemaGenerator(api_version=version).get_schema(public=True)
         assert version in document["info"]["version"]
     assert openapi._kept == {}
+
+
+def test_a_kept_document_is_rendered_once_and_another_is_not_taken_for_it() -> None:
+    document = openapi.KeptSchemaGenerator().get_schema(public=True)
+    (renderer, *_others) = openapi_view.SchemaView.renderer_classes
+    first = renderer().render(document)
+    assert renderer().render(document) is first
+    assert renderer().render({"openapi": "another"}) != first
