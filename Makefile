@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults bench bench-scale audit lock messages
+.PHONY: help run setup test lint test-sqlite test-postgres e2e prove faults abuse bench bench-scale audit lock messages
 
 PYTHON_BIN := .venv/bin/python
 
@@ -38,6 +38,10 @@ prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on P
 faults: setup  ## servers and databases killed, stopped, locked under load, for minutes, on both databases
 	@bin/pytest sqlite -m faults -s tests/faults
 	@bin/pytest postgres -m faults -s tests/faults
+
+abuse: setup  ## every surface against hostile input, for minutes, on both databases; cases by kind
+	@bin/pytest sqlite -m abuse tests/abuse
+	@bin/pytest postgres -m abuse tests/abuse
 
 bench: setup  ## measure the performance goals against limit servers (docs/benchmarks.md)
 	@$(PYTHON_BIN) -m benchmarks

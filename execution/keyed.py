@@ -29,7 +29,9 @@ class KeyedWrites(APIView):
 
     def sent(self, request: Request) -> Any:
         """`request.data`; where JSON is called by its plain name, without DRF's long way to it."""
-        if self.raw_body and request.META.get("CONTENT_TYPE") == StrictJSONParser.media_type:
+        meta = request.META
+        is_plain = meta.get("CONTENT_TYPE") == StrictJSONParser.media_type
+        if self.raw_body and is_plain and "HTTP_CONTENT_ENCODING" not in meta:
             return checked_json(self.raw_body)
         return request.data
 

@@ -1,9 +1,10 @@
 """Everything under /api/."""
 
 from django.urls import re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from execution import api_urls as execution
+from nexo.shared.openapi_view import SchemaView
 from optimization import api_urls as optimization
 from orchestration import api_urls as orchestration
 from orchestration.bulk import api_urls as bulk
@@ -17,6 +18,6 @@ calls = [
     *orchestration.urlpatterns,
 ]
 documents = [
-    re_path(r"^schema/?\Z", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^schema/?\Z", SchemaView.as_view(), name="schema"),
     re_path(r"^docs/?\Z", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
 ]

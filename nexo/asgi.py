@@ -17,7 +17,7 @@ from nexo.health import AsgiApplication, Health, Message, Receive, Send
 from nexo.routing import websocket_application
 from nexo.shared.requests import Utf8Handler
 from nexo.shared.static import with_static_files
-from nexo.shared.threads import ThreadedWSGI
+from nexo.shared.threads import ThreadedWSGI, has_left
 
 _threads = ThreadedWSGI(Utf8Handler(), threads=settings.HTTP_THREADS)
 
@@ -26,6 +26,8 @@ def with_feed(inner: AsgiApplication) -> AsgiApplication:
     """A process that only writes must ring the others too: it has a feed from its first request."""
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and has_left(send):
+            return
         current_feed()
         await inner(scope, receive, send)
 

@@ -405,6 +405,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Tasks, agents and marketplaces, as they happen.",
     "VERSION": "3.0.0",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "nexo.shared.openapi.KeptSchemaGenerator",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["accounts.authentication.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -427,7 +428,10 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "nexo.shared.requests.RequestIdFilter"}},
+    "filters": {
+        "request_id": {"()": "nexo.shared.requests.RequestIdFilter"},
+        "server": {"()": "nexo.shared.logs.ServerFilter"},
+    },
     "formatters": {"json": {"()": "nexo.shared.logs.JsonFormatter"}},
     "handlers": {
         "stderr": {
@@ -444,6 +448,7 @@ LOGGING = {
         # It warns of every signal that ends it.
         "django_tasks_db": {"level": "ERROR"},
         "httpx": {"level": "WARNING"},
+        "uvicorn.error": {"filters": ["server"]},
     },
 }
 

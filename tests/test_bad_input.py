@@ -396,6 +396,15 @@ def test_another_content_type_is_refused(
     refused(answer, 415, "unsupported_media_type")
 
 
+@EVERY_WRITE
+@pytest.mark.parametrize("coding", ["gzip", "br", "identity, gzip", "x"])
+def test_a_compressed_body_is_refused(api: Client, task_id: str, call: int, coding: str) -> None:
+    method, path = writes(task_id)[call]
+    body = good_body(method, path, task_id)
+    answer = send(api, method, path, body, headers={"Content-Encoding": coding})
+    refused(answer, 415, "unsupported_media_type")
+
+
 # -- Bodies: POST task-execution -----------------------------------------------------------------
 
 NOT_TEXT: list[Any] = [None, True, 7, 1.5, [], ["amazon"], {}, {"a": 1}]
@@ -882,6 +891,7 @@ BAD_ADMIN_PATHS = [
     ("auth/user/?id__exact=x", {302}),
     ("auth/user/?password__startswith=p", {400}),
     ("accounts/apitoken/?user__password__startswith=p", {400}),
+    ("accounts/apitoken/?key_hash__startswith=p", {400}),
     ("auth/user/x/change/", {302, 404}),
     ("auth/user/%00/change/", {404}),
     ("auth/user/99999999999999999999999/change/", {302, 404}),

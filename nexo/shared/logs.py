@@ -20,3 +20,17 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         # ASCII only: U+2028 ends a line for some readers, U+009B starts a terminal's commands.
         return json.dumps(line)
+
+
+class ServerFilter(logging.Filter):
+    """uvicorn's own lines: no query of a socket's address, which may hold a key, and no error where
+    it was the client that erred."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple) and "WebSocket" in str(record.msg):
+            record.args = tuple(
+                part.partition("?")[0] if isinstance(part, str) else part for part in record.args
+            )
+        if str(record.msg).startswith("Invalid UTF-8"):
+            record.levelno, record.levelname, record.exc_info = logging.INFO, "INFO", None
+        return True

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from nexo.shared.exceptions import PayloadTooLarge
@@ -113,7 +113,22 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        _refuse_coded((parser_context or {}).get("request"))
         return checked_json(stream.read(MAX_BODY_BYTES + 1))
+
+
+def _refuse_coded(request: Any) -> None:
+    """What a proxy would unpack and we would not, two readers would read differently.
+
+    Raises
+    ------
+    UnsupportedMediaType
+    """
+    coding = request.META.get("HTTP_CONTENT_ENCODING", "") if request is not None else ""
+    if coding.strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType(
+            coding, _("A body must not be compressed: there is no Content-Encoding here.")
+        )
 
 
 def checked_json(body: bytes) -> Any:

@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 
 
+# One envelope, in lists too, which would otherwise be documented as lists of envelopes.
+@extend_schema_serializer(many=False)
 class EnvelopeSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["success"])
     timestamp = serializers.DateTimeField()

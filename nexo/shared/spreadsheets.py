@@ -8,7 +8,8 @@ from typing import Final
 from django.utils.formats import get_format
 
 # A spreadsheet takes what begins with one of these for a formula and carries it out.
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+# Some take the wide forms, which Japanese keyboards write, for the narrow ones.
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 # Without it Excel reads the bytes in the machine's old code page: "ação" becomes "aÃ§Ã£o".
 _BYTE_ORDER_MARK: Final = "\ufeff"
 

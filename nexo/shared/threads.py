@@ -272,6 +272,9 @@ class _Exchange:
 
     async def _send_parts(self, send: Send) -> bool:
         """Send what has been given so far; whether the last part was among it."""
+        if has_left(send):
+            self.left = True
+            return False
         for part, more in self._parts:
             if not self._started and self._head is not None:
                 status, headers = self._head
@@ -365,6 +368,8 @@ def _is_streamed(result: Iterable[bytes]) -> bool:
 
 
 async def _refuse(scope: Scope, send: Send, status: int) -> None:
+    if has_left(send):
+        return
     content_type, body = refusal(scope["path"], status)
     headers = [
         (b"content-type", content_type),
@@ -397,6 +402,20 @@ async def _abort(send: Send) -> None:
     transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     await asyncio.sleep(0)  # where uvicorn notices
+
+
+def has_left(send: Send) -> bool:
+    """Whether uvicorn's client has closed the connection.
+
+    Of several requests that were sent ahead, uvicorn tells only the last of it; what another one
+    then sends is an error that it logs.
+    """
+    cycle = getattr(send, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if cycle is None or transport is None or not transport.is_closing():
+        return False
+    cycle.disconnected = True
+    return True
 
 
 async def _drained(send: Send) -> None:

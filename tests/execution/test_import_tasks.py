@@ -461,7 +461,7 @@ def test_a_file_that_is_no_task_log_is_a_sentence(
 
 
 def test_a_missing_file_and_a_folder_are_sentences(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing.csv"):
+    for path in (tmp_path, tmp_path / "missing.csv", tmp_path / ("x" * 5000)):
         _out, _err, error = run_refused(path)
         assert str(path) in str(error)
 

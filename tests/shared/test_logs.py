@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from nexo.shared.access import AccessLogMiddleware
-from nexo.shared.logs import JsonFormatter
+from nexo.shared.logs import JsonFormatter, ServerFilter
 from nexo.shared.requests import RequestIdFilter, RequestIdMiddleware, current_request_id
 
 pytestmark = pytest.mark.unit
@@ -93,3 +93,24 @@ def test_any_other_request_id_is_replaced(offered: str) -> None:
 def test_the_request_id_ends_with_its_request() -> None:
     answer_through(HttpResponse())
     assert current_request_id() == ""
+
+
+@pytest.mark.unit
+def test_the_address_of_a_socket_is_logged_without_its_query() -> None:
+    text = '%s - "WebSocket %s" [accepted]'
+    arguments = ("127.0.0.1:5", "/ws/marketplace/tasks/execution/?token=nexo_geheim")
+    record = logging.LogRecord("uvicorn.error", logging.INFO, "x", 1, text, arguments, None)
+    assert ServerFilter().filter(record)
+    assert (
+        record.getMessage()
+        == '127.0.0.1:5 - "WebSocket /ws/marketplace/tasks/execution/" [accepted]'
+    )
+
+
+@pytest.mark.unit
+def test_what_a_client_did_wrong_is_no_error_of_ours() -> None:
+    text = "Invalid UTF-8 sequence received from client."
+    cause = (ValueError, ValueError("x"), None)
+    record = logging.LogRecord("uvicorn.error", logging.ERROR, "x", 1, text, (), cause)
+    assert ServerFilter().filter(record)
+    assert (record.levelno, record.exc_info) == (logging.INFO, None)

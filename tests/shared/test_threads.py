@@ -132,6 +132,43 @@ def test_lifespan_is_answered_and_ends_the_threads() -> None:
     assert_ended(application)
 
 
+class Pipelined:
+    """One of several requests that a client sent ahead; uvicorn tells it nothing of the end."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.disconnected = False
+        self.sent: list[Message] = []
+
+    async def send(self, message: Message) -> None:
+        if self.disconnected:
+            return
+        self.sent.append(message)
+
+
+class ClosedTransport:
+    def is_closing(self) -> bool:
+        return True
+
+
+@pytest.mark.unit
+def test_nothing_is_written_to_a_connection_that_is_closed() -> None:
+    cycle = Pipelined(ClosedTransport())
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def asked(application: ThreadedWSGI) -> None:
+        async with asyncio.timeout(5):
+            await application(scope_of(), receive, cycle.send)
+
+    with adapter(answering(b"x")) as application:
+        asyncio.run(asked(application))
+    assert cycle.sent == []
+    assert cycle.disconnected
+
+
 @pytest.mark.unit
 def test_an_ordinary_answer_takes_one_hop(monkeypatch: pytest.MonkeyPatch) -> None:
     hops: list[Any] = []

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts.second_factor import reset
+from nexo.shared.commands import text
 from nexo.shared.origin import working_for
 
 
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     help = "Take a person's second factor away and end their sessions; they may enrol again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
+        parser.add_argument("username", type=text)
 
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:

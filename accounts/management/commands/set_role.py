@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import Role
 from accounts.services import set_role
+from nexo.shared.commands import text
 from nexo.shared.origin import working_for
 
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
     help = "Give a person a role: admin, head, qa, or user (none of them)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
+        parser.add_argument("username", type=text)
         parser.add_argument("role", choices=Role.values)
 
     @working_for("command")

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.tokens import issue_token
 from execution.models import Agent
+from nexo.shared.commands import text
 from nexo.shared.origin import working_for
 
 
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     help = "Print a new token for an agent. Only its hash is kept."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("agent", metavar="AGENT")
+        parser.add_argument("agent", metavar="AGENT", type=text)
 
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:

@@ -22,6 +22,13 @@ from nexo.shared.progress import ProgressBar
 WALKS = 2
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long, links in a circle
+        return False
+
+
 class Command(BaseCommand):
     help = "Import tasks with their past from a CSV file. Known external ids change nothing."
 
@@ -57,7 +64,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **given: Any) -> None:
         require_migrated_database()
         path: Path = given["file"]
-        if not path.is_file():
+        if not _is_file(path):
             raise CommandError(_("%s is not a file that can be read.") % path)
         try:
             log = TaskLogFile(

@@ -1,0 +1,62 @@
+"""The OpenAPI document is made once, by one thread at a time."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+
+from nexo.shared import openapi, openapi_view
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openapi, "_kept", {})
+    monkeypatch.setattr(openapi_view, "_rendered", {})
+
+
+def test_it_is_made_once_for_each_language_and_never_twice_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    making, overlaps, made = threading.Semaphore(1), [], []
+
+    def slowly(self: Any, request: Any = None, public: bool = False) -> dict[str, Any]:
+        if not making.acquire(blocking=False):
+            overlaps.append(1)
+        made.append(translation.get_language())
+        threading.Event().wait(0.05)
+        making.release()
+        return {"language": translation.get_language()}
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", slowly)
+
+    def ask(language: str) -> None:
+        with translation.override(language):
+            document = openapi.KeptSchemaGenerator().get_schema(public=True)
+            assert document == {"language": language}
+
+    threads = [threading.Thread(target=ask, args=[code]) for code in ("en", "pt-br") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(made) == ["en", "pt-br"]
+    assert overlaps == []
+
+
+def test_what_else_is_asked_for_is_not_kept() -> None:
+    for version in ("x", "y"):
+        document = openapi.KeptSchemaGenerator(api_version=version).get_schema(public=True)
+        assert version in document["info"]["version"]
+    assert openapi._kept == {}
+
+
+def test_a_kept_document_is_rendered_once_and_another_is_not_taken_for_it() -> None:
+    document = openapi.KeptSchemaGenerator().get_schema(public=True)
+    (renderer, *_others) = openapi_view.SchemaView.renderer_classes
+    first = renderer().render(document)
+    assert renderer().render(document) is first
+    assert renderer().render({"openapi": "another"}) != first
