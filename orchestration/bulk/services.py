@@ -191,15 +191,15 @@ def run_job(job_id: str) -> None:
     """Carry a job on, unless somebody else is at it; after a while others have their turn."""
     worker = _new_worker()
     now = clock.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     lease_until = now + LEASE
-    taken = BulkJob.objects.filter(free, ~Q(state=JobState.DONE), job_id=job_id).update(
+    taken = queries.waiting_jobs(now).filter(job_id=job_id).update(
         state=JobState.RUNNING, worker=worker, lease_until=lease_until, wake_at=lease_until
     )
     if taken and _work(job_id, worker, seconds=TURN_SECONDS):
         with transaction.atomic():
             mine = BulkJob.objects.filter(job_id=job_id, worker=worker)
-            if mine.update(lease_until=None, wake_at=clock.now() + QUEUED_WITHIN):
+            now = clock.now()
+            if mine.update(lease_until=now, wake_at=now + QUEUED_WITHIN):
                 run_bulk_job.enqueue(job_id)
 
 
