@@ -1,6 +1,7 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
 import os
+import socket
 import ssl
 from contextlib import suppress
 from datetime import timedelta
@@ -284,9 +285,18 @@ if TASK_ENGINE == "celery":
     CELERY_BROKER_CONNECTION_MAX_RETRIES = None
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": "nexo.jobs.",
-        # A request waits for no Redis that is away: the job is rung for again.
+        # A request waits for no Redis that is away or stuck: the job is rung for again.
         "socket_connect_timeout": 1,
+        "socket_timeout": 1,
         "max_retries": 0,
+        # A worker waits for messages without a timeout, and would wait for ever on a connection
+        # whose other end is gone without a word.
+        "socket_keepalive": True,
+        "socket_keepalive_options": {
+            getattr(socket, name): value
+            for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+            if hasattr(socket, name)
+        },
         # What a killed worker had taken is given to another; longer than a turn takes.
         "visibility_timeout": 120,
     }
@@ -299,8 +309,9 @@ if TASK_ENGINE == "celery":
     }
     CELERY_TASK_IGNORE_RESULT = True
     CELERY_TASK_ACKS_LATE = True
-    # A busy worker holds back nothing that another could do.
-    CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+    # No limit, for a worker fetches nothing while it works (pool "solo"). With one, a message that
+    # could not be acknowledged, because Redis was gone by then, would be its last for ever.
+    CELERY_WORKER_PREFETCH_MULTIPLIER = 0
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 

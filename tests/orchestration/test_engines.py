@@ -206,8 +206,12 @@ def test_a_broker_that_is_away_delays_work_and_nothing_else(engine: Engine) -> N
         engine.until(lambda: "Cannot connect" in engine.log(engine.started).read_text())
         engine.broker.start()
         engine.until_done("away")
-        # Gone again under a worker that waits, and under a process that has sent before.
+        # Gone again under a worker in the middle of a job, which then has nobody to tell that it
+        # is done, and under a process that has sent before.
+        engine.order("middle", 100)
+        engine.until(lambda: engine.outcome("middle")[1] > 0)
         engine.broker.kill()
+        engine.until_done("middle")
         engine.broker.start()
         engine.order("back")
         engine.until_done("back")
