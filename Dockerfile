@@ -4,12 +4,16 @@ FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 WORKDIR /app
-COPY requirements.txt requirements-sentry.txt ./
+COPY requirements.txt requirements-sentry.txt requirements-celery.txt ./
 RUN /opt/venv/bin/python -m pip install --require-hashes -r requirements.txt
 # 1: can send errors to Sentry, once SENTRY_DSN is set.
 ARG SENTRY=0
 RUN if [ "$SENTRY" = 1 ]; then \
     /opt/venv/bin/python -m pip install --require-hashes -r requirements-sentry.txt; fi
+# 1: can carry background jobs by Celery, once TASK_ENGINE=celery.
+ARG CELERY=0
+RUN if [ "$CELERY" = 1 ]; then \
+    /opt/venv/bin/python -m pip install --require-hashes -r requirements-celery.txt; fi
 COPY . .
 RUN NEXO_DATA_DIR=/tmp/build NEXO_COLLECTSTATIC=1 \
     /opt/venv/bin/python manage.py collectstatic --noinput \

@@ -55,6 +55,7 @@ audit: setup  ## known weaknesses and licences of all dependencies (asks PyPI's 
 lock:  ## write requirements*.txt from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-sentry.in -o requirements-sentry.txt
+	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-celery.in -o requirements-celery.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
 messages: setup  ## collect the translatable strings and compile the catalogue (needs gettext)

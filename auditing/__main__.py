@@ -9,7 +9,7 @@ from auditing.requirements import Pinned, read_pinned
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Weaknesses count in tools too; a tool's licence binds nobody who runs the product.
-SHIPPED = ("requirements.txt", "requirements-sentry.txt")
+SHIPPED = ("requirements.txt", "requirements-sentry.txt", "requirements-celery.txt")
 INSTALLED = (*SHIPPED, "requirements-dev.txt")
 
 

@@ -1,8 +1,11 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
 import os
+import socket
+import ssl
 from contextlib import suppress
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -255,8 +258,62 @@ else:
 
 # -- Background work -----------------------------------------------------------------------------
 
-# A job's row in the same transaction as what it is for; `run_worker` carries it out.
+# `run_worker` carries jobs out. database: a job's row in the same transaction as what it is for.
+# celery: a message after the commit; what is to be done is in rows all the same.
+TASK_ENGINE = _choice("TASK_ENGINE", "database", "celery")
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+if TASK_ENGINE == "celery":
+    if not REDIS_URL:
+        raise ImproperlyConfigured("TASK_ENGINE=celery needs REDIS_URL.")
+    if not (find_spec("celery") and find_spec("django_tasks_fennel")):
+        raise ImproperlyConfigured(
+            "TASK_ENGINE is celery, but Celery is not installed: "
+            "pip install --require-hashes -r requirements-celery.txt"
+        )
+    INSTALLED_APPS.append("django_tasks_fennel")
+    TASKS = {"default": {"BACKEND": "orchestration.celery_engine.CeleryEngine"}}
+    # kombu's own word for a Unix socket, with the database's number under another name.
+    CELERY_BROKER_URL = (
+        REDIS_URL.replace("unix://", "redis+socket://", 1).replace("?db=", "?virtual_host=")
+        if REDIS_URL.startswith("unix://")
+        else REDIS_URL
+    )
+    if REDIS_URL.startswith("rediss://"):
+        # Otherwise kombu takes any certificate.
+        CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+    CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "global_keyprefix": "nexo.jobs.",
+        # A request waits for no Redis that is away or stuck: the job is rung for again.
+        "socket_connect_timeout": 1,
+        "socket_timeout": 1,
+        "max_retries": 0,
+        # A worker waits for messages without a timeout, and would wait for ever on a connection
+        # whose other end is gone without a word.
+        "socket_keepalive": True,
+        "socket_keepalive_options": {
+            getattr(socket, name): value
+            for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+            if hasattr(socket, name)
+        },
+        # What a killed worker had taken is given to another; longer than a turn takes.
+        "visibility_timeout": 120,
+    }
+    # Once and at once: the connection kept since the last time may be to a Redis that is no more.
+    CELERY_TASK_PUBLISH_RETRY_POLICY = {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
+        "interval_max": 0,
+    }
+    CELERY_TASK_IGNORE_RESULT = True
+    CELERY_TASK_ACKS_LATE = True
+    # No limit, for a worker fetches nothing while it works (pool "solo"). With one, a message that
+    # could not be acknowledged, because Redis was gone by then, would be its last for ever.
+    CELERY_WORKER_PREFETCH_MULTIPLIER = 0
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+    CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 
 # -- Language and time ---------------------------------------------------------------------------
 
@@ -447,6 +504,8 @@ LOGGING = {
         "axes": {"level": "WARNING"},
         # It warns of every signal that ends it.
         "django_tasks_db": {"level": "ERROR"},
+        # It tells of every job, and of every queue at the start.
+        "celery": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "uvicorn.error": {"filters": ["server"]},
     },

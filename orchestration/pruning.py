@@ -26,7 +26,8 @@ def bulk_jobs(now: datetime) -> int:
 
 
 def background_jobs(now: datetime) -> int:
-    """What the worker's library keeps of each job that it has carried out."""
+    """What the database engine keeps of each job that it has carried out; with Celery nothing is
+    added, and what was there before still goes."""
     before = now - timedelta(days=settings.JOBS_KEPT_DAYS)
     return delete_in_batches(DBTaskResult.objects.finished().filter(finished_at__lt=before))
 

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, F, Max, Min, QuerySet
-from django_tasks.base import TaskResultStatus
-from django_tasks_db.models import DBTaskResult
+from django.db.models.functions import Coalesce
 
 from execution import queries as tasks
 from execution.enums import ENDED_STATUSES, OPEN_STATUSES, TaskStatus
 from execution.models import Agent, Lease
 from optimization.counting import PLAYBOOK_ACTOR
+from orchestration.bulk.queries import waiting_jobs
 from orchestration.enums import PlanCause, PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 
@@ -64,10 +64,10 @@ def inactive_agents(channels: Collection[str]) -> QuerySet[Agent]:
 def worker_behind_seconds(now: datetime) -> float:
     """How long the oldest job has waited, or the oldest lease that ran out: seconds, while a
     worker runs and is not busy."""
-    jobs = DBTaskResult.objects.filter(status=TaskResultStatus.READY).order_by()
+    jobs = waiting_jobs(now).annotate(since=Coalesce("lease_until", "created_at"))
     leases = Lease.objects.filter(expires_at__lt=now)
     oldest = [
-        jobs.aggregate(oldest=Min("enqueued_at"))["oldest"],
+        jobs.aggregate(oldest=Min("since"))["oldest"],
         leases.aggregate(oldest=Min("expires_at"))["oldest"],
     ]
     return max([0.0, *((now - since).total_seconds() for since in oldest if since is not None)])

@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils.crypto import get_random_string
 from django_tasks_db.management.commands.db_worker import Worker as JobWorker
@@ -94,7 +96,7 @@ def _take(step: PeriodicStep) -> None:
         connections.close_all()
 
 
-class Jobs(JobWorker):
+class DatabaseJobs(JobWorker):
     """The queue's own worker, which a database that is away does not end."""
 
     def __init__(self, steps: Steps) -> None:
@@ -111,20 +113,23 @@ class Jobs(JobWorker):
         self._steps = steps
 
     def run(self) -> None:
-        with working_for(ORIGIN):
-            while self.running:
-                try:
-                    super().run()
-                except (DatabaseError, InterfaceError) as error:
-                    logger.warning("the queue cannot be read: %s", error)
-                    connections.close_all()
-                    time.sleep(RETRY_SECONDS)
+        while self.running:
+            try:
+                super().run()
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("the queue cannot be read: %s", error)
+                connections.close_all()
+                time.sleep(RETRY_SECONDS)
 
     def shutdown(self, signum: int, frame: FrameType | None) -> None:
-        self._steps.stopping.set()
         if self.running:
-            _cut_off_later()
+            _begin_to_stop(self._steps)
         super().shutdown(signum, frame)
+
+
+def _begin_to_stop(steps: Steps) -> None:
+    steps.stopping.set()
+    _cut_off_later()
 
 
 def _cut_off_later() -> None:
@@ -134,14 +139,26 @@ def _cut_off_later() -> None:
     timer.start()
 
 
+def _database(steps: Steps) -> Callable[[], None]:
+    jobs = DatabaseJobs(steps)
+    jobs.configure_signals()
+    return jobs.run
+
+
+def _celery(steps: Steps) -> Callable[[], None]:
+    from orchestration.celery_engine import CeleryJobs  # only where Celery is installed
+
+    return CeleryJobs(partial(_begin_to_stop, steps)).run
+
+
 def work(steps: Sequence[PeriodicStep] | None = None) -> None:
     """Carry out jobs and take steps until a signal ends it; in the main thread."""
     periodic = Steps(PERIODIC_STEPS if steps is None else steps)
-    jobs = Jobs(periodic)
-    jobs.configure_signals()
+    carry_out = _celery(periodic) if settings.TASK_ENGINE == "celery" else _database(periodic)
     thread = periodic.start()
     try:
-        jobs.run()
+        with working_for(ORIGIN):
+            carry_out()
     finally:
         periodic.stopping.set()
         thread.join(STOP_WITHIN_SECONDS)

@@ -37,6 +37,11 @@ class OwnRedis:
         finally:
             client.close()
 
+    def empty(self) -> None:
+        client = Redis(unix_socket_path=str(self.socket))
+        client.flushall()
+        client.close()
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()

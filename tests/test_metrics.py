@@ -6,14 +6,13 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 from django.test import Client
-from django_tasks_db.models import DBTaskResult
 
 from execution import queries
 from execution.enums import TaskStatus
 from execution.models import Lease
 from nexo.shared import clock
+from orchestration.bulk.models import BulkJob
 from tests.factories import make_agent, make_task, make_task_in
-from tests.orchestration.jobs import note
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 TOKEN = "a-token-of-the-operators"
@@ -77,11 +76,17 @@ def test_metrics_count_tasks_and_events(settings) -> None:
 def test_what_waits_for_a_worker_shows_how_long(settings) -> None:
     settings.METRICS_TOKEN = TOKEN
     assert value(scrape(), "nexo_worker_behind_seconds") == 0
-    note.enqueue("waits")
     since = clock.now() - timedelta(seconds=90)
-    DBTaskResult.objects.update(enqueued_at=since)
+    job = BulkJob.objects.create(
+        job_id="bulk-1", action="cancel", selection={}, actor="x", created_at=since, state="queued"
+    )
     assert 90 <= value(scrape(), "nexo_worker_behind_seconds") < 120
-    DBTaskResult.objects.update(status="SUCCESSFUL")
+    # Somebody is at it; then it is some other job's turn; then it is done.
+    BulkJob.objects.update(state="running", lease_until=clock.now() + timedelta(seconds=15))
+    assert value(scrape(), "nexo_worker_behind_seconds") == 0
+    BulkJob.objects.update(lease_until=clock.now() - timedelta(seconds=30))
+    assert 30 <= value(scrape(), "nexo_worker_behind_seconds") < 60
+    job.delete()
     task = make_task_in(TaskStatus.IN_PROGRESS, agent_id=make_agent().pk)
     Lease.objects.create(
         task_id=task.row["id"], agent_id="alex", lease_id="x", claimed_at=since, expires_at=since

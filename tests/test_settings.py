@@ -29,9 +29,11 @@ def names_in_settings() -> set[str]:
     return set(READ_BY_SETTINGS.findall((PROJECT / "nexo/settings.py").read_text()))
 
 
-def load(tmp_path: Path, **values: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a process of their own and print two that tests look at."""
-    show = "from nexo.settings import *; print(ALLOWED_ORIGINS, SECRET_KEY, sep='\\n')"
+SHOW = "from nexo.settings import *; print(ALLOWED_ORIGINS, SECRET_KEY, sep='\\n')"
+
+
+def load(tmp_path: Path, show: str = SHOW, **values: str) -> subprocess.CompletedProcess[str]:
+    """Load the settings in a process of their own and print what the test looks at."""
     environment = {"PATH": os.environ["PATH"], "NEXO_DATA_DIR": str(tmp_path), **values}
     return subprocess.run(
         [sys.executable, "-c", show],
@@ -74,6 +76,7 @@ def test_every_setting_is_in_the_reference() -> None:
         ("LOG_LEVEL", "LOUD"),
         ("SECOND_FACTOR", "yes"),
         ("NEXO_PRODUCTION", "1"),
+        ("TASK_ENGINE", "rabbit"),
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(tmp_path: Path, name: str, bad: str) -> None:
@@ -105,3 +108,78 @@ def test_the_generated_key_is_private_and_the_same_at_the_next_start(tmp_path: P
     assert first == second
     assert len(first) >= 50
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+# -- Celery --------------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+def test_celery_without_redis_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "NEXO_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "run_worker"],
+        env={**environment, "TASK_ENGINE": "celery"},
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "TASK_ENGINE=celery needs REDIS_URL.\n"
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+@pytest.mark.parametrize("missing", ["celery", "django_tasks_fennel"])
+def test_without_celery_the_start_says_what_to_install(tmp_path: Path, missing: str) -> None:
+    hide = f"import sys; sys.modules['{missing}'] = None; import nexo.settings"
+    done = load(tmp_path, hide, TASK_ENGINE="celery", REDIS_URL="redis://127.0.0.1:1/0")
+    assert "requirements-celery.txt" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+def test_without_the_setting_celery_is_not_loaded(tmp_path: Path) -> None:
+    show = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexo.settings"
+import django
+django.setup()
+import orchestration.worker
+print({"celery", "kombu", "django_tasks_fennel"} & set(sys.modules))
+"""
+    assert load(tmp_path, show).stdout.strip() == "set()"
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("url", "host", "database", "checks_certificate"),
+    [
+        ("redis://nexo:secret@redis:6380/2", "redis", 2, None),
+        ("rediss://redis/1", "redis", 1, True),
+        ("unix:///run/redis.sock?db=3", "/run/redis.sock", 3, None),
+        ("unix:///run/redis.sock", "/run/redis.sock", 0, None),
+    ],
+)
+def test_celery_finds_the_redis_that_the_rest_uses(
+    tmp_path: Path, url: str, host: str, database: int, checks_certificate: bool | None
+) -> None:
+    show = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexo.settings"
+import django
+django.setup()
+from types import SimpleNamespace
+from celery import current_app
+from kombu.transport.redis import Channel
+class Unconnected(Channel):
+    def __init__(self, client):
+        self.connection = SimpleNamespace(client=client, default_port=6379)
+found = Unconnected(current_app.connection())._connparams()
+print([found.get("host") or found["path"], found["db"], found.get("ssl_cert_reqs")])
+"""
+    done = load(tmp_path, show, TASK_ENGINE="celery", REDIS_URL=url)
+    expected = "<VerifyMode.CERT_REQUIRED: 2>" if checks_certificate else None
+    assert done.stdout.strip() == f"['{host}', {database}, {expected}]", done.stderr

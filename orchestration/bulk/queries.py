@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
@@ -13,7 +13,7 @@ from execution import queries as tasks
 from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.filters import TaskSelection
 from execution.models import Task, TaskTarget
-from orchestration.bulk.enums import Outcome
+from orchestration.bulk.enums import JobState, Outcome
 from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
 
 # Of the statements that name tasks; SQLite takes 250,000 values, PostgreSQL 65,535.
@@ -27,6 +27,12 @@ def visible_jobs(caller: Caller) -> QuerySet[BulkJob]:
     if caller.may(RUN_ORCHESTRATION):
         return BulkJob.objects.all()
     return BulkJob.objects.filter(user_id=caller.user_id or 0)
+
+
+def waiting_jobs(now: datetime) -> QuerySet[BulkJob]:
+    """Jobs with something left to do that nobody is at."""
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    return BulkJob.objects.filter(free, ~Q(state=JobState.DONE)).order_by()
 
 
 def items_after(job: BulkJob, *, after: int, limit: int, refused: bool = False) -> list[BulkItem]:

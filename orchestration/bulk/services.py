@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from django.contrib.auth.models import User
@@ -34,6 +35,7 @@ from orchestration.bulk.enums import UNDOABLE, BulkAction, JobState, Outcome
 from orchestration.bulk.exceptions import JobNotFound, NothingToSync, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob
 from orchestration.bulk.orders import Order, check_may_order, shown_selection, within_limit
+from orchestration.queueing import enqueue
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ CHUNK: Final = 25
 LEASE: Final = timedelta(seconds=15)
 # How long a queued job may wait for a worker before it is queued once more.
 QUEUED_WITHIN: Final = timedelta(minutes=1)
+# The same where it is known that no worker has heard of it.
+LOST_AGAIN_AFTER: Final = timedelta(seconds=5)
 # Then other jobs have their turn.
 TURN_SECONDS: Final = 20.0
 # Writers who wait for SQLite's lock look for it every so often only.
@@ -148,7 +152,7 @@ def _begin(job: BulkJob, caller: Caller, **details: Any) -> None:
         job.wake_at = job.lease_until
     else:
         job.wake_at = now + QUEUED_WITHIN
-        run_bulk_job.enqueue(job.job_id)
+        _ring(job.job_id)
     job.save()
     audit.record(
         f"bulk_{job.action}",
@@ -187,20 +191,31 @@ def run_bulk_job(job_id: str) -> None:
     run_job(job_id)
 
 
+def _ring(job_id: str) -> None:
+    enqueue(run_bulk_job, job_id, lost=partial(_look_again_soon, job_id))
+
+
+def _look_again_soon(job_id: str) -> None:
+    unfinished = BulkJob.objects.filter(~Q(state=JobState.DONE), job_id=job_id)
+    unfinished.update(wake_at=clock.now() + LOST_AGAIN_AFTER)
+
+
 def run_job(job_id: str) -> None:
     """Carry a job on, unless somebody else is at it; after a while others have their turn."""
     worker = _new_worker()
     now = clock.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     lease_until = now + LEASE
-    taken = BulkJob.objects.filter(free, ~Q(state=JobState.DONE), job_id=job_id).update(
-        state=JobState.RUNNING, worker=worker, lease_until=lease_until, wake_at=lease_until
+    taken = (
+        queries.waiting_jobs(now)
+        .filter(job_id=job_id)
+        .update(state=JobState.RUNNING, worker=worker, lease_until=lease_until, wake_at=lease_until)
     )
     if taken and _work(job_id, worker, seconds=TURN_SECONDS):
         with transaction.atomic():
             mine = BulkJob.objects.filter(job_id=job_id, worker=worker)
-            if mine.update(lease_until=None, wake_at=clock.now() + QUEUED_WITHIN):
-                run_bulk_job.enqueue(job_id)
+            now = clock.now()
+            if mine.update(lease_until=now, wake_at=now + QUEUED_WITHIN):
+                _ring(job_id)
 
 
 def resume_overdue_jobs() -> int:
@@ -212,7 +227,7 @@ def resume_overdue_jobs() -> int:
         with transaction.atomic():
             # The row count decides which of several reapers queues it.
             if overdue.filter(pk=pk).update(wake_at=now + QUEUED_WITHIN):
-                run_bulk_job.enqueue(job_id)
+                _ring(job_id)
                 resumed += 1
     return resumed
 

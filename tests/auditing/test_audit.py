@@ -42,7 +42,7 @@ def test_the_projects_own_files_are_read_whole() -> None:
     text = (PROJECT / "requirements.txt").read_text()
     assert len(read_pinned(text)) == text.count("==") - text.count(" == ")
     names = {one.name for one in packages_of(INSTALLED)}
-    assert {"django", "django-otp", "sentry-sdk", "pytest"} <= names
+    assert {"django", "django-otp", "sentry-sdk", "celery", "pytest"} <= names
     assert "pytest" not in {one.name for one in packages_of(SHIPPED)}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from orchestration.bulk.services import CHUNK, LEASE
+from tests.orchestration.engines import ENGINES, broker_of
 from tests.servers import PROJECT, manage, server_environment
 
 pytestmark = pytest.mark.integration
@@ -83,8 +84,9 @@ def report(environment: Mapping[str, str]) -> dict[str, Any]:
     return dict(json.loads(printed))
 
 
-def retried_through_kills(data_dir: Path, *, count: int, kills: int, lease: float) -> None:
-    environment = server_environment(data_dir)
+def retried_through_kills(
+    environment: Mapping[str, str], data_dir: Path, *, count: int, kills: int, lease: float
+) -> None:
     order = ORDER.format(count=count, later=LATER)
     state = manage(environment, "shell", "--verbosity", "0", "-c", order)
     assert state.strip() == "queued"
@@ -124,10 +126,17 @@ def retried_through_kills(data_dir: Path, *, count: int, kills: int, lease: floa
     assert "Traceback" not in log_file.read_text()
 
 
-def test_a_bulk_retry_survives_the_death_of_its_worker(tmp_path: Path) -> None:
-    retried_through_kills(tmp_path, count=600, kills=1, lease=2.0)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_bulk_retry_survives_the_death_of_its_worker(tmp_path: Path, engine: str) -> None:
+    with broker_of(engine, tmp_path) as (_broker, values):
+        environment = server_environment(tmp_path, **values)
+        retried_through_kills(environment, tmp_path, count=600, kills=1, lease=2.0)
 
 
 @pytest.mark.proof
-def test_five_thousand_retries_survive_two_deaths(tmp_path: Path) -> None:
-    retried_through_kills(tmp_path, count=5_000, kills=2, lease=LEASE.total_seconds())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_five_thousand_retries_survive_two_deaths(tmp_path: Path, engine: str) -> None:
+    with broker_of(engine, tmp_path) as (_broker, values):
+        environment = server_environment(tmp_path, **values)
+        lease = LEASE.total_seconds()
+        retried_through_kills(environment, tmp_path, count=5_000, kills=2, lease=lease)
