@@ -69,4 +69,5 @@ def _clean_cache() -> Iterator[None]:
     yield
     cache.clear()
     CallerRateThrottle.cache.clear()
+    CallerRateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()

@@ -1,5 +1,6 @@
 """A Redis that a test may kill."""
 
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -41,6 +42,15 @@ class OwnRedis:
         client = Redis(unix_socket_path=str(self.socket))
         client.flushall()
         client.close()
+
+    def stand_still(self) -> None:
+        """It takes connections and questions, and answers none."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         if self._process is not None:

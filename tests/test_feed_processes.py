@@ -259,5 +259,16 @@ async def test_the_feed_outlives_redis(
         deadline = time.monotonic() + 15
         while not await is_rung():
             assert time.monotonic() < deadline, other.log()
+        # Worse than one that is gone: it refuses nothing and answers nothing.
+        own_redis.stand_still()
+        try:
+            waits = [await seen_everywhere() for _ in range(3)]
+        finally:
+            own_redis.go_on()
+        assert waits[0] < 6.0
+        assert max(waits[1:]) < POLL_SECONDS + 1.0
+        deadline = time.monotonic() + 15
+        while not await is_rung():
+            assert time.monotonic() < deadline, other.log()
         for watcher in watchers:
             assert watcher.socket.close_code is None
