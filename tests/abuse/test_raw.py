@@ -123,10 +123,10 @@ def floods(token: str) -> dict[str, bytes]:
 def malformed(token: str) -> dict[str, bytes]:
     lines = [
         "GET",
-        "GET /",
-        "GET / HTTP",
-        "GET / HTTP/9.9",
-        "GET / HTTP/0.9",
+        "GET /nothing",
+        "GET /nothing HTTP",
+        "GET /nothing HTTP/9.9",
+        "GET /nothing HTTP/0.9",
         "GET  /  HTTP/1.1 x",
         "get /api/ HTTP/1.1",
         "GET api HTTP/1.1",
