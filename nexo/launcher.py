@@ -231,19 +231,21 @@ class Children:
         if self.stopping.is_set():
             self.processes[name].terminate()
 
-    def keep(self, name: str, command: Sequence[str]) -> None:
+    async def keep(self, name: str, command: Sequence[str]) -> None:
         """Start it, and again whenever it ends: the site does without it for a moment."""
+        await self.start(name, command)
         self.kept[name] = asyncio.create_task(self._keep(name, command))
 
     async def _keep(self, name: str, command: Sequence[str]) -> None:
-        while not self.stopping.is_set():
-            await self.start(name, command)
+        while True:
             code = exit_code(await self.processes[name].wait())
             if self.stopping.is_set():
                 return
             say(f"{name} ended with exit code {code}; it is started again.")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), RESTART_AFTER_SECONDS)
+                return
+            await self.start(name, command)
 
     async def run(self, name: str, command: Sequence[str]) -> None:
         """Run one step to its end.
@@ -331,11 +333,11 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
             await children.watch(asyncio.create_task(until_ready(options)))
-        children.keep("worker", manage("run_worker"))
+        await children.keep("worker", manage("run_worker"))
         say(*welcome(options, password))
         if options.demo:
             quietly = ("--url", options.url, "--verbosity", "0")
-            children.keep("simulate", manage("simulate", *quietly))
+            await children.keep("simulate", manage("simulate", *quietly))
         await children.watch()
     except Ended as end:
         return end.code

@@ -189,7 +189,7 @@ async def test_a_worker_that_dies_is_started_again_and_ends_with_the_rest(
 ) -> None:
     monkeypatch.setattr(launcher, "RESTART_AFTER_SECONDS", 0.1)
     await children.start("web", SLEEP)
-    children.keep("worker", SLEEP)
+    await children.keep("worker", SLEEP)
     watching = asyncio.create_task(children.watch())
 
     async def worker_other_than(pid: int | None) -> int:
@@ -216,10 +216,8 @@ async def test_a_worker_that_dies_is_started_again_and_ends_with_the_rest(
 @pytest.mark.integration
 async def test_nothing_is_started_again_once_it_is_over(children: Children, monkeypatch) -> None:
     monkeypatch.setattr(launcher, "RESTART_AFTER_SECONDS", 60.0)
-    children.keep("dying", exits_with(1))
+    await children.keep("dying", exits_with(1))
     async with asyncio.timeout(10):
-        while "dying" not in children.processes:
-            await asyncio.sleep(0.01)
         await children.processes["dying"].wait()
         await children.stop()
 
