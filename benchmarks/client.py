@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 now = time.monotonic_ns
@@ -382,7 +383,8 @@ class Paced:
         """`rate` per second."""
         self._gap = 1 / rate
         self._next_request = next_request
-        self._free: list[int] = []
+        # In turns: a server closes a connection over which nothing comes for a minute.
+        self._free: deque[int] = deque()
         self._due_of: dict[int, float] = {}
         self._due = time.monotonic()
         self.seconds: list[float] = []
@@ -391,7 +393,7 @@ class Paced:
             HttpConnection(loop, address, self._answered(number), self._refused(number))
             for number in range(connections)
         ]
-        self._free = list(range(connections))
+        self._free.extend(range(connections))
 
     def begin(self) -> None:
         self._due = time.monotonic()
@@ -402,7 +404,7 @@ class Paced:
 
     def send_due(self) -> None:
         while self._free and self._due <= time.monotonic():
-            number = self._free.pop()
+            number = self._free.popleft()
             self._due_of[number] = self._due
             self._due += self._gap
             self._connections[number].send(self._next_request())
