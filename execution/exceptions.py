@@ -12,7 +12,6 @@ from nexo.shared.exceptions import ApiError, Conflict, Unprocessable
 
 
 class InvalidTransition(Conflict):
-    default_detail = _("The task cannot go from this status to that one.")
     default_code = "invalid_transition"
 
     def __init__(self, *, old: str, new: str, allowed: Sequence[str], detail: Any = None) -> None:

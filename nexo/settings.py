@@ -243,7 +243,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES: dict[str, Any] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 if REDIS_URL:
-    from redis.backoff import NoBackoff  # loads asyncio's client: 70 ms that SQLite alone saves
+    from redis.backoff import NoBackoff
     from redis.retry import Retry
 
     CACHES = {

@@ -17,6 +17,7 @@ from accounts.callers import Caller, caller_for_user
 from accounts.gate import needs
 from accounts.permissions import RUN_ORCHESTRATION, VIEW_OPTIMIZATION
 from execution.agents import pause_agent, resume_agent
+from execution.agents_serializers import MAX_REASON
 from execution.enums import MarketplaceSlug
 from execution.exceptions import AgentNotFound
 from execution.models import SLUG_PATTERN
@@ -106,6 +107,7 @@ def _context(
         "has_work": found.metrics.generated > 0 or found.totals.generated > 0,
         "plans": page.plans_panel(queries.plans()),
         "may_run": request.user.has_perm(RUN_ORCHESTRATION),
+        "max_reason": MAX_REASON,
         "reports": page.report_links() if sees_rates else [],
         "form": form,
         "preview": preview,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from django.core.management import call_command
@@ -116,7 +117,7 @@ def bystander(task_ids: Sequence[str]) -> Iterator[Bystander]:
     thread = threading.Thread(target=beside.work)
     thread.start()
     try:
-        time.sleep(1.0)
+        time.sleep(1.0)  # until it writes at its pace: the first are slower
         yield beside
     finally:
         beside.end()
@@ -165,15 +166,14 @@ def change_schema(step: Callable[..., None]) -> None:
         for name, operation in FORWARDS:
             after = states[-1].clone()
             operation.state_forwards("execution", after)
-            step(f"add {name}", lambda o=operation, a=after: _run(o, states[-1], a), TRIES)
+            step(f"add {name}", partial(_run, operation, states[-1], after), TRIES)
             states.append(after)
         step(f"fill in the column, {FILLED_IN:,} tasks", fill_in)
     finally:
         for name, operation in reversed(FORWARDS[: len(states) - 1]):
             after = states.pop()
             if name != "check of the old rows":
-                undo = lambda o=operation, a=after: _undo(o, a, states[-1])  # noqa: E731
-                step(f"remove {name}", undo, TRIES)
+                step(f"remove {name}", partial(_undo, operation, after, states[-1]), TRIES)
         online.wait_as_usual(using="default")
 
 

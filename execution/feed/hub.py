@@ -118,9 +118,9 @@ class Hub:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        self._send_all_that_is_left()
         now = self._began_at = self._clock()
         self._is_sending = True
+        self._sent_through = self._sequence
         self._prepare_for_those_in_step(now)
         if len(self._in_step) < len(self.connections):
             others = [c for c in self.connections if c not in self._in_step]
@@ -151,11 +151,11 @@ class Hub:
         self._is_sending = False
         rest = REST_PER_COST * (now - self._began_at)
         self._rest = max(COALESCE_SECONDS, min(rest, LONGEST_REST_SECONDS))
-        if self._sequence > self._sent_through and self._flush_timer is None:
+        if self._sequence > self._sent_through:
             self._flush_after(self._rest)
 
     def _prepare_for_those_in_step(self, now: float) -> None:
-        newest = self._sent_through = self._sequence
+        newest = self._sequence
         if not self._in_step or self._step >= newest:
             return
         prepared = self._frame_after(self._step)

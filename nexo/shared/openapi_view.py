@@ -6,20 +6,20 @@ from drf_spectacular.views import SpectacularAPIView
 
 from nexo.shared.openapi import language_of
 
-_rendered: dict[tuple[str, type], bytes] = {}
+_rendered: dict[tuple[str | None, type], bytes] = {}
 
 
 class _Kept:
     """Renders a kept document once: to write it as YAML takes as long as to make it."""
 
     def render(self, data: Any, media_type: Any = None, renderer_context: Any = None) -> Any:
-        language = language_of(data)
-        if language is None:
-            return super().render(data, media_type, renderer_context)  # type: ignore[misc]
-        key = (language, type(self))
-        if key not in _rendered:
-            _rendered[key] = super().render(data, media_type, renderer_context)  # type: ignore[misc]
-        return _rendered[key]
+        key = (language_of(data), type(self))
+        if key in _rendered:
+            return _rendered[key]
+        rendered = super().render(data, media_type, renderer_context)  # type: ignore[misc]  # mixed in before a renderer
+        if key[0] is not None:
+            _rendered[key] = rendered
+        return rendered
 
 
 class SchemaView(SpectacularAPIView):

@@ -74,6 +74,7 @@ def check_documented(case: Case, answer: Any) -> None:
     """What succeeds is as the file says."""
     request = requests.Request(case.method, "http://testserver/").prepare()
     headers = {name.lower(): [value] for name, value in answer.items()}
+    # Of the answer as a client had it; `verify` is about TLS, of which there was none.
     told = Response(answer.status_code, headers, answer.content, request, 0.0, verify=False)
     try:
         case.operation.validate_response(told)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,9 +93,12 @@ class Engine:
     def outcome(self, name: str) -> list[Any]:
         return list(self.run(f"found = outcome({name!r})"))
 
+    def is_done(self, name: str) -> bool:
+        return bool(self.outcome(name)[0] == "done")
+
     def until_done(self, *names: str) -> None:
         for name in names:
-            self.until(lambda name=name: self.outcome(name)[0] == "done")  # type: ignore[misc]
+            self.until(partial(self.is_done, name))
             _state, ends, count = self.outcome(name)
             assert ends == count
 

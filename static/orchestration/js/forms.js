@@ -61,7 +61,7 @@ export function watchForms() {
   document.addEventListener("submit", async (event) => {
     if (!event.target.matches("[data-stays]")) return;
     event.preventDefault();
-    const place = event.target.closest("[id]").id;
+    const place = event.target.closest("[id]")?.id;
     const page = await sendForm(event.target, event.submitter);
     if (!page) return;
     event.target.closest("details")?.removeAttribute("open");
