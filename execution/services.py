@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -50,6 +51,7 @@ from execution.exceptions import (
 )
 from execution.feed import doorbell, handover
 from execution.feed.frames import MAX_EVENTS_BEHIND, Batch
+from execution.feed.handover import Handed
 from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
 from execution.models import Task, TaskTarget
 from execution.representations import feed_event_json, task_json
@@ -180,15 +182,17 @@ def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
     )
 
 
-def _announce(batch: Batch | None = None) -> None:
-    """Ring once this is committed; `batch` spares this process's own tailer the reading."""
+def _announce(handed: Handed | None = None) -> None:
+    """Ring once this is committed; what is handed over spares this process's tailer the reading."""
 
     def ring() -> None:
-        if batch is not None:
-            handover.put(batch)
+        if handed is not None:
+            handover.put(handed)
         doorbell.ring()
 
     transaction.on_commit(ring, robust=True)
+    if handed is not None:
+        handover.announce(handed)
 
 
 # -- One task ------------------------------------------------------------------------------------
@@ -293,7 +297,11 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     for column in NOT_OF_A_ROW & fields.keys():
         del fields[column]
     written = TaskState(merged(before, {**fields, "sequence": last}), _targets_after(state, plan))
-    _announce(_batch(before, written, plan.events, now) if handover.is_wanted() else None)
+    if handover.is_wanted():
+        first = last - len(plan.events) + 1
+        _announce(Handed(first, partial(_batch, before, written, plan.events, now)))
+    else:
+        _announce()
     return written
 
 

@@ -36,16 +36,20 @@ class Totals:
             totals._progress[slug] += progress_sum
         return totals
 
-    def follow(self, moves: Iterable[Move]) -> None:
-        """Take over what happened since; what these totals hold already is passed over."""
+    def after(self, moves: Iterable[Move]) -> "Totals":
+        """These totals and what happened since; moves that they hold already are passed over."""
+        totals = Totals(self.sequence)
+        totals._cards = {slug: dict(cards) for slug, cards in self._cards.items()}
+        totals._progress = dict(self._progress)
         for move in moves:
-            if move.sequence <= self.sequence:
+            if move.sequence <= totals.sequence:
                 continue
-            cards = self._cards[move.marketplace]
+            cards = totals._cards[move.marketplace]
             cards[CARD_OF_STATUS[move.from_status]] -= 1
             cards[CARD_OF_STATUS[move.to_status]] += 1
-            self._progress[move.marketplace] += move.progress
-            self.sequence = move.sequence
+            totals._progress[move.marketplace] += move.progress
+            totals.sequence = move.sequence
+        return totals
 
     def summary(self) -> dict[str, Any]:
         """`{"all": {...}, "byChannel": {amazon: {...}, ...}}`."""

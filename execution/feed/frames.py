@@ -23,7 +23,7 @@ class Batch:
 
     `tasks` maps ids to their newest JSON; it and `summary` may be newer than `sequence`, never
     older. A batch that was read has its `totals`; one that was handed over has `moves` instead and
-    gets its summary from who follows the totals.
+    gets totals and summary from who follows them. `payload` is the message, where it is made.
     """
 
     previous: int
@@ -33,6 +33,7 @@ class Batch:
     summary: Mapping[str, Any]
     moves: Sequence[Move] = ()
     totals: Totals | None = None
+    payload: bytes | None = None
 
 
 def merged(batches: Sequence[Batch], after: int) -> Batch:
@@ -90,6 +91,8 @@ def hello(epoch: str, sequence: int, summary: Mapping[str, Any]) -> bytes:
 
 
 def changes(batch: Batch) -> bytes:
+    if batch.payload is not None:
+        return batch.payload
     return dump_json(
         {
             "type": "changes",

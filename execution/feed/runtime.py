@@ -10,6 +10,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,10 +23,10 @@ from accounts import access
 from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
-from execution.feed import doorbell, metrics, tailer
+from execution.feed import doorbell, frames, metrics, tailer
 from execution.feed.bells import Bells
 from execution.feed.frames import Batch
-from execution.feed.handover import Shelf
+from execution.feed.handover import Handed, Shelf
 from execution.feed.hub import Hub
 from execution.feed.log_lines import LogLines
 from execution.feed.tailer import Restart
@@ -54,7 +55,7 @@ class Feed:
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")
-        self._shelf = Shelf()
+        self._shelf = Shelf(self._hear_of)
         self._woken = asyncio.Event()
         self._rung_at: float | None = None
         self._ring_others = asyncio.Event()
@@ -155,11 +156,27 @@ class Feed:
         batch = self._shelf.take_after(self._position.sequence)
         if batch is None:
             return False
-        self._totals.follow(batch.moves)
-        summary = self._totals.summary()
-        self._publish(Batch(batch.previous, batch.sequence, batch.events, batch.tasks, summary))
+        if batch.totals is None:
+            batch = _with_totals(batch, self._totals)
+        self._totals = batch.totals
+        self._publish(batch)
         metrics.LAG.set(0)
         return True
+
+    def _hear_of(self, handed: Handed) -> None:
+        """From any thread that is about to commit."""
+        self._loop.call_soon_threadsafe(self._make_ready, handed)
+
+    def _make_ready(self, handed: Handed) -> None:
+        """Make the message while the database commits; nobody is sent it before that has.
+
+        It can be made only for the change that comes next, and is made anew where it did not.
+        """
+        position, totals = self._position, self._totals
+        is_next = position is not None and handed.first == position.sequence + 1
+        if is_next and totals is not None and self.hub.connections:
+            batch = _with_totals(handed.batch, totals)
+            handed.batch = replace(batch, payload=frames.changes(batch))
 
     def _wake(self) -> None:
         if self._rung_at is None:
@@ -257,6 +274,12 @@ class Feed:
                 continue  # it came meanwhile
             if not access.still_holds(socket.caller, callers[socket.credential]):
                 socket.end(CLOSE_UNAUTHENTICATED)
+
+
+def _with_totals(batch: Batch, before: Totals) -> Batch:
+    """A batch that was handed over, with the totals that it leads to."""
+    totals = before.after(batch.moves)
+    return replace(batch, totals=totals, summary=totals.summary())
 
 
 def _query(function: Callable[..., Answer], *arguments: Any) -> Answer:

@@ -42,9 +42,11 @@ def test_following_equals_a_recount(
     # Read at any moment, then told of everything: what it held already counts once.
     read_at = min(known, len(done))
     totals = Totals.of(rows(states[read_at]), read_at)
-    totals.follow(moves)
-    assert totals.summary() == Totals.of(rows(now)).summary()
-    assert totals.sequence == len(done)
+    known_before = totals.summary()
+    followed = totals.after(moves)
+    assert totals.summary() == known_before
+    assert followed.summary() == Totals.of(rows(now)).summary()
+    assert followed.sequence == len(done)
 
 
 def test_the_summary_counts_cards_and_rounds_the_mean_half_up() -> None:

@@ -3,16 +3,20 @@
 import pytest
 
 from execution.feed import handover
-from execution.feed.handover import MOST_KEPT, Shelf
+from execution.feed.handover import MOST_KEPT, Handed, Shelf
 from tests.execution.feed.batches import batch
 
 pytestmark = pytest.mark.unit
 
 
+def handed(previous: int, sequence: int) -> Handed:
+    return Handed(previous + 1, lambda: batch(previous, sequence))
+
+
 def shelf_with(*places: tuple[int, int]) -> Shelf:
     shelf = Shelf()
     for previous, sequence in places:
-        shelf.put(batch(previous, sequence))
+        shelf.put(handed(previous, sequence))
     return shelf
 
 
@@ -58,6 +62,6 @@ def test_nothing_is_put_where_nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -
     assert not handover.is_wanted()
     wanted.want(True)
     assert handover.is_wanted()
-    handover.put(batch(0, 1))
+    handover.put(handed(0, 1))
     assert idle.take_after(0) is None
     assert wanted.take_after(0) is not None

@@ -62,6 +62,28 @@ async def test_changes_follow_one_another(feed: Feed, token: str) -> None:
         assert frames[-1]["summary"]["all"]["completed"] == 1
 
 
+async def test_what_is_taken_back_before_its_commit_is_never_told(feed: Feed, token: str) -> None:
+    def change_and_take_back(task: TaskState) -> None:
+        with transaction.atomic():
+            change(task, status=TaskStatus.FAILED)
+            transaction.set_rollback(True)
+
+    task = await in_thread(make_task)
+    async with opened(token) as socket:
+        hello = await socket.next_of("hello")
+        # The first change tells the feed the totals: from then on it takes what is handed over.
+        await in_thread(make_task)
+        await socket.next_of("changes")
+        await in_thread(change_and_take_back, task)
+        assert await socket.is_silent()
+        # Under the number that the one taken back had.
+        await in_thread(change, task, status=TaskStatus.IN_PROGRESS)
+        (frame,) = await socket.until(hello["sequence"] + 2)
+        assert [event["to"] for event in frame["events"]] == ["in_progress"]
+        assert [told["status"] for told in frame["tasks"]] == ["in_progress"]
+        assert frame["summary"] == await in_thread(queries.feed_summary)
+
+
 @pytest.mark.parametrize("name_epoch", [False, True])
 async def test_a_socket_resumes_where_another_broke(
     feed: Feed, token: str, name_epoch: bool
