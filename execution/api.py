@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.callers import Caller, caller_of
 from accounts.permissions import OPERATE_TASKS
-from execution import queries, schema, services, task_logs
+from execution import fragments, queries, schema, services, task_logs
 from execution.commands import RULES, Command
 from execution.exceptions import NotAllowed, TaskNotFound
 from execution.filters import FILTERS, TaskSelection, filter_values
@@ -111,23 +111,22 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         cursor = request.query_params.get("cursor")
         after = decode_cursor(cursor) if cursor else None
         selection = self._selection(request)
-        # The position first: rows read after it can only be newer than the number says.
-        position = queries.stream_position()
-        rows = queries.newest_first(selection.tasks(), limit=limit, after=after)
-        page, more = rows[:limit], len(rows) > limit
-        targets = queries.targets_of([row["id"] for row in page])
-        total, summary = selection.totals()
+        listed = queries.newest_keys(
+            selection.tasks(), limit=limit, after=after, with_tallies=selection.is_rolled_up
+        )
+        page, more = fragments.of(listed.keys[:limit]), len(listed.keys) > limit
+        total, summary = selection.totals(listed.tallies)
         now = clock.now()
         return success(
             {
                 "totalTasks": total,
-                "tasks": [task_json(row, targets[row["id"]], now=now) for row in page],
+                "tasks": [told.at(now) for told in page],
                 "summary": summary,
-                "nextCursor": encode_cursor(page[-1]["created_at"], page[-1]["id"])
+                "nextCursor": encode_cursor(page[-1].times["created_at"], page[-1].id)
                 if more
                 else None,
-                "sequence": position.sequence,
-                "epoch": position.epoch,
+                "sequence": listed.position.sequence,
+                "epoch": listed.position.epoch,
             }
         )
 

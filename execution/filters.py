@@ -137,7 +137,8 @@ class TaskSelection:
     ) -> None:
         self._values = values
         self._visible = visible
-        self._rolled_up = sees_all and values.keys() <= {"status", "channel"}
+        # Whether the roll-up knows how many these are.
+        self.is_rolled_up = sees_all and values.keys() <= {"status", "channel"}
 
     def tasks(self, *, without: str | None = None) -> QuerySet[Task]:
         """The matching tasks; one filter may be left out."""
@@ -147,10 +148,15 @@ class TaskSelection:
                 tasks = FILTERS[name].filter(tasks, value)
         return tasks
 
-    def totals(self) -> tuple[int, dict[str, int]]:
-        """How many match, and the summary, which ignores the status filter."""
-        if self._rolled_up:
-            tallies = queries.tallies_by_marketplace()
+    def totals(
+        self, tallies: Mapping[str, queries.Tally] | None = None
+    ) -> tuple[int, dict[str, int]]:
+        """How many match, and the summary, which ignores the status filter.
+
+        `tallies` are those of the roll-up, where they have been read already.
+        """
+        if self.is_rolled_up:
+            tallies = tallies or queries.tallies_by_marketplace()
             slugs = self._values.get("channel", tallies)
             tally = queries.combined(tallies[slug] for slug in set(slugs))
         else:
@@ -159,7 +165,7 @@ class TaskSelection:
 
     def channel_counts(self) -> dict[str, int]:
         """How many match on each marketplace, whatever the channel filter says."""
-        if not self._rolled_up:
+        if not self.is_rolled_up:
             return queries.counts_by_marketplace(self.tasks(without="channel"))
         statuses = set(self._values.get("status", ())) or None
         tallies = queries.tallies_by_marketplace()

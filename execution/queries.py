@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
@@ -67,6 +67,13 @@ FEED_COLUMNS = (
 )
 
 TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS, literals=TaskStatus.values)
+# An instant as text costs less than to read it; nothing is done with it but to compare.
+TASK_KEYS: TableReader[Mapping[str, Any]] = TableReader(
+    Task,
+    ("id", "version"),
+    joined={"changed": "execution_task.updated_at || ''"},
+    literals=TaskStatus.values,
+)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
 LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
 # Tasks, each once for every target. `seen` is the version that a task had when the statement began;
@@ -104,9 +111,46 @@ class Position:
     sequence: int
 
 
+class TaskKey(NamedTuple):
+    """What a task's row is known by: any change of it gives it another version.
+
+    `changed` is when that was, as text: in a database that was restored, a version may come twice.
+    """
+
+    id: int
+    version: int
+    changed: str
+
+
 def stream_position() -> Position:
     (row,) = STREAM.read("WHERE id = 1")
     return Position(row["epoch"], row["sequence"])
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts per status and the sum of progress, of one set of tasks."""
+
+    counts: dict[str, int]
+    progress_sum: int = 0
+
+    @classmethod
+    def empty(cls) -> "Tally":
+        return cls(dict(NO_TASKS))
+
+    def add(self, status: str, count: int, progress_sum: int) -> None:
+        self.counts[status] += count
+        self.progress_sum += progress_sum
+
+    def total(self, statuses: Iterable[str] | None = None) -> int:
+        return sum(self.counts[status] for status in statuses or self.counts)
+
+    def summary(self) -> dict[str, int]:
+        """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
+        cards = dict(NO_CARDS)
+        for status, count in self.counts.items():
+            cards[CARD_OF_STATUS[status]] += count
+        return with_progress(cards, self.progress_sum)
 
 
 # -- Tasks ---------------------------------------------------------------------------------------
@@ -123,14 +167,63 @@ def newest_first(
 
     `after` is (created_at, id) of the last row already read.
     """
-    if after is not None:
-        created_at, row_id = after
-        # The first condition alone lets the index seek; the second settles equal instants.
-        tasks = tasks.filter(
-            Q(created_at__lte=created_at),
-            Q(created_at__lt=created_at) | Q(id__lt=row_id),
-        )
-    return TASKS.matching(tasks, f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}")
+    return TASKS.matching(_older(tasks, after), _newest(limit))
+
+
+def _older(tasks: QuerySet[Task], after: tuple[datetime, int] | None) -> QuerySet[Task]:
+    if after is None:
+        return tasks
+    created_at, row_id = after
+    # The first condition alone lets the index seek; the second settles equal instants.
+    return tasks.filter(
+        Q(created_at__lte=created_at),
+        Q(created_at__lt=created_at) | Q(id__lt=row_id),
+    )
+
+
+def _newest(limit: int) -> str:
+    return f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of tasks by their keys, and what was read beside it, in this order."""
+
+    position: Position
+    keys: Sequence[TaskKey]
+    # None where they were not asked for.
+    tallies: dict[str, Tally] | None
+
+
+def newest_keys(
+    tasks: QuerySet[Task],
+    *,
+    limit: int,
+    after: tuple[datetime, int] | None = None,
+    with_tallies: bool,
+) -> Listed:
+    """As `newest_first`, of each task its key alone; all of it in one round trip."""
+    with one_round_trip():
+        # The position first: what is read after it can only be newer than the number says.
+        position = STREAM.ask("WHERE id = 1")
+        keys = TASK_KEYS.ask_matching(_older(tasks, after), _newest(limit))
+        counts = COUNTS.ask() if with_tallies else None
+    ((epoch, sequence),) = position.tuples()
+    return Listed(
+        Position(epoch, sequence),
+        [TaskKey(*key) for key in keys.tuples()] if keys else [],
+        tallies_by_marketplace(counts) if counts else None,
+    )
+
+
+def states_of(task_pks: Collection[int]) -> list[TaskState]:
+    """Tasks with their targets, in no order."""
+    these, values = f"IN ({among(task_pks)})", [*task_pks]
+    with one_round_trip():
+        rows = TASKS.ask(f"WHERE id {these}", values)
+        targets = TARGETS.ask(f"WHERE task_id {these}", values)
+    by_task = _by_task(targets.rows())
+    return [TaskState(row, by_task[row["id"]]) for row in rows.rows()]
 
 
 def oldest_first(
@@ -298,32 +391,6 @@ def overdue(at: datetime) -> Q:
 # -- Summaries -----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Tally:
-    """Counts per status and the sum of progress, of one set of tasks."""
-
-    counts: dict[str, int]
-    progress_sum: int = 0
-
-    @classmethod
-    def empty(cls) -> "Tally":
-        return cls(dict(NO_TASKS))
-
-    def add(self, status: str, count: int, progress_sum: int) -> None:
-        self.counts[status] += count
-        self.progress_sum += progress_sum
-
-    def total(self, statuses: Iterable[str] | None = None) -> int:
-        return sum(self.counts[status] for status in statuses or self.counts)
-
-    def summary(self) -> dict[str, int]:
-        """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
-        cards = dict(NO_CARDS)
-        for status, count in self.counts.items():
-            cards[CARD_OF_STATUS[status]] += count
-        return with_progress(cards, self.progress_sum)
-
-
 def tally_of(tasks: QuerySet[Task]) -> Tally:
     """Counted from the rows: for filters that the roll-up does not know."""
     tally = Tally.empty()
@@ -340,10 +407,10 @@ def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
     return counts
 
 
-def tallies_by_marketplace() -> dict[str, Tally]:
-    """From the rows of the roll-up."""
+def tallies_by_marketplace(rows: Asked[Any] | None = None) -> dict[str, Tally]:
+    """From the rows of the roll-up, read now unless they were asked for already."""
     tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
-    for status, slug, count, progress_sum, _sequence in COUNTS.ask().tuples():
+    for status, slug, count, progress_sum, _sequence in (rows or COUNTS.ask()).tuples():
         tallies[slug].add(status, count, progress_sum)
     return tallies
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from execution.enums import MarketplaceSlug, SyncState, TaskStatus
-from execution.rows import TargetRow, TaskRow, execution_minutes
+from execution.rows import TargetRow, TaskRow, Times, execution_minutes
 from nexo.shared.instants import to_rfc3339
 
 _NOTHING_SYNCED = dict.fromkeys((slug.value for slug in MarketplaceSlug), False)
@@ -16,13 +16,13 @@ def whole_minutes(minutes: float) -> int:
     return int(minutes + 0.5)
 
 
-def time_spent(row: TaskRow, now: datetime) -> int:
+def time_spent(row: Times, now: datetime) -> int:
     """Whole minutes from creation to the end, or to now."""
     end = row["ended_at"] or now
     return max(0, int((end - row["created_at"]).total_seconds() // 60))
 
 
-def is_overdue(row: TaskRow, now: datetime) -> bool:
+def is_overdue(row: Times, now: datetime) -> bool:
     return (row["ended_at"] or now) > row["due_at"]
 
 
@@ -31,6 +31,14 @@ def task_json(row: TaskRow, targets: Sequence[TargetRow], *, now: datetime) -> d
 
     `targets` are those of this task, in the order of the marketplaces.
     """
+    told = versioned_json(row, targets)
+    told["timeSpent"] = time_spent(row, now)
+    told["overdue"] = is_overdue(row, now)
+    return told
+
+
+def versioned_json(row: TaskRow, targets: Sequence[TargetRow]) -> dict[str, Any]:
+    """All of it that changes with the task's version alone, whatever the time."""
     sync_status = dict(_NOTHING_SYNCED)
     sync_detail = {}
     required = []
@@ -65,9 +73,7 @@ def task_json(row: TaskRow, targets: Sequence[TargetRow], *, now: datetime) -> d
         "channel": row["marketplace_id"],
         "agentId": row["agent_id"],
         "timeEstimate": whole_minutes(row["estimated_minutes"]),
-        "timeSpent": time_spent(row, now),
         "executionMinutes": execution_minutes(row["started_at"], row["ended_at"]),
-        "overdue": is_overdue(row, now),
         "lastUpdate": to_rfc3339(row["updated_at"]),
         "targets": required,
         "syncStatus": sync_status,

@@ -32,6 +32,14 @@ class TaskRow(TypedDict):
     sequence: int
 
 
+class Times(TypedDict):
+    """Of a task, what the time that passes is held against."""
+
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+
+
 class TargetRow(TypedDict):
     task_id: int
     marketplace_id: str

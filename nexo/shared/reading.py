@@ -69,16 +69,21 @@ class TableReader(Generic[Row]):
 
     def matching(self, selected: QuerySet[Any], rest: str = "") -> list[Row]:
         """Rows that a QuerySet of this model selects; its filters alone count, not its order."""
+        asked = self.ask_matching(selected, rest)
+        return asked.rows() if asked else []
+
+    def ask_matching(self, selected: QuerySet[Any], rest: str = "") -> "Asked[Row] | None":
+        """As `ask`; None, and nothing executed, where the filters can match nothing."""
         query = selected.query
         compiler = query.get_compiler(connection=connection)
         try:
             where, values = compiler.compile(query.where)
         except FullResultSet:
-            return self.read(rest)
+            return self.ask(rest)
         except EmptyResultSet:
-            return []
+            return None
         values = list(values)
-        return self.read(f"WHERE {self._with_literals(where, values)} {rest}", values)
+        return self.ask(f"WHERE {self._with_literals(where, values)} {rest}", values)
 
     def _with_literals(self, where: str, values: list[Any]) -> str:
         """The condition with literals in the place of those of `values`, which are taken out."""

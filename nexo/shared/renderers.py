@@ -93,6 +93,6 @@ class IndentedJSONRenderer(JSONRenderer):
     ) -> bytes:
         if data is None:
             return b""
-        option = orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME
-        value = orjson.loads(data) if isinstance(data, bytes) else data
-        return orjson.dumps(value, default=_default, option=option)
+        # Encoded first, for parts of it may be encoded already.
+        encoded = data if isinstance(data, bytes) else dump_json(data)
+        return orjson.dumps(orjson.loads(encoded), option=orjson.OPT_INDENT_2)

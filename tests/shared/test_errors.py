@@ -86,7 +86,7 @@ def test_an_exception_is_answered_in_the_envelope(
     def fail() -> None:
         raise exception
 
-    monkeypatch.setattr(queries, "stream_position", fail)
+    monkeypatch.setattr(queries, "newest_keys", fail)
     answer = client.get(API)
     body = refused(answer, status, code)
     assert body["details"] is None
@@ -131,7 +131,7 @@ def test_it_says_that_nothing_was_changed_only_where_that_is_known(
     def fail() -> None:
         raise caused_by(cause)
 
-    monkeypatch.setattr(queries, "stream_position", fail)
+    monkeypatch.setattr(queries, "newest_keys", fail)
     answer = client.get(API, headers={"Accept-Language": "en"})
     assert sentence in refused(answer, 503, "unavailable")["error"]
     page = client.get(PAGE, headers={"Accept-Language": "en"})

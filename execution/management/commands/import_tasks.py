@@ -18,6 +18,7 @@ from nexo.shared import clock
 from nexo.shared.commands import require_migrated_database
 from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
+from nexo.shared.statistics import gather_statistics
 
 WALKS = 2
 
@@ -123,6 +124,8 @@ class Command(BaseCommand):
             log.rows(bar.advance), shift=shift, now=now, dry_run=dry_run, on_problem=report
         )
         bar.clear()
+        if counts.imported and not dry_run:
+            gather_statistics("execution")
         self._conclude(counts, agents=len(new_agents), dry_run=dry_run)
         return counts
 

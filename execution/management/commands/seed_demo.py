@@ -11,6 +11,7 @@ from nexo.shared import clock
 from nexo.shared.commands import require_migrated_database
 from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
+from nexo.shared.statistics import gather_statistics
 
 
 class Command(BaseCommand):
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         self._report(_("tasks"), seeding.seed_tasks(now))
         if load:
             self._load(load)
+        gather_statistics("execution")
 
     def _people(self) -> None:
         people = seeding.seed_people(settings.DEMO_PASSWORD)
