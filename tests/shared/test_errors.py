@@ -83,10 +83,11 @@ def test_an_exception_is_answered_in_the_envelope(
     status: int,
     code: str,
 ) -> None:
-    def fail() -> None:
+    def fail(*_given: Any, **_named: Any) -> None:
         raise exception
 
     monkeypatch.setattr(queries, "newest_keys", fail)
+    monkeypatch.setattr(queries, "stream_position", fail)  # what the page reads first
     answer = client.get(API)
     body = refused(answer, status, code)
     assert body["details"] is None
@@ -128,10 +129,11 @@ def locked() -> Exception:
 def test_it_says_that_nothing_was_changed_only_where_that_is_known(
     client: Client, monkeypatch: pytest.MonkeyPatch, cause: Exception, sentence: str
 ) -> None:
-    def fail() -> None:
+    def fail(*_given: Any, **_named: Any) -> None:
         raise caused_by(cause)
 
     monkeypatch.setattr(queries, "newest_keys", fail)
+    monkeypatch.setattr(queries, "stream_position", fail)  # what the page reads first
     answer = client.get(API, headers={"Accept-Language": "en"})
     assert sentence in refused(answer, 503, "unavailable")["error"]
     page = client.get(PAGE, headers={"Accept-Language": "en"})
