@@ -7,7 +7,7 @@ one frame or, when that is too much, a reset; it never slows the others.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from execution.feed import frames, metrics
@@ -32,8 +32,8 @@ class Hub:
 
     Most sockets are *in step*: they have every frame so far and take what they are sent. Those are
     written to in one bare loop, for whatever is done for each of 2,000, the last waits for; where
-    they stand is written down only when they are looked at singly, at every sweep and after
-    `LOOK_AFTER_BYTES`.
+    one stands is written down when it leaves the step. Whether it keeps up is looked at in every
+    sweep and after `LOOK_AFTER_BYTES`.
     """
 
     def __init__(
@@ -159,25 +159,32 @@ class Hub:
         if not self._in_step or self._step >= newest:
             return
         prepared = self._frame_after(self._step)
-        if prepared is not None:
-            self._unlooked_bytes += len(prepared[0])
-        if prepared is None or self._unlooked_bytes > LOOK_AFTER_BYTES:
+        if prepared is None:
             self._break_step()
             return
+        self._unlooked_bytes += len(prepared[0])
+        if self._unlooked_bytes > LOOK_AFTER_BYTES:
+            self._let_go([c for c in self._in_step if c.is_busy()])
+            self._unlooked_bytes = len(prepared[0])
         self._frame = prepared[0]
         self._left = dict(self._in_step)
         self._step, self._stepped_at = newest, now
         metrics.FRAMES.inc(len(self._in_step))
 
     def _break_step(self) -> None:
-        """From now on each socket says for itself where it stands."""
-        self._send_all_that_is_left()
-        for connection in self._in_step:
+        self._let_go(tuple(self._in_step))
+        self._unlooked_bytes = 0
+
+    def _let_go(self, connections: Iterable[Connection]) -> None:
+        """From now on these say for themselves where they stand."""
+        for connection in connections:
+            write = self._left.pop(connection, None)
+            if write is not None:
+                write(self._frame)
+            del self._in_step[connection]
             if connection.close_code is None:
                 connection.position = self._step
                 connection.last_sent_at = max(connection.last_sent_at, self._stepped_at)
-        self._in_step.clear()
-        self._unlooked_bytes = 0
 
     def _fall_in(self, connections: Iterable[Connection]) -> None:
         """Take those of them into the step that are up to date."""
@@ -224,16 +231,26 @@ class Hub:
 
     # -- every second ------------------------------------------------------------------------------
 
-    def sweep(self, now: float) -> None:
+    def look_at(self, connections: Sequence[Connection], now: float) -> None:
         """Ping the silent, bring those that were busy up to date, close the stuck."""
-        self._break_step()
-        for connection in tuple(self.connections):
+        for connection in connections:
             connection.note_progress(now)
+        silent_since = now - PING_AFTER_SECONDS
+        step_is_silent = self._stepped_at <= silent_since
+        in_step = [c for c in connections if c in self._in_step]
+        # Most take what they are sent, and were sent something lately: nothing is to be done.
+        self._let_go(
+            c
+            for c in in_step
+            if c.moved_at != now or (step_is_silent and c.last_sent_at <= silent_since)
+        )
+        others = [c for c in connections if c not in self._in_step]
+        for connection in others:
             if connection.position is None:
                 continue
             if now - connection.moved_at >= STUCK_AFTER_SECONDS:
                 connection.end(CLOSE_TOO_SLOW)
-            elif now - connection.last_sent_at >= PING_AFTER_SECONDS and not connection.is_busy():
+            elif connection.last_sent_at <= silent_since and not connection.is_busy():
                 connection.write_text(frames.ping(connection.position), now)
-        self._catch_up(self.connections, now)
-        self._fall_in(self.connections)
+        self._catch_up(others, now)
+        self._fall_in(others)

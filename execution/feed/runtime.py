@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
+SWEPT_AT_ONCE = 100
 RECHECK_SECONDS = 4.0
 HEARD_WITHIN_SECONDS = 0.02
 AFTER_ERROR_SECONDS = 1.0
@@ -259,8 +260,14 @@ class Feed:
     # -- housekeeping ------------------------------------------------------------------------------
 
     async def _sweep(self) -> None:
-        await asyncio.sleep(SWEEP_SECONDS)
-        self.hub.sweep(self.now())
+        """Look at every socket once a second, at a few at a time: the loop has other work."""
+        sockets = tuple(self.hub.connections)
+        parts = [sockets[n : n + SWEPT_AT_ONCE] for n in range(0, len(sockets), SWEPT_AT_ONCE)]
+        for part in parts:
+            await asyncio.sleep(SWEEP_SECONDS / len(parts))
+            self.hub.look_at([one for one in part if one in self.hub.connections], self.now())
+        if not parts:
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _recheck(self) -> None:
         """Close the sockets whose session, token, account or role has ended."""

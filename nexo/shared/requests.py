@@ -8,6 +8,7 @@ from os import urandom
 
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
 
 from nexo.shared.origin import working_for
@@ -98,6 +99,24 @@ class Utf8Handler(WSGIHandler):
                 self._matches[request.path_info] = match
         request.resolver_match = match
         return match
+
+    def get_response(self, request: HttpRequest) -> HttpResponseBase:
+        response = super().get_response(request)
+        _untie(response)
+        return response
+
+
+def _untie(response: HttpResponseBase) -> None:
+    """Let a call's objects end with the call.
+
+    DRF's view holds itself, by a method for each verb, and with it request, answer and body: fifty
+    objects. They would wait for the garbage collector, which then stood everything still for 15 ms.
+    """
+    context = getattr(response, "renderer_context", None)
+    if context:
+        vars(context["view"]).clear()
+        context["request"].parser_context.clear()
+        context.clear()
 
 
 class RequestIdFilter(logging.Filter):

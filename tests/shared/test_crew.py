@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nexo.shared.crew import Crew
+from nexo.shared.crew import KEPT_FREE, Crew
 
 pytestmark = pytest.mark.unit
 WITHIN_SECONDS = 5
@@ -83,3 +83,34 @@ def test_dismissed_threads_finish_what_waits_and_end() -> None:
         thread.join(WITHIN_SECONDS)
         assert not thread.is_alive()
     assert len(record.by) == 10
+
+
+def test_what_waits_for_others_leaves_threads_to_what_does_not() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(KEPT_FREE + 2, record.note, name="t")
+    gate = threading.Event()
+    block: Callable[[], bool] = lambda: gate.wait(WITHIN_SECONDS)  # noqa: E731  # a piece of work
+    for work in (block, block, block, "writes", "writes too", "writes three"):
+        crew.give(work, may_wait=True)
+    crew.give("reads")
+    record.wait(1)
+    crew.give("reads too")
+    record.wait(1)
+    assert [work for _thread, work in record.by] == ["reads", "reads too"]
+    gate.set()
+    record.wait(6)
+    # Each in its turn, and all room is there again.
+    settle(crew, KEPT_FREE + 2)
+    assert crew._room == 2
+    assert sum(work is block for _thread, work in record.by) == 3
+    crew.dismiss()
+
+
+def test_a_dismissed_crew_finishes_what_waits_for_room() -> None:
+    record = Record()
+    crew: Crew[object] = Crew(1, record.note, name="t")
+    for number in range(10):
+        crew.give(number, may_wait=number % 2 == 0)
+    crew.dismiss()
+    record.wait(10)
+    assert sorted(work for _thread, work in record.by) == list(range(10))  # type: ignore[type-var]

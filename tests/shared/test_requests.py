@@ -1,11 +1,13 @@
 """A request is read as UTF-8, whatever charset it names."""
 
+import gc
 import json
 
 import pytest
 from django.core.exceptions import DisallowedHost
 from django.test import Client, RequestFactory
 from django.urls import Resolver404
+from rest_framework.request import Request
 
 from accounts import tokens
 from accounts.roles import Role
@@ -73,3 +75,21 @@ def test_a_host_that_is_not_served_is_refused_however_often_it_asks() -> None:
         assert request_for(URL, "127.0.0.1:8000").get_host() == "127.0.0.1:8000"
         with pytest.raises(DisallowedHost):
             request_for(URL, "evil.example").get_host()
+
+
+def test_a_calls_objects_end_with_the_call() -> None:
+    """And do not wait for the garbage collector, which stands everything still."""
+    _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
+    headers = {"authorization": f"Token {key}"}
+    handler = Utf8Handler()
+    gc.collect()
+    gc.disable()
+    try:
+        answer = handler.get_response(
+            Utf8Request(RequestFactory().get(URL, headers=headers).environ)
+        )
+        assert answer.status_code == 200
+        del answer
+        assert not [one for one in gc.get_objects() if isinstance(one, Request)]
+    finally:
+        gc.enable()

@@ -191,9 +191,9 @@ async def test_what_happens_during_the_greeting_is_not_lost(
 async def test_silence_is_broken_by_a_ping(feed: Feed, token: str) -> None:
     async with opened(token) as socket:
         hello = await socket.next_of("hello")
-        feed.hub.sweep(feed.now() + PING_AFTER_SECONDS - 1)
+        feed.hub.look_at(tuple(feed.hub.connections), feed.now() + PING_AFTER_SECONDS - 1)
         assert await socket.is_silent()
-        feed.hub.sweep(feed.now() + PING_AFTER_SECONDS)
+        feed.hub.look_at(tuple(feed.hub.connections), feed.now() + PING_AFTER_SECONDS)
         assert await socket.next() == {"type": "ping", "sequence": hello["sequence"]}
 
 
