@@ -14,11 +14,13 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 now = time.monotonic_ns
 Address = tuple[str, int]
 GIVE_UP_AFTER_SECONDS = 60.0
 HANDSHAKES_AT_ONCE = 20
+READ_AT_ONCE = 32
 _TEXT, _PING, _PONG = 0x81, 0x89, 0x8A
 _HEADERS_END = b"\r\n\r\n"
 _scratch = bytearray(256 * 1024)
@@ -30,24 +32,40 @@ class Failed(Exception):
 
 
 class Loop:
-    """Calls what is registered for a socket when there is something to read."""
+    """Calls what is registered for a socket when there is something to read.
+
+    What is `urgent` is read before anything else, and whoever has something to send gets a turn
+    after a few sockets: to read one frame from each of 2,000 takes this client 40 ms, which would
+    be charged to the server.
+    """
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        self._epoll, self._urgent = select.epoll(), select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
+        self._epoll.register(self._urgent.fileno(), select.EPOLLIN)
+        self._readers[self._urgent.fileno()] = self._read_urgent
 
-    def add(self, connection: socket.socket, reader: Callable[[], None]) -> None:
+    def add(
+        self, connection: socket.socket, reader: Callable[[], None], *, urgent: bool = False
+    ) -> None:
         self._readers[connection.fileno()] = reader
-        self._epoll.register(connection.fileno(), select.EPOLLIN)
+        (self._urgent if urgent else self._epoll).register(connection.fileno(), select.EPOLLIN)
 
     def remove(self, connection: socket.socket) -> None:
-        self._epoll.unregister(connection.fileno())
+        for epoll in (self._epoll, self._urgent):
+            with suppress(FileNotFoundError):
+                epoll.unregister(connection.fileno())
         del self._readers[connection.fileno()]
+
+    def _read_urgent(self) -> None:
+        for fd, _events in self._urgent.poll(0):
+            self._readers[fd]()
 
     def turn(self, seconds: float) -> None:
         readers = self._readers
-        for fd, _events in self._epoll.poll(seconds):
+        for fd, _events in self._epoll.poll(seconds, READ_AT_ONCE):
             readers[fd]()
+        self._read_urgent()
 
     def run_until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + GIVE_UP_AFTER_SECONDS
@@ -97,7 +115,7 @@ class HttpConnection:
         self.is_waiting = False
         self._socket = connect(address)
         self._received = b""
-        loop.add(self._socket, self._read)
+        loop.add(self._socket, self._read, urgent=True)
 
     def send(self, message: bytes) -> None:
         self.is_waiting = True
