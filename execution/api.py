@@ -112,7 +112,11 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         after = decode_cursor(cursor) if cursor else None
         selection = self._selection(request)
         listed = queries.newest_keys(
-            selection.tasks(), limit=limit, after=after, with_tallies=selection.is_rolled_up
+            selection.tasks,
+            limit=limit,
+            after=after,
+            with_tallies=selection.is_rolled_up,
+            asked=selection.asked(),
         )
         page, more = fragments.of(listed.keys[:limit]), len(listed.keys) > limit
         total, summary = selection.totals(listed.tallies)

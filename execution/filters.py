@@ -1,6 +1,6 @@
 """The list's filters, parsed once for API and page; a bad value names its parameter."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -139,6 +139,12 @@ class TaskSelection:
         self._visible = visible
         # Whether the roll-up knows how many these are.
         self.is_rolled_up = sees_all and values.keys() <= {"status", "channel"}
+
+    def asked(self) -> Hashable | None:
+        """What was asked, where it means the same whoever asks and whenever; else None."""
+        if not self.is_rolled_up:
+            return None
+        return tuple((name, tuple(values)) for name, values in sorted(self._values.items()))
 
     def tasks(self, *, without: str | None = None) -> QuerySet[Task]:
         """The matching tasks; one filter may be left out."""

@@ -6,7 +6,7 @@ reading them. Names, types and filters still come from the model.
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connection
@@ -69,21 +69,25 @@ class TableReader(Generic[Row]):
 
     def matching(self, selected: QuerySet[Any], rest: str = "") -> list[Row]:
         """Rows that a QuerySet of this model selects; its filters alone count, not its order."""
-        asked = self.ask_matching(selected, rest)
+        asked = self.ask_where(self.condition(selected), rest)
         return asked.rows() if asked else []
 
-    def ask_matching(self, selected: QuerySet[Any], rest: str = "") -> "Asked[Row] | None":
-        """As `ask`; None, and nothing executed, where the filters can match nothing."""
+    def ask_where(self, condition: "Condition | None", rest: str = "") -> "Asked[Row] | None":
+        """As `ask`; None, and nothing executed, where the condition matches nothing."""
+        return self.ask(f"{condition.where} {rest}", condition.values) if condition else None
+
+    def condition(self, selected: QuerySet[Any]) -> "Condition | None":
+        """A QuerySet's filters as SQL; None where they can match nothing."""
         query = selected.query
         compiler = query.get_compiler(connection=connection)
         try:
-            where, values = compiler.compile(query.where)
+            where, found = compiler.compile(query.where)
         except FullResultSet:
-            return self.ask(rest)
+            return Condition("", ())
         except EmptyResultSet:
             return None
-        values = list(values)
-        return self.ask(f"WHERE {self._with_literals(where, values)} {rest}", values)
+        values = list(found)
+        return Condition(f"WHERE {self._with_literals(where, values)}", values)
 
     def _with_literals(self, where: str, values: list[Any]) -> str:
         """The condition with literals in the place of those of `values`, which are taken out."""
@@ -92,6 +96,11 @@ class TableReader(Generic[Row]):
         places = [f"'{v}'" if k else "%s" for v, k in zip(values, known, strict=True)]
         values[:] = [v for v, k in zip(values, known, strict=True) if not k]
         return first + "".join(map("".join, zip(places, others, strict=True)))
+
+
+class Condition(NamedTuple):
+    where: str  # with the word itself, or nothing
+    values: Sequence[Any]
 
 
 class Asked(Generic[Row]):

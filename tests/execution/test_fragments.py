@@ -11,10 +11,10 @@ from rest_framework.test import APIClient
 
 from execution import fragments, queries
 from execution.enums import TaskStatus
-from execution.fragments import Generations
 from execution.models import Task
 from execution.representations import task_json
 from nexo.shared import clock
+from nexo.shared.generations import Generations
 from nexo.shared.renderers import dump_json
 from tests.factories import PATHS, change, make_agent, make_task, make_task_in, make_user
 
@@ -35,7 +35,7 @@ def test_what_is_asked_for_is_kept_and_the_rest_forgotten() -> None:
 
 def listed(minutes: int) -> list[dict[str, Any]]:
     """Every task as a list gives it so many minutes from now."""
-    keys = queries.newest_keys(Task.objects.all(), limit=50, with_tallies=False).keys
+    keys = queries.newest_keys(Task.objects.all, limit=50, with_tallies=False).keys
     now = clock.now() + timedelta(minutes=minutes)
     told: list[dict[str, Any]] = orjson.loads(
         dump_json([one.at(now) for one in fragments.of(keys)])
