@@ -38,9 +38,9 @@ from nexo.shared.pipelines import one_round_trip, this_connection
 from nexo.shared.reading import Asked, Condition, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
-# `TaskStatus.values` makes its list, labels and all, each time.
 # More than a page would carry; whoever is beyond them goes by the id.
 MOST_NAMES = 500
+# `TaskStatus.values` makes its list, labels and all, each time.
 NO_TASKS = {status.value: 0 for status in TaskStatus}
 EVENT_COLUMNS = (
     "sequence",
