@@ -28,7 +28,6 @@ test-postgres: setup  ## the same tests on a PostgreSQL and a Redis of their own
 
 e2e: setup  ## the pages in Chromium
 	@bin/pytest e2e
-	@bin/pytest timed
 
 prove: setup  ## the long proofs that `make test` leaves out, on SQLite and on PostgreSQL
 	@bin/pytest sqlite -m proof
