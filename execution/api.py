@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from accounts.callers import Caller, caller_of
 from accounts.permissions import OPERATE_TASKS
-from execution import fragments, queries, schema, services, task_logs
+from execution import listing, queries, schema, services, task_logs
 from execution.commands import RULES, Command
 from execution.exceptions import NotAllowed, TaskNotFound
 from execution.filters import FILTERS, TaskSelection, filter_values
@@ -111,26 +111,16 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         cursor = request.query_params.get("cursor")
         after = decode_cursor(cursor) if cursor else None
         selection = self._selection(request)
-        listed = queries.newest_keys(
-            selection.tasks,
-            limit=limit,
-            after=after,
-            with_tallies=selection.is_rolled_up,
-            asked=selection.asked(),
-        )
-        page, more = fragments.of(listed.keys[:limit]), len(listed.keys) > limit
-        total, summary = selection.totals(listed.tallies)
-        now = clock.now()
+        page = listing.read_page(selection, limit=limit, after=after)
+        now, last = clock.now(), page.tasks[-1] if page.has_more else None
         return success(
             {
-                "totalTasks": total,
-                "tasks": [told.at(now) for told in page],
-                "summary": summary,
-                "nextCursor": encode_cursor(page[-1].times["created_at"], page[-1].id)
-                if more
-                else None,
-                "sequence": listed.position.sequence,
-                "epoch": listed.position.epoch,
+                "totalTasks": page.total,
+                "tasks": [told.at(now) for told in page.tasks],
+                "summary": page.summary,
+                "nextCursor": encode_cursor(last.times["created_at"], last.id) if last else None,
+                "sequence": page.position.sequence,
+                "epoch": page.position.epoch,
             }
         )
 

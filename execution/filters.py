@@ -13,6 +13,7 @@ from rest_framework.exceptions import ValidationError
 from execution import queries
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.models import Task
+from execution.totals import Tally, combined
 from nexo.shared import clock
 from nexo.shared.instants import parse_instant
 
@@ -154,9 +155,7 @@ class TaskSelection:
                 tasks = FILTERS[name].filter(tasks, value)
         return tasks
 
-    def totals(
-        self, tallies: Mapping[str, queries.Tally] | None = None
-    ) -> tuple[int, dict[str, int]]:
+    def totals(self, tallies: Mapping[str, Tally] | None = None) -> tuple[int, dict[str, int]]:
         """How many match, and the summary, which ignores the status filter.
 
         `tallies` are those of the roll-up, where they have been read already.
@@ -164,7 +163,7 @@ class TaskSelection:
         if self.is_rolled_up:
             tallies = tallies or queries.tallies_by_marketplace()
             slugs = self._values.get("channel", tallies)
-            tally = queries.combined(tallies[slug] for slug in set(slugs))
+            tally = combined(tallies[slug] for slug in set(slugs))
         else:
             tally = queries.tally_of(self.tasks(without="status"))
         return tally.total(set(self._values.get("status", ())) or None), tally.summary()

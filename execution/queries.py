@@ -1,10 +1,10 @@
 """Reads of the execution core: pages of tasks, totals from the roll-up, agents and their load."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
@@ -32,16 +32,13 @@ from execution.rows import (
     TaskRow,
     TaskState,
 )
-from execution.totals import CARD_OF_STATUS, NO_CARDS, Totals, with_progress
-from nexo.shared.generations import Generations
+from execution.totals import Tally, Totals
 from nexo.shared.pipelines import one_round_trip, this_connection
-from nexo.shared.reading import Asked, Condition, TableReader
+from nexo.shared.reading import Asked, TableReader
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 # More than a page would carry; whoever is beyond them goes by the id.
 MOST_NAMES = 500
-# `TaskStatus.values` makes its list, labels and all, each time.
-NO_TASKS = {status.value: 0 for status in TaskStatus}
 EVENT_COLUMNS = (
     "sequence",
     "kind",
@@ -68,13 +65,6 @@ FEED_COLUMNS = (
 )
 
 TASKS: TableReader[TaskRow] = TableReader(Task, TASK_COLUMNS, literals=TaskStatus.values)
-# An instant as text costs less than to read it; nothing is done with it but to compare.
-TASK_KEYS: TableReader[Mapping[str, Any]] = TableReader(
-    Task,
-    ("id", "version"),
-    joined={"changed": "execution_task.updated_at || ''"},
-    literals=TaskStatus.values,
-)
 TARGETS: TableReader[TargetRow] = TableReader(TaskTarget, TARGET_COLUMNS)
 LEASES: TableReader[LeaseRow] = TableReader(Lease, LEASE_COLUMNS)
 # Tasks, each once for every target. `seen` is the version that a task had when the statement began;
@@ -112,46 +102,9 @@ class Position:
     sequence: int
 
 
-class TaskKey(NamedTuple):
-    """What a task's row is known by: any change of it gives it another version.
-
-    `changed` is when that was, as text: in a database that was restored, a version may come twice.
-    """
-
-    id: int
-    version: int
-    changed: str
-
-
 def stream_position() -> Position:
     (row,) = STREAM.read("WHERE id = 1")
     return Position(row["epoch"], row["sequence"])
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts per status and the sum of progress, of one set of tasks."""
-
-    counts: dict[str, int]
-    progress_sum: int = 0
-
-    @classmethod
-    def empty(cls) -> "Tally":
-        return cls(dict(NO_TASKS))
-
-    def add(self, status: str, count: int, progress_sum: int) -> None:
-        self.counts[status] += count
-        self.progress_sum += progress_sum
-
-    def total(self, statuses: Iterable[str] | None = None) -> int:
-        return sum(self.counts[status] for status in statuses or self.counts)
-
-    def summary(self) -> dict[str, int]:
-        """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
-        cards = dict(NO_CARDS)
-        for status, count in self.counts.items():
-            cards[CARD_OF_STATUS[status]] += count
-        return with_progress(cards, self.progress_sum)
 
 
 # -- Tasks ---------------------------------------------------------------------------------------
@@ -168,10 +121,10 @@ def newest_first(
 
     `after` is (created_at, id) of the last row already read.
     """
-    return TASKS.matching(_older(tasks, after), _newest(limit))
+    return TASKS.matching(older_than(tasks, after), in_order(limit))
 
 
-def _older(tasks: QuerySet[Task], after: tuple[datetime, int] | None) -> QuerySet[Task]:
+def older_than(tasks: QuerySet[Task], after: tuple[datetime, int] | None) -> QuerySet[Task]:
     if after is None:
         return tasks
     created_at, row_id = after
@@ -182,61 +135,24 @@ def _older(tasks: QuerySet[Task], after: tuple[datetime, int] | None) -> QuerySe
     )
 
 
-def _newest(limit: int) -> str:
+def in_order(limit: int) -> str:
+    """The newest first, and one more than `limit`."""
     return f"ORDER BY created_at DESC, id DESC LIMIT {limit + 1:d}"
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A page of tasks by their keys, and what was read beside it, in this order."""
-
-    position: Position
-    keys: Sequence[TaskKey]
-    # None where they were not asked for.
-    tallies: dict[str, Tally] | None
-
-
-# Django builds a condition anew at each call, which takes a quarter of a list's time. By what was
-# asked, where that is all there is to it.
-_CONDITIONS: Generations[Hashable, Condition | None] = Generations(100)
-
-
-def newest_keys(
-    tasks: Callable[[], QuerySet[Task]],
-    *,
-    limit: int,
-    after: tuple[datetime, int] | None = None,
-    with_tallies: bool,
-    asked: Hashable | None = None,
-) -> Listed:
-    """As `newest_first`, of each task its key alone; all of it in one round trip.
-
-    `asked` stands for the filters of `tasks`, where the same always means the same condition.
-    """
-    condition = _CONDITIONS.get(asked) if asked is not None and after is None else None
-    if condition is None:
-        condition = TASK_KEYS.condition(_older(tasks(), after))
-        if asked is not None and after is None:
-            _CONDITIONS.put(asked, condition)
-    with one_round_trip():
-        # The position first: what is read after it can only be newer than the number says.
-        position = STREAM.ask("WHERE id = 1")
-        keys = TASK_KEYS.ask_where(condition, _newest(limit))
-        counts = COUNTS.ask() if with_tallies else None
-    ((epoch, sequence),) = position.tuples()
-    return Listed(
-        Position(epoch, sequence),
-        [TaskKey(*key) for key in keys.tuples()] if keys else [],
-        tallies_by_marketplace(counts) if counts else None,
-    )
 
 
 def states_of(task_pks: Collection[int]) -> list[TaskState]:
     """Tasks with their targets, in no order."""
-    these, values = f"IN ({among(task_pks)})", [*task_pks]
     with one_round_trip():
-        rows = TASKS.ask(f"WHERE id {these}", values)
-        targets = TARGETS.ask(f"WHERE task_id {these}", values)
+        asked = _ask_states(task_pks)
+    return _states(*asked)
+
+
+def _ask_states(task_pks: Collection[int]) -> tuple[Asked[TaskRow], Asked[TargetRow]]:
+    these, values = f"IN ({among(task_pks)})", [*task_pks]
+    return TASKS.ask(f"WHERE id {these}", values), TARGETS.ask(f"WHERE task_id {these}", values)
+
+
+def _states(rows: Asked[TaskRow], targets: Asked[TargetRow]) -> list[TaskState]:
     by_task = _by_task(targets.rows())
     return [TaskState(row, by_task[row["id"]]) for row in rows.rows()]
 
@@ -263,14 +179,10 @@ def targets_of(task_pks: Collection[int]) -> dict[int, list[TargetRow]]:
 
 def states_and_totals(task_pks: Collection[int]) -> tuple[list[TaskState], Totals]:
     """Tasks with their targets, and the totals, which are read last."""
-    these, values = f"IN ({among(task_pks)})", [*task_pks]
     with one_round_trip():
-        rows = TASKS.ask(f"WHERE id {these}", values)
-        targets = TARGETS.ask(f"WHERE task_id {these}", values)
+        asked = _ask_states(task_pks)
         counts = COUNTS.ask()
-    by_task = _by_task(targets.rows())
-    states = [TaskState(row, by_task[row["id"]]) for row in rows.rows()]
-    return states, feed_totals(counts)
+    return _states(*asked), feed_totals(counts)
 
 
 def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:
@@ -442,15 +354,6 @@ RECENT_TOTALS: BriefCache[str, int] = BriefCache()
 def recent_pending_total() -> int:
     """As `pending_total`, up to five seconds old: for what every page shows and none is about."""
     return RECENT_TOTALS.get("pending", pending_total)
-
-
-def combined(tallies: Iterable[Tally]) -> Tally:
-    whole = Tally.empty()
-    for tally in tallies:
-        for status, count in tally.counts.items():
-            whole.counts[status] += count
-        whole.progress_sum += tally.progress_sum
-    return whole
 
 
 def feed_totals(rows: Asked[Any] | None = None) -> Totals:

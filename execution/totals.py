@@ -1,10 +1,13 @@
-"""The cards of the whole and of each marketplace, as the live feed sends them: pure."""
+"""Counts of tasks and their progress, and the cards made of them: pure."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from execution.enums import CARD_OF, Card, MarketplaceSlug
+from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
 
+# `TaskStatus.values` makes its list, labels and all, each time.
+NO_TASKS = {status.value: 0 for status in TaskStatus}
 NO_CARDS = {card.value: 0 for card in Card}
 CARD_OF_STATUS = {status.value: card.value for status, card in CARD_OF.items()}
 
@@ -64,6 +67,41 @@ class Totals:
                 for slug, cards in self._cards.items()
             },
         }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts per status and the sum of progress, of one set of tasks."""
+
+    counts: dict[str, int]
+    progress_sum: int = 0
+
+    @classmethod
+    def empty(cls) -> "Tally":
+        return cls(dict(NO_TASKS))
+
+    def add(self, status: str, count: int, progress_sum: int) -> None:
+        self.counts[status] += count
+        self.progress_sum += progress_sum
+
+    def total(self, statuses: Iterable[str] | None = None) -> int:
+        return sum(self.counts[status] for status in statuses or self.counts)
+
+    def summary(self) -> dict[str, int]:
+        """The five cards; `totalProgress` is the rounded mean progress, 0 without tasks."""
+        cards = dict(NO_CARDS)
+        for status, count in self.counts.items():
+            cards[CARD_OF_STATUS[status]] += count
+        return with_progress(cards, self.progress_sum)
+
+
+def combined(tallies: Iterable[Tally]) -> Tally:
+    whole = Tally.empty()
+    for tally in tallies:
+        for status, count in tally.counts.items():
+            whole.counts[status] += count
+        whole.progress_sum += tally.progress_sum
+    return whole
 
 
 def with_progress(cards: dict[str, int], progress_sum: int) -> dict[str, int]:

@@ -18,6 +18,7 @@ from execution.enums import OPEN_STATUSES
 from execution.exceptions import AgentNotFound
 from execution.models import Agent, Task
 from execution.queries import Position
+from execution.totals import combined
 from optimization import projection
 from optimization import queries as facts
 from optimization.evaluation import evaluate
@@ -252,7 +253,7 @@ def _open_tasks(agent_id: str | None, marketplace_id: str | None) -> int:
     if agent_id is None:
         tallies = tasks.tallies_by_marketplace()
         chosen = tallies.values() if marketplace_id is None else [tallies[marketplace_id]]
-        return tasks.combined(chosen).total([status.value for status in OPEN_STATUSES])
+        return combined(chosen).total([status.value for status in OPEN_STATUSES])
     open_tasks = Task.objects.filter(
         agent_id=agent_id, ended_at__isnull=True, status__in=OPEN_STATUSES
     )

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from django.db import connection, transaction
 
-from execution import fragments
+from execution import listing
 from execution.queries import RECENT_TOTALS
 from nexo.shared.throttling import CallerRateThrottle
 
@@ -72,4 +72,4 @@ def _clean_cache() -> Iterator[None]:
     CallerRateThrottle.cache.clear()
     CallerRateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()
-    fragments.KEPT.clear()
+    listing.forget()

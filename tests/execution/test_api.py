@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from execution import fragments, idempotency
+from execution import idempotency, listing
 from execution.enums import TaskStatus
 from execution.models import IdempotencyKey, Task, TaskEvent
 from nexo.api_urls import calls
@@ -246,7 +246,7 @@ def test_the_list_takes_few_queries_however_long(
     for _ in range(rows):
         make_task_in(TaskStatus.MARKETPLACE_SYNC)
     head.get(URL)  # the caller's permissions are read once and kept
-    fragments.KEPT.clear()
+    listing.forget()
     with django_assert_num_queries(5):  # position, keys, counts; then tasks and targets
         head.get(URL, {"status": "marketplace_sync"})
     with django_assert_num_queries(3):

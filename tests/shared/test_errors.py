@@ -13,7 +13,7 @@ from django.http import Http404
 from django.test import Client
 from rest_framework.exceptions import APIException, ValidationError
 
-from execution import queries
+from execution import listing, queries
 from nexo.shared.errors import error_response
 from nexo.shared.exceptions import Conflict
 from tests.envelope import refused
@@ -86,7 +86,7 @@ def test_an_exception_is_answered_in_the_envelope(
     def fail(*_given: Any, **_named: Any) -> None:
         raise exception
 
-    monkeypatch.setattr(queries, "newest_keys", fail)
+    monkeypatch.setattr(listing, "read_page", fail)
     monkeypatch.setattr(queries, "stream_position", fail)  # what the page reads first
     answer = client.get(API)
     body = refused(answer, status, code)
@@ -132,7 +132,7 @@ def test_it_says_that_nothing_was_changed_only_where_that_is_known(
     def fail(*_given: Any, **_named: Any) -> None:
         raise caused_by(cause)
 
-    monkeypatch.setattr(queries, "newest_keys", fail)
+    monkeypatch.setattr(listing, "read_page", fail)
     monkeypatch.setattr(queries, "stream_position", fail)  # what the page reads first
     answer = client.get(API, headers={"Accept-Language": "en"})
     assert sentence in refused(answer, 503, "unavailable")["error"]

@@ -9,8 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from execution import fragments, queries
+from execution import listing, queries
 from execution.enums import TaskStatus
+from execution.filters import TaskSelection
 from execution.models import Task
 from execution.representations import task_json
 from nexo.shared import clock
@@ -35,14 +36,13 @@ def test_what_is_asked_for_is_kept_and_the_rest_forgotten() -> None:
 
 def listed(minutes: int) -> list[dict[str, Any]]:
     """Every task as a list gives it so many minutes from now."""
-    keys = queries.newest_keys(Task.objects.all, limit=50, with_tallies=False).keys
+    selection = TaskSelection({}, Task.objects.all(), sees_all=True)
+    page = listing.read_page(selection, limit=50)
     now = clock.now() + timedelta(minutes=minutes)
-    told: list[dict[str, Any]] = orjson.loads(
-        dump_json([one.at(now) for one in fragments.of(keys)])
-    )
+    told: list[dict[str, Any]] = orjson.loads(dump_json([one.at(now) for one in page.tasks]))
     # Made of the same rows, without anything kept.
-    states = {state.row["id"]: state for state in queries.states_of([key.id for key in keys])}
-    fresh = [task_json(states[key.id].row, states[key.id].targets, now=now) for key in keys]
+    states = {state.row["id"]: state for state in queries.states_of([t.id for t in page.tasks])}
+    fresh = [task_json(states[t.id].row, states[t.id].targets, now=now) for t in page.tasks]
     assert told == orjson.loads(dump_json(fresh))
     return told
 
