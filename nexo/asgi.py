@@ -15,11 +15,11 @@ from django.conf import settings
 from execution.feed.runtime import current_feed
 from nexo.health import AsgiApplication, Health, Message, Receive, Send
 from nexo.routing import websocket_application
-from nexo.shared.requests import Utf8Handler
+from nexo.shared.requests import NexoHandler
 from nexo.shared.static import with_static_files
 from nexo.shared.threads import ThreadedWSGI, has_left
 
-_threads = ThreadedWSGI(Utf8Handler(), threads=settings.HTTP_THREADS)
+_threads = ThreadedWSGI(NexoHandler(), threads=settings.HTTP_THREADS)
 
 
 def with_feed(inner: AsgiApplication) -> AsgiApplication:

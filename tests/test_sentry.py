@@ -22,7 +22,7 @@ import django
 django.setup()
 from accounts.views import LoginView
 from django.test import RequestFactory
-from nexo.shared.requests import Utf8Handler
+from nexo.shared.requests import NexoHandler
 def broken(self, request, *args, **kwargs):
     password = "{SECRET}"
     raise ValueError(password)
@@ -32,7 +32,7 @@ factory.cookies["sessionid"] = "{SECRET}"
 request = factory.get("/accounts/login/?q={SECRET}", headers={{"X-Note": "{SECRET}"}})
 def answer(status, headers, exc_info=None):
     print(status.split()[0], dict(headers)["X-Request-ID"])
-list(Utf8Handler()(request.environ, answer))
+list(NexoHandler()(request.environ, answer))
 import logging
 logging.getLogger("nexo").error("only a line about {SECRET}")
 import sentry_sdk

@@ -232,7 +232,11 @@ class Hub:
     # -- every second ------------------------------------------------------------------------------
 
     def look_at(self, connections: Sequence[Connection], now: float) -> None:
-        """Ping the silent, bring those that were busy up to date, close the stuck."""
+        """Ping the silent, bring those that were busy up to date, close the stuck.
+
+        Those that have left meanwhile are passed over.
+        """
+        connections = [c for c in connections if c in self.connections]
         for connection in connections:
             connection.note_progress(now)
         silent_since = now - PING_AFTER_SECONDS

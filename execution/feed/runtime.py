@@ -262,12 +262,11 @@ class Feed:
     async def _sweep(self) -> None:
         """Look at every socket once a second, at a few at a time: the loop has other work."""
         sockets = tuple(self.hub.connections)
-        parts = [sockets[n : n + SWEPT_AT_ONCE] for n in range(0, len(sockets), SWEPT_AT_ONCE)]
-        for part in parts:
-            await asyncio.sleep(SWEEP_SECONDS / len(parts))
-            self.hub.look_at([one for one in part if one in self.hub.connections], self.now())
-        if not parts:
-            await asyncio.sleep(SWEEP_SECONDS)
+        starts = range(0, len(sockets) or 1, SWEPT_AT_ONCE)
+        for start in starts:
+            # Silence and standing still are what no event tells of.
+            await asyncio.sleep(SWEEP_SECONDS / len(starts))
+            self.hub.look_at(sockets[start : start + SWEPT_AT_ONCE], self.now())
 
     async def _recheck(self) -> None:
         """Close the sockets whose session, token, account or role has ended."""

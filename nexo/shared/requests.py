@@ -1,4 +1,4 @@
-"""What holds for every request: an id for its log lines and answers, its origin, UTF-8, no NUL."""
+"""For every request: an id for its log lines and answers, its origin, UTF-8, no NUL, and an end."""
 
 import logging
 import re
@@ -83,7 +83,7 @@ class Utf8Request(WSGIRequest):
         pass
 
 
-class Utf8Handler(WSGIHandler):
+class NexoHandler(WSGIHandler):
     request_class = Utf8Request
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ MEMORY_BYTES = 1024 * 1024  # a longer body goes to a temporary file
 CHUNK_BYTES = 64 * 1024
 DROPPED_BODIES = 10  # so many times the limit is read and dropped, to be heard with a 413
 WATCH_AFTER_SECONDS = 0.2  # most requests have been answered by then
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they only read
 STEP_SECONDS = 0.1  # no thread waits longer without looking up
 
 
@@ -82,7 +82,7 @@ class ThreadedWSGI:
             return
         environ = build_environ(scope, body, length)
         exchange = _Exchange(environ, asyncio.get_running_loop(), self._part_seconds)
-        self._crew.give(exchange, may_wait=scope["method"] not in READING)
+        self._crew.give(exchange, may_wait=scope["method"] not in SAFE_METHODS)
         try:
             await exchange.answer(receive, send)
         finally:

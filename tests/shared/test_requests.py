@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from accounts import tokens
 from accounts.roles import Role
 from execution.models import Task
-from nexo.shared.requests import Utf8Handler, Utf8Request
+from nexo.shared.requests import NexoHandler, Utf8Request
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -24,7 +24,7 @@ CHARSETS = ["hex", "zip", "base64", "rot13", "undefined", "idna", "utf-16", "utf
 @pytest.fixture
 def api(monkeypatch: pytest.MonkeyPatch) -> Client:
     """Django's test client makes requests by itself; here as the server's handler makes them."""
-    monkeypatch.setattr("django.test.client.WSGIRequest", Utf8Handler.request_class)
+    monkeypatch.setattr("django.test.client.WSGIRequest", NexoHandler.request_class)
     _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
     return Client(headers={"authorization": f"Token {key}"})
 
@@ -54,7 +54,7 @@ def request_for(path: str, host: str = "localhost") -> Utf8Request:
 
 
 def test_a_path_leads_to_the_same_view_again_with_its_own_task() -> None:
-    handler = Utf8Handler()
+    handler = NexoHandler()
     for path, name, task_id in (
         (URL, "task-execution", None),
         (f"{URL}/one", "task-execution-detail", "one"),
@@ -86,7 +86,7 @@ def test_a_calls_objects_end_with_the_call() -> None:
     """And do not wait for the garbage collector, which stands everything still."""
     _token, key = tokens.issue_token(name="robô", by="user:ana", user=make_user(Role.HEAD))
     headers = {"authorization": f"Token {key}"}
-    handler = Utf8Handler()
+    handler = NexoHandler()
     gc.collect()
     gc.disable()
     try:

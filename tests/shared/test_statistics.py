@@ -12,7 +12,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 def test_the_planner_knows_the_rows_at_once() -> None:
     for _ in range(3):
         make_task()
-    gather_statistics("execution")
+    gather_statistics()
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT reltuples FROM pg_class WHERE relname = 'execution_task'")

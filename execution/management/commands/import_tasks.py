@@ -125,7 +125,7 @@ class Command(BaseCommand):
         )
         bar.clear()
         if counts.imported and not dry_run:
-            gather_statistics("execution")
+            gather_statistics()
         self._conclude(counts, agents=len(new_agents), dry_run=dry_run)
         return counts
 

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         self._report(_("tasks"), seeding.seed_tasks(now))
         if load:
             self._load(load)
-        gather_statistics("execution")
+        gather_statistics()
 
     def _people(self) -> None:
         people = seeding.seed_people(settings.DEMO_PASSWORD)
