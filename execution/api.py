@@ -115,9 +115,9 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         now, last = clock.now(), page.tasks[-1] if page.has_more else None
         return success(
             {
-                "totalTasks": page.total,
+                "totalTasks": page.counts.total,
                 "tasks": [told.at(now) for told in page.tasks],
-                "summary": page.summary,
+                "summary": page.counts.summary(),
                 "nextCursor": encode_cursor(last.times["created_at"], last.id) if last else None,
                 "sequence": page.position.sequence,
                 "epoch": page.position.epoch,

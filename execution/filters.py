@@ -1,6 +1,6 @@
 """The list's filters, parsed once for API and page; a bad value names its parameter."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,10 @@ from rest_framework.exceptions import ValidationError
 from execution import queries
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.models import Task
-from execution.totals import Tally, combined
+from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.instants import parse_instant
+from nexo.shared.reading import Asked
 
 
 class InstantField(forms.CharField):
@@ -147,31 +148,22 @@ class TaskSelection:
             return None
         return tuple((name, tuple(values)) for name, values in sorted(self._values.items()))
 
-    def tasks(self, *, without: str | None = None) -> QuerySet[Task]:
-        """The matching tasks; one filter may be left out."""
+    def tasks(self, *, without: Collection[str] = ()) -> QuerySet[Task]:
+        """The matching tasks; some filters may be left out."""
         tasks = self._visible
         for name, value in self._values.items():
-            if name != without:
+            if name not in without:
                 tasks = FILTERS[name].filter(tasks, value)
         return tasks
 
-    def totals(self, tallies: Mapping[str, Tally] | None = None) -> tuple[int, dict[str, int]]:
-        """How many match, and the summary, which ignores the status filter.
+    def counts(self, rolled_up: Asked[Any] | None = None, *, every_channel: bool = False) -> Counts:
+        """How many match. `rolled_up` are the roll-up's rows, where they were asked for already.
 
-        `tallies` are those of the roll-up, where they have been read already.
+        Only with `every_channel` is it known what channels match that were not asked for.
         """
         if self.is_rolled_up:
-            tallies = tallies or queries.tallies_by_marketplace()
-            slugs = self._values.get("channel", tallies)
-            tally = combined(tallies[slug] for slug in set(slugs))
+            tallies = queries.tallies_by_marketplace(rolled_up)
         else:
-            tally = queries.tally_of(self.tasks(without="status"))
-        return tally.total(set(self._values.get("status", ())) or None), tally.summary()
-
-    def channel_counts(self) -> dict[str, int]:
-        """How many match on each marketplace, whatever the channel filter says."""
-        if not self.is_rolled_up:
-            return queries.counts_by_marketplace(self.tasks(without="channel"))
-        statuses = set(self._values.get("status", ())) or None
-        tallies = queries.tallies_by_marketplace()
-        return {slug: tally.total(statuses) for slug, tally in tallies.items()}
+            without = ("status", "channel") if every_channel else ("status",)
+            tallies = queries.counted_tallies(self.tasks(without=without))
+        return Counts(tallies, self._values.get("status", ()), self._values.get("channel", ()))

@@ -20,6 +20,7 @@ from execution.models import Task
 from execution.queries import Position
 from execution.representations import is_overdue, task_json, time_spent, versioned_json
 from execution.rows import TaskState, Times
+from execution.totals import Counts
 from nexo.shared.generations import Generations
 from nexo.shared.pipelines import one_round_trip
 from nexo.shared.reading import Condition, TableReader
@@ -88,8 +89,7 @@ class Page:
     position: Position
     tasks: Sequence[Told]
     has_more: bool
-    total: int
-    summary: Mapping[str, int]
+    counts: Counts
 
 
 _KEPT: Generations[TaskKey, Told] = Generations(TASKS_KEPT)
@@ -106,13 +106,11 @@ def read_page(
         # The position first: what is read after it can only be newer than the number says.
         position = queries.STREAM.ask("WHERE id = 1")
         asked = KEYS.ask_where(condition, queries.in_order(limit))
-        counts = queries.COUNTS.ask() if selection.is_rolled_up else None
+        rolled_up = queries.COUNTS.ask() if selection.is_rolled_up else None
     ((epoch, sequence),) = position.tuples()
     keys = [TaskKey(*key) for key in asked.tuples()] if asked else []
-    tallies = queries.tallies_by_marketplace(counts) if counts else None
     tasks = _told(keys[:limit])
-    total, summary = selection.totals(tallies)
-    return Page(Position(epoch, sequence), tasks, len(keys) > limit, total, summary)
+    return Page(Position(epoch, sequence), tasks, len(keys) > limit, selection.counts(rolled_up))
 
 
 def forget() -> None:

@@ -176,6 +176,7 @@ class Task(models.Model):
         verbose_name = _("task")
         verbose_name_plural = _("tasks")
         # Keyset order of every list: newest first. Each index serves one filter beside it.
+        # PostgreSQL has more of them, for counts and search: migration 0010.
         indexes: ClassVar = [
             models.Index(F("created_at").desc(), F("id").desc(), name="task_newest"),
             models.Index(

@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.caching import BriefCache
-from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
+from execution.enums import ENDED_STATUSES, OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
+from execution.lifecycle import ENTRY_PROGRESS
 from execution.models import (
     Agent,
     Lease,
@@ -90,6 +91,18 @@ COUNTS: TableReader[Mapping[str, Any]] = TableReader(
     ("status", "marketplace_id", "count", "progress_sum"),
     joined={"sequence": "(SELECT sequence FROM execution_stream WHERE id = 1)"},
 )
+TASKS_COUNTED: TableReader[Mapping[str, Any]] = TableReader(
+    Task,
+    ("marketplace_id", "status"),
+    joined={"tasks": "COUNT(*)", "progress_sum": "0"},
+    literals=TaskStatus.values,
+)
+# An index has what is counted here, and of ten million tasks it is read in a hundredth of the time
+# that their rows take. So progress is read of open tasks alone.
+COUNTED_REST = """{where} GROUP BY 1, 2 UNION ALL
+    SELECT marketplace_id, status, 0, SUM(progress) FROM execution_task
+    {where} AND ended_at IS NULL GROUP BY 1, 2"""
+ENDED_PROGRESS = {status.value: ENTRY_PROGRESS[status] for status in ENDED_STATUSES}
 STREAM: TableReader[Mapping[str, Any]] = TableReader(Stream, ("epoch", "sequence"))
 OF_TASK = "WHERE task_id = (SELECT id FROM execution_task WHERE task_id = %s)"
 
@@ -318,13 +331,17 @@ def overdue(at: datetime) -> Q:
 # -- Summaries -----------------------------------------------------------------------------------
 
 
-def tally_of(tasks: QuerySet[Task]) -> Tally:
-    """Counted from the rows: for filters that the roll-up does not know."""
-    tally = Tally.empty()
-    grouped = tasks.order_by().values_list("status").annotate(Count("id"), Sum("progress"))
-    for status, count, progress_sum in grouped:
-        tally.add(status, count, progress_sum)
-    return tally
+def counted_tallies(tasks: QuerySet[Task]) -> dict[str, Tally]:
+    """Per marketplace, counted from the rows: for filters that the roll-up does not know."""
+    tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
+    condition = TASKS_COUNTED.condition(tasks)
+    if condition is None:
+        return tallies
+    rest = COUNTED_REST.format(where=condition.where or "WHERE TRUE")
+    for slug, status, count, progress_sum in TASKS_COUNTED.ask(rest, condition.values * 2).tuples():
+        ended = count * ENDED_PROGRESS.get(status, 0)
+        tallies[slug].add(status, count, ended + progress_sum)
+    return tallies
 
 
 def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:

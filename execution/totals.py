@@ -1,6 +1,6 @@
 """Counts of tasks and their progress, and the cards made of them: pure."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -93,6 +93,34 @@ class Tally:
         for status, count in self.counts.items():
             cards[CARD_OF_STATUS[status]] += count
         return with_progress(cards, self.progress_sum)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many tasks match, by tallies of each marketplace that take no heed of the status.
+
+    `statuses` and `channels` are those asked for; none means all.
+    """
+
+    tallies: Mapping[str, Tally]
+    statuses: Collection[str]
+    channels: Collection[str]
+
+    @property
+    def total(self) -> int:
+        return self._chosen().total(self.statuses or None)
+
+    def summary(self) -> dict[str, int]:
+        """The five cards, whatever status was asked for."""
+        return self._chosen().summary()
+
+    def by_channel(self) -> dict[str, int]:
+        """How many match on each marketplace, whatever channel was asked for."""
+        statuses = self.statuses or None
+        return {slug: tally.total(statuses) for slug, tally in self.tallies.items()}
+
+    def _chosen(self) -> Tally:
+        return combined(self.tallies[slug] for slug in set(self.channels or self.tallies))
 
 
 def combined(tallies: Iterable[Tally]) -> Tally:

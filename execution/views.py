@@ -35,6 +35,7 @@ from execution.row_view import TONES, blank_row, row_view
 from execution.rows import TaskState, execution_minutes
 from execution.task_actions import TaskAction, action_json, legal_actions, permitted_actions
 from execution.task_story import steps
+from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
@@ -57,9 +58,7 @@ class Snapshot:
     position: queries.Position
     tasks: list[dict[str, Any]]
     next_cursor: str | None
-    total: int
-    summary: Mapping[str, int]
-    channel_counts: Mapping[str, int]
+    counts: Counts
 
 
 def _selection(filters: PageFilters) -> TaskSelection:
@@ -73,14 +72,11 @@ def _snapshot(filters: PageFilters, now: datetime) -> Snapshot:
     rows = queries.newest_first(selection.tasks(), limit=PAGE_SIZE, after=filters.after)
     page, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
     targets = queries.targets_of([row["id"] for row in page])
-    total, summary = selection.totals()
     return Snapshot(
         position=position,
         tasks=[task_json(row, targets[row["id"]], now=now) for row in page],
         next_cursor=encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None,
-        total=total,
-        summary=summary,
-        channel_counts=selection.channel_counts(),
+        counts=selection.counts(every_channel=True),
     )
 
 
@@ -90,15 +86,18 @@ def execution_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     filters = read_filters(request.GET.dict(), now=now)
     snapshot = _snapshot(filters, now)
+    total, summary = snapshot.counts.total, snapshot.counts.summary()
     short_names = queries.short_names()
     agent_names = queries.agent_names()
     context = {
         "filters": filters,
         "snapshot": snapshot,
-        "cards": page_controls.cards(snapshot.summary, filters),
-        "mean_text": page_controls.mean_text(snapshot.summary),
+        "total": total,
+        "summary": summary,
+        "cards": page_controls.cards(summary, filters),
+        "mean_text": page_controls.mean_text(summary),
         "segments": page_controls.status_segments(filters),
-        "chips": page_controls.channel_chips(snapshot.channel_counts, filters),
+        "chips": page_controls.channel_chips(snapshot.counts.by_channel(), filters),
         "periods": page_controls.periods(filters),
         "agents": _agent_choices(filters.texts.get("agent"), agent_names),
         "task_types": queries.task_types(limit=SUGGESTIONS),
@@ -107,7 +106,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
             for task in snapshot.tasks
         ],
         "shown_text": pgettext("how many tasks the list shows", "{shown} of {total}").format(
-            shown=texts.number_text(len(snapshot.tasks)), total=texts.number_text(snapshot.total)
+            shown=texts.number_text(len(snapshot.tasks)), total=texts.number_text(total)
         ),
         "blank_row": blank_row(short_names),
         "older_query": _older_query(filters, snapshot),
@@ -129,7 +128,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
                 "sequence": snapshot.position.sequence,
                 "tasks": snapshot.tasks,
                 "nextCursor": snapshot.next_cursor,
-                "totalTasks": snapshot.total,
+                "totalTasks": total,
                 "timestamp": to_rfc3339(now),
             },
         },
@@ -159,9 +158,13 @@ def _older_query(filters: PageFilters, snapshot: Snapshot) -> str | None:
 def execution_summary(request: HttpRequest) -> JsonResponse:
     """Cards and chips under filters whose totals no frame of the feed carries."""
     selection = _selection(read_filters(request.GET.dict(), now=clock.now()))
-    total, summary = selection.totals()
+    counts = selection.counts(every_channel=True)
     return JsonResponse(
-        {"totalTasks": total, "summary": summary, "channels": selection.channel_counts()}
+        {
+            "totalTasks": counts.total,
+            "summary": counts.summary(),
+            "channels": counts.by_channel(),
+        }
     )
 
 

@@ -1,7 +1,9 @@
 """Small makers of what tests need; each test names only what it is about."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import count
+from math import floor
 from typing import Any
 
 from django.contrib.auth.models import Group, User
@@ -11,9 +13,9 @@ from django.db.models import Model
 from accounts.callers import Caller
 from execution import services
 from execution.changes import TaskChange
-from execution.enums import TaskStatus
+from execution.enums import CARD_OF, Card, TaskStatus
 from execution.leases import LIFETIME, new_lease_id
-from execution.models import Agent, Lease
+from execution.models import Agent, Lease, Task
 from execution.rows import TaskState
 from execution.services import NewTask
 from nexo.shared import clock
@@ -102,3 +104,13 @@ def rows_of(models: Iterable[type[Model]]) -> dict[str, list[tuple[Any, ...]]]:
             cursor.execute(f'SELECT * FROM "{table}" ORDER BY "{key}"')
             rows[table] = cursor.fetchall()
     return rows
+
+
+def recounted(tasks: Iterable[Task]) -> dict[str, int]:
+    """The five cards of these tasks, counted one by one."""
+    cards, progress = dict.fromkeys((card.value for card in Card), 0), []
+    for task in tasks:
+        cards[CARD_OF[TaskStatus(task.status)].value] += 1
+        progress.append(task.progress)
+    mean = Fraction(sum(progress), len(progress) or 1)
+    return {**cards, "totalProgress": floor(mean + Fraction(1, 2))}

@@ -37,10 +37,7 @@ class AddIndexOnline(migrations.AddIndex):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
         model = to_state.apps.get_model(app_label, self.model_name)
-        name = schema_editor.quote_name(self.index.name)
-        with _patiently(schema_editor):
-            if _is_invalid(schema_editor, self.index.name):
-                schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        with _cleared(schema_editor, self.index.name):
             schema_editor.add_index(model, self.index, concurrently=True)  # type: ignore[call-arg]
 
     def database_backwards(
@@ -54,8 +51,61 @@ class AddIndexOnline(migrations.AddIndex):
             super().database_backwards(app_label, schema_editor, from_state, to_state)
             return
         with _patiently(schema_editor):
-            name = schema_editor.quote_name(self.index.name)
-            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            _drop(schema_editor, self.index.name)
+
+
+class PostgresIndexOnline(migrations.operations.base.Operation):
+    """An index that only a large database needs, and so only PostgreSQL has.
+
+    No model knows of it: every index is one more page that SQLite's only writer waits for. Needs
+    `atomic = False`, and takes up what a killed run left, as `AddIndexOnline` does.
+    """
+
+    atomic = False
+    reversible = True
+
+    def __init__(self, name: str, table: str, definition: str, *, extension: str = "") -> None:
+        """`definition` is what follows the table in CREATE INDEX."""
+        self.name = name
+        self.table = table
+        self.definition = definition
+        self.extension = extension
+
+    def state_forwards(self, app_label: str, state: ProjectState) -> None:
+        """Nothing: no model knows of it."""
+
+    def database_forwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        quoted = schema_editor.quote_name
+        if self.extension:
+            schema_editor.execute(f"CREATE EXTENSION IF NOT EXISTS {quoted(self.extension)}")
+        with _cleared(schema_editor, self.name):
+            schema_editor.execute(
+                f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {quoted(self.name)}"
+                f" ON {quoted(self.table)} {self.definition}"
+            )
+
+    def database_backwards(
+        self,
+        app_label: str,
+        schema_editor: BaseDatabaseSchemaEditor,
+        from_state: ProjectState,
+        to_state: ProjectState,
+    ) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            return
+        with _patiently(schema_editor):
+            _drop(schema_editor, self.name)
+
+    def describe(self) -> str:
+        return f"Create index {self.name} on {self.table}, on PostgreSQL"
 
 
 class AddCheckOnline(migrations.AddConstraint):
@@ -123,6 +173,19 @@ def _is_invalid(schema_editor: BaseDatabaseSchemaEditor, index: str) -> bool:
             "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid", [index]
         )
         return cursor.fetchone() is not None
+
+
+def _drop(schema_editor: BaseDatabaseSchemaEditor, index: str) -> None:
+    schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {schema_editor.quote_name(index)}")
+
+
+@contextmanager
+def _cleared(schema_editor: BaseDatabaseSchemaEditor, index: str) -> Iterator[None]:
+    """As `_patiently`, and without what a killed run has left of this index."""
+    with _patiently(schema_editor):
+        if _is_invalid(schema_editor, index):
+            _drop(schema_editor, index)
+        yield
 
 
 @contextmanager

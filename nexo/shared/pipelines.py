@@ -131,6 +131,12 @@ def one_round_trip() -> AbstractContextManager[None]:
     return _pipeline(connection) if connection.vendor == "postgresql" else _NOTHING
 
 
+def planned_by_values() -> AbstractContextManager[None]:
+    """What is executed inside is planned for its very values, not prepared once for any."""
+    connection = this_connection()
+    return _unprepared(connection) if connection.vendor == "postgresql" else _NOTHING
+
+
 _NOTHING = nullcontext()
 
 
@@ -139,3 +145,14 @@ def _pipeline(connection: Any) -> Iterator[None]:
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield
+
+
+@contextmanager
+def _unprepared(connection: Any) -> Iterator[None]:
+    connection.ensure_connection()
+    driver = connection.connection
+    before, driver.prepare_threshold = driver.prepare_threshold, None
+    try:
+        yield
+    finally:
+        driver.prepare_threshold = before

@@ -26,7 +26,7 @@ from execution.feed.runtime import current_feed
 from execution.models import Lease, Stream, Task, TaskEvent
 from tests.execution.feed.clients import without_clock
 from tests.execution.feed.sockets import Socket, opened
-from tests.factories import OPERATOR, change, make_agent, make_task, make_user
+from tests.factories import OPERATOR, change, make_agent, make_task, make_user, recounted
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 TASKS = "/api/marketplace/orchestration/task-execution"
@@ -254,7 +254,7 @@ def test_snapshot_and_frames_make_a_fresh_snapshot(
         assert client.snapshot.summary == fresh.summary
     numbers = list(TaskEvent.objects.order_by("sequence").values_list("sequence", flat=True))
     assert numbers == list(range(1, fresh.sequence + 1))
-    assert fresh.summary == queries.tally_of(Task.objects.all()).summary()
+    assert fresh.summary == recounted(Task.objects.all())
 
 
 async def scenario(token: str, steps: list[tuple[str, int]], chance: random.Random) -> list[Client]:

@@ -12,7 +12,7 @@ from execution.feed.frames import MAX_EVENTS_BEHIND, Batch
 from execution.feed.tailer import BATCH_EVENTS, Restart, read_after, read_between
 from execution.models import Stream, TaskEvent
 from execution.queries import Position
-from tests.factories import OPERATOR, change, make_agent, make_task, make_user
+from tests.factories import OPERATOR, change, make_agent, make_task, make_user, recounted
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 TASKS = "/api/marketplace/orchestration/task-execution"
@@ -102,10 +102,10 @@ def test_the_summary_is_what_a_recount_of_the_rows_gives() -> None:
     change(change(task, status=TaskStatus.IN_PROGRESS), status=TaskStatus.COMPLETED)
     summary = read(before).summary
     everything = queries.Task.objects.all()
-    assert summary["all"] == queries.tally_of(everything).summary()
+    assert summary["all"] == recounted(everything)
     assert set(summary["byChannel"]) == set(queries.MARKETPLACE_ORDER)
     for slug, cards in summary["byChannel"].items():
-        assert cards == queries.tally_of(everything.filter(marketplace_id=slug)).summary()
+        assert cards == recounted(everything.filter(marketplace_id=slug))
 
 
 def test_much_is_read_in_batches_that_follow_one_another() -> None:
