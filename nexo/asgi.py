@@ -3,6 +3,7 @@
 import gc
 import os
 
+gc.disable()  # until all is loaded: it looks for garbage where there is none, a fifth of the time
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")
 
 import django
@@ -53,3 +54,4 @@ gc.freeze()
 # A call makes a few thousand objects; by default the young are looked through at every seventh
 # hundred, which cost a call 5 %.
 gc.set_threshold(10_000, 20, 20)
+gc.enable()

@@ -3,6 +3,7 @@
 python -m nexo.prepare
 """
 
+import gc
 import os
 from io import StringIO
 
@@ -19,5 +20,6 @@ def prepare(*, demo: bool) -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")
+    gc.set_threshold(50_000, 20, 20)  # as in manage.py
     django.setup()
     prepare(demo=os.environ.get("DEMO") != "0")

@@ -1,14 +1,17 @@
 """What every test shares: a clean cache, and generated examples that a build can repeat."""
 
+import gc
 import os
+import ssl
 from collections.abc import Iterator
+from functools import cache
 
 import hypothesis
 import pytest
 import pytest_django
 from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
-from django.core.cache import cache
+from django.core.cache import cache as django_cache
 from django.db import connection, transaction
 
 from execution import listing
@@ -20,6 +23,9 @@ if not settings.TESTING:
 
 # The tests are about what a sign-in does, not about how long a guess takes.
 PBKDF2PasswordHasher.iterations = 1
+
+# Each of httpx's clients reads the machine's 140 certificates, and no test asks a server by TLS.
+ssl.create_default_context = cache(ssl.create_default_context)
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -36,11 +42,43 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.django_db(*marker.args, **values), append=False)
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage; each full collection walked through all of them."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+class InitialRows:
+    """What migrations put into the tables, for the transactional tests, which empty them.
+
+    Django keeps it as JSON and saves object by object, which took a tenth of all tests' time.
+    """
+
+    def __init__(self) -> None:
+        self._inserts = []
+        with connection.cursor() as cursor:
+            for table in connection.introspection.django_table_names(only_existing=True):
+                cursor.execute(f'SELECT * FROM "{table}"')
+                if table != "django_migrations" and (rows := cursor.fetchall()):
+                    columns = ", ".join(f'"{column[0]}"' for column in cursor.description)
+                    places = ", ".join(["%s"] * len(cursor.description))
+                    into = f'INSERT INTO "{table}" ({columns}) VALUES ({places})'
+                    # The first of them finds the tables as migrations left them.
+                    self._inserts.append((f"{into} ON CONFLICT DO NOTHING", rows))
+
+    def restore(self, _data: str) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement, rows in self._inserts:
+                cursor.executemany(statement, rows)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(
     django_db_setup: None, django_db_blocker: "pytest_django.DjangoDbBlocker"
 ) -> Iterator[None]:
     """Threads of async tests keep their connections; PostgreSQL drops no database in use."""
+    with django_db_blocker.unblock():
+        connection.creation.deserialize_db_from_string = InitialRows().restore
     yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -68,7 +106,7 @@ def module_db(
 def _clean_cache() -> Iterator[None]:
     """Throttle counts, cached sessions and totals end with the test that made them."""
     yield
-    cache.clear()
+    django_cache.clear()
     CallerRateThrottle.cache.clear()
     CallerRateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()

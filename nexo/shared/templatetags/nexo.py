@@ -1,11 +1,20 @@
 """Template helpers of the frame."""
 
+from functools import cache
 from typing import Any
 
 from django import template
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
+
+
+@register.simple_tag
+@cache
+def icon_sprite() -> SafeString:
+    """Every icon once, for `icon` to refer to; to make them anew was a third of a page's time."""
+    return render_to_string("_icons.html")
 
 
 @register.simple_tag
