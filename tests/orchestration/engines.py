@@ -1,13 +1,16 @@
 """Either engine of background jobs for a test; Celery with a broker of its own, to be killed."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.redis_server import OwnRedis
+from tests.servers import PROJECT
 
 CELERY = pytest.param(
     "celery",
@@ -17,6 +20,7 @@ CELERY = pytest.param(
     ),
 )
 ENGINES = ("database", CELERY)
+RUN_WORKER = ("manage.py", "run_worker")
 
 
 @contextmanager
@@ -31,3 +35,23 @@ def broker_of(engine: str, folder: Path) -> Iterator[tuple[OwnRedis, dict[str, s
         yield broker, values
     finally:
         broker.kill()
+
+
+@contextmanager
+def running_worker(
+    environment: Mapping[str, str], log_file: Path, *command: str
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker until the block ends, `run_worker` unless another `command` of Python's is given."""
+    with log_file.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, *(command or RUN_WORKER)],
+            env={**environment, "DJANGO_SETTINGS_MODULE": "nexo.settings"},
+            cwd=PROJECT,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()

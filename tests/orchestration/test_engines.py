@@ -2,10 +2,9 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.orchestration.console import Console, console
-from tests.orchestration.engines import CELERY, ENGINES, broker_of
+from tests.orchestration.engines import CELERY, ENGINES, broker_of, running_worker
 from tests.redis_server import OwnRedis
-from tests.servers import PROJECT, server_environment
+from tests.servers import server_environment
 
 pytestmark = pytest.mark.integration
 WITHIN_SECONDS = 20.0
@@ -61,22 +60,9 @@ class Engine:
     broker: OwnRedis
     started: int = field(default=0)
 
-    @contextmanager
-    def worker(self) -> Iterator["subprocess.Popen[bytes]"]:
+    def worker(self) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         self.started += 1
-        with self.log(self.started).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "run_worker"],
-                env=self.environment,
-                cwd=PROJECT,
-                stdout=log,
-                stderr=log,
-            )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+        return running_worker(self.environment, self.log(self.started))
 
     def log(self, number: int) -> Path:
         return self.folder / f"worker-{number}.log"

@@ -1,11 +1,9 @@
 """Jobs and steps: carried out by whoever runs, however often something fails."""
 
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,9 @@ from django.db import OperationalError
 
 from nexo.shared.origin import current_origin
 from orchestration.worker import PERIODIC_STEPS, PeriodicStep, Steps
-from tests.servers import PROJECT, manage, server_environment
+from tests.orchestration.console import console
+from tests.orchestration.engines import running_worker
+from tests.servers import server_environment
 
 WITHIN_SECONDS = 20.0
 EXIT_WITHIN_SECONDS = 5.0
@@ -95,45 +95,29 @@ from accounts.models import AuditEntry
 from execution.models import Task, TaskEvent
 from orchestration.models import DueRun
 runs = DueRun.objects.count()
-print(Task.objects.count(), runs, runs - DueRun.objects.values("due_at").distinct().count(),
-      *AuditEntry.objects.filter(action="note").values_list("origin", flat=True))
+found = {
+    "tasks": Task.objects.count(),
+    "runs_at_one_time": runs - DueRun.objects.values("due_at").distinct().count(),
+    "notes": list(AuditEntry.objects.filter(action="note").values_list("origin", flat=True)),
+}
 """
-
-
-def worker(environment: Mapping[str, str], log_file: Path) -> "subprocess.Popen[bytes]":
-    with log_file.open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "manage.py", "run_worker"],
-            env=environment,
-            cwd=PROJECT,
-            stdout=log,
-            stderr=log,
-        )
 
 
 @pytest.mark.integration
 def test_two_workers_share_the_work_and_end_when_asked(tmp_path: Path) -> None:
     environment = server_environment(tmp_path)
-    manage(environment, "shell", "--verbosity", "0", "-c", DUE)
     log_file = tmp_path / "log"
-    workers = [worker(environment, log_file) for _ in range(2)]
-
-    def counts() -> list[str]:
-        return manage(environment, "shell", "--verbosity", "0", "-c", COUNTS).split()
-
-    try:
+    with console(environment) as run, ExitStack() as stack:
+        run(DUE)
+        workers = [stack.enter_context(running_worker(environment, log_file)) for _ in range(2)]
         # The job is done once; the template's task is made once, and is still open at the next
         # due time.
-        until(lambda: (found := counts())[0] == "1" and found[3:] == ["worker"])
-        assert counts()[2] == "0"
+        until(lambda: (found := run(COUNTS))["tasks"] == 1 and found["notes"] == ["worker"])
+        assert run(COUNTS)["runs_at_one_time"] == 0
         assert [process.poll() for process in workers] == [None, None]
         asked_at = time.monotonic()
         for process in workers:
             process.send_signal(signal.SIGTERM)
         assert [process.wait(EXIT_WITHIN_SECONDS) for process in workers] == [0, 0]
-        assert timedelta(seconds=time.monotonic() - asked_at) < timedelta(seconds=5)
+        assert time.monotonic() - asked_at < EXIT_WITHIN_SECONDS
         assert "Traceback" not in log_file.read_text()
-    finally:
-        for process in workers:
-            process.kill()
-            process.wait()

@@ -1,20 +1,16 @@
 """kill -9 of the worker in the middle of a bulk job: nothing twice, nothing lost."""
 
-import json
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from orchestration.bulk.services import CHUNK, LEASE
-from tests.orchestration.engines import ENGINES, broker_of
-from tests.servers import PROJECT, manage, server_environment
+from tests.orchestration.console import Console, console
+from tests.orchestration.engines import ENGINES, broker_of, running_worker
+from tests.servers import manage, server_environment
 
 pytestmark = pytest.mark.integration
 LATER = 5
@@ -33,43 +29,23 @@ def fail(count):
         update_task(task_id, TaskChange(TaskStatus.FAILED), caller=OPERATOR)
 fail({count})
 root = User.objects.create_user("root", is_superuser=True)
-print(start_job(by_filter("retry", status="failed"), caller=caller_for_user(root)).state)
+found = start_job(by_filter("retry", status="failed"), caller=caller_for_user(root)).state
 fail({later})
 """
 REPORT = """
-import json
 from django.db.models import Count
 from execution.models import Task, TaskEvent
 from orchestration.bulk.models import BulkItem, BulkJob
 job = BulkJob.objects.get()
 retried = TaskEvent.objects.filter(kind="retried")
-print(json.dumps({
+found = {
     "state": job.state, "total": job.total, "done": job.done, "refusals": job.refusals,
     "outcomes": dict(job.items.values_list("outcome").annotate(Count("id")).order_by()),
     "retried": retried.count(), "tasks": retried.values("task").distinct().count(),
     "noted": job.items.filter(sequence__in=retried.values("sequence")).count(),
     "statuses": dict(Task.objects.values_list("status").annotate(Count("id")).order_by()),
-}))
+}
 """
-
-
-@contextmanager
-def worker(
-    environment: Mapping[str, str], log_file: Path, lease: float
-) -> Iterator["subprocess.Popen[bytes]"]:
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.orchestration.bulk.worker", str(lease)],
-            env={**environment, "DJANGO_SETTINGS_MODULE": "nexo.settings"},
-            cwd=PROJECT,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 def until(holds: Callable[[], bool], log_file: Path, within: float) -> None:
@@ -79,17 +55,25 @@ def until(holds: Callable[[], bool], log_file: Path, within: float) -> None:
         time.sleep(0.01)
 
 
-def report(environment: Mapping[str, str]) -> dict[str, Any]:
-    printed = manage(environment, "shell", "--verbosity", "0", "-c", REPORT)
-    return dict(json.loads(printed))
-
-
 def retried_through_kills(
     environment: Mapping[str, str], data_dir: Path, *, count: int, kills: int, lease: float
 ) -> None:
-    order = ORDER.format(count=count, later=LATER)
-    state = manage(environment, "shell", "--verbosity", "0", "-c", order)
-    assert state.strip() == "queued"
+    with console(environment) as run:
+        assert run(ORDER.format(count=count, later=LATER)) == "queued"
+        work_through_kills(run, environment, data_dir, count=count, kills=kills, lease=lease)
+    manage(environment, "check_consistency")
+
+
+def work_through_kills(
+    run: Console,
+    environment: Mapping[str, str],
+    data_dir: Path,
+    *,
+    count: int,
+    kills: int,
+    lease: float,
+) -> None:
+    command = ("-m", "tests.orchestration.bulk.worker", str(lease))
     log_file = data_dir / "log"
     log_file.touch()
     chunks = -(-count // CHUNK)
@@ -98,18 +82,18 @@ def retried_through_kills(
         return lambda: log_file.read_text().count("chunk") >= share * chunks
 
     for kill in range(1, kills + 1):
-        with worker(environment, log_file, lease) as process:
+        with running_worker(environment, log_file, *command) as process:
             until(has_done(kill / (kills + 2)), log_file, within=120)
             # Anywhere in the next chunks.
             time.sleep(random.uniform(0, 0.15))
             process.kill()
             process.wait()
-        assert report(environment)["state"] == "running"
-    with worker(environment, log_file, lease):
+        assert run(REPORT)["state"] == "running"
+    with running_worker(environment, log_file, *command):
         # A chunk may have been committed just before its line was written.
         until(has_done(1 - (kills + 1) / chunks), log_file, within=300)
         deadline = time.monotonic() + 60
-        while (found := report(environment))["state"] != "done":
+        while (found := run(REPORT))["state"] != "done":
             assert time.monotonic() < deadline, found
     assert found == {
         "state": "done",
@@ -122,7 +106,6 @@ def retried_through_kills(
         "noted": count,
         "statuses": {"pending": count, "failed": LATER},
     }
-    manage(environment, "check_consistency")
     assert "Traceback" not in log_file.read_text()
 
 
