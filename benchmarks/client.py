@@ -42,6 +42,7 @@ class Loop:
     def __init__(self) -> None:
         self._epoll, self._urgent = select.epoll(), select.epoll()
         self._readers: dict[int, Callable[[], None]] = {}
+        self._sockets: dict[int, socket.socket] = {}
         self._epoll.register(self._urgent.fileno(), select.EPOLLIN)
         self._readers[self._urgent.fileno()] = self._read_urgent
 
@@ -49,13 +50,21 @@ class Loop:
         self, connection: socket.socket, reader: Callable[[], None], *, urgent: bool = False
     ) -> None:
         self._readers[connection.fileno()] = reader
+        self._sockets[connection.fileno()] = connection
         (self._urgent if urgent else self._epoll).register(connection.fileno(), select.EPOLLIN)
 
     def remove(self, connection: socket.socket) -> None:
         for epoll in (self._epoll, self._urgent):
             with suppress(FileNotFoundError):
                 epoll.unregister(connection.fileno())
-        del self._readers[connection.fileno()]
+        del self._readers[connection.fileno()], self._sockets[connection.fileno()]
+
+    def close(self) -> None:
+        """And every socket that it listens to: a run opens more of them than a process may have."""
+        for connection in self._sockets.values():
+            connection.close()
+        self._epoll.close()
+        self._urgent.close()
 
     def _read_urgent(self) -> None:
         for fd, _events in self._urgent.poll(0):

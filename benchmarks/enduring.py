@@ -12,7 +12,7 @@ allocator take in the first minutes is theirs, what goes on growing is a leak.
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 
 import numpy as np
@@ -41,8 +41,9 @@ def measure(ground: Ground, *, quick: bool, minutes: float = MINUTES) -> Iterato
 def endure(
     ground: Ground, server: ServerName, database: DatabaseName, *, seconds: float
 ) -> Iterator[Measure]:
-    site, loop = ground.site(database), Loop()
+    site = ground.site(database)
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         running = stack.enter_context(site.product(server))
         address, headers = address_of(running), site.headers()
         audience = Audience(loop, address, PRODUCT.feed, headers, SOCKETS)

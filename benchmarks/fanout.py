@@ -7,7 +7,7 @@ publish, which leaves out the reading of the event, and from the PATCH's first b
 
 import statistics
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
@@ -193,9 +193,10 @@ def over_redis(ground: Ground, size: int) -> Iterator[Measure]:
 
 def against_textbook(ground: Ground, size: int, *, quick: bool) -> Measure:
     """The product beside what tutorials build, both under Daphne; rounds are few: it is slow."""
-    site, loop = ground.site("sqlite"), Loop()
+    site = ground.site("sqlite")
     rounds, updates = (1, 2) if quick else (3, 5)
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         running, stamps = stack.enter_context(site.stamped("daphne"))
         book, book_stamps = stack.enter_context(site.textbook())
         here = Timer(loop, HttpStage(loop, site, running, running, size), stamps)
@@ -229,24 +230,24 @@ def _compare(
     bound: float,
     quick: bool,
 ) -> Iterator[Measure]:
-    loop = Loop()
     writes_to, listens_to, stamps = product
-    here = Timer(loop, HttpStage(loop, site, writes_to, listens_to, size), stamps)
-    here.round(WARM_UP)
     raw, raw_stamps = limit
-    frame = here.stage.audience.newest
-    there = Timer(loop, RawStage(loop, raw, size, frame), raw_stamps)
-    there.round(WARM_UP)
     rounds, updates = (2, 5) if quick else (9, 20)
     from_commit, from_publish, from_request = Rounds(), Rounds(), Rounds()
-    for number in range(rounds):
-        if number % 2:
-            limits, ours = there.round(updates), here.round(updates)
-        else:
-            ours, limits = here.round(updates), there.round(updates)
-        from_commit.add(ours.from_commit, limits.from_commit)
-        from_publish.add(ours.from_publish, limits.from_publish)
-        from_request.add(ours.from_request, limits.from_request)
+    with closing(Loop()) as loop:
+        here = Timer(loop, HttpStage(loop, site, writes_to, listens_to, size), stamps)
+        here.round(WARM_UP)
+        frame = here.stage.audience.newest
+        there = Timer(loop, RawStage(loop, raw, size, frame), raw_stamps)
+        there.round(WARM_UP)
+        for number in range(rounds):
+            if number % 2:
+                limits, ours = there.round(updates), here.round(updates)
+            else:
+                ours, limits = here.round(updates), there.round(updates)
+            from_commit.add(ours.from_commit, limits.from_commit)
+            from_publish.add(ours.from_publish, limits.from_publish)
+            from_request.add(ours.from_request, limits.from_request)
     for name, kept, its_bound in (
         ("from commit", from_commit, bound),
         ("from publish", from_publish, None),

@@ -123,9 +123,10 @@ def measure(ground: Ground, *, quick: bool) -> Iterator[Measure]:
 def compare(
     ground: Ground, server: ServerName, database: DatabaseName, sockets: int, *, quick: bool
 ) -> Iterator[Measure]:
-    site, loop = ground.site(database), Loop()
+    site = ground.site(database)
     rounds, updates, broadcasts = (1, 60, 20) if quick else (5, UPDATES, BROADCASTS)
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         running = stack.enter_context(site.product(server))
         raw, _stamps = stack.enter_context(site.raw_websockets())
         # The others are the other process's: each note that is waited for must be a task's last.
@@ -227,8 +228,9 @@ def against_textbook(ground: Ground, sockets: int) -> Measure:
 
     More than a hundred that wait for a socket its channel layer drops without a word.
     """
-    site, loop = ground.site("sqlite"), Loop()
+    site = ground.site("sqlite")
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         product = stack.enter_context(site.product("daphne"))
         book, _stamps = stack.enter_context(site.textbook())
         half = len(site.task_ids) // 2

@@ -9,7 +9,7 @@ counts from the moment when its request was due, so that a server that falls beh
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 
 from benchmarks import machine
@@ -39,8 +39,9 @@ def hold(
     ground: Ground, server: ServerName, database: DatabaseName, *, quick: bool
 ) -> Iterator[Measure]:
     sockets, settled, seconds = (200, 0.5, 2.0) if quick else (SOCKETS, 5.0, 60.0)
-    site, loop = ground.site(database, tasks=0 if quick else 10_000), Loop()
+    site = ground.site(database, tasks=0 if quick else 10_000)
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         running = stack.enter_context(site.product(server))
         address, headers = address_of(running), site.headers()
         what = f"{server}, {database}"

@@ -8,7 +8,7 @@ socket has heard of the last. With one socket, told besides, little is left but 
 
 import statistics
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 
 from benchmarks.client import Address, Audience, HttpConnection, Load, Loop, now
@@ -96,8 +96,9 @@ def against_textbook(ground: Ground, sockets: int) -> Iterator[Measure]:
     Its pace is taken from fewer updates than its channel layer holds for a socket: what comes after
     a hundred that wait, the layer drops without a word, and the last would never be heard.
     """
-    site, loop = ground.site("sqlite"), Loop()
+    site = ground.site("sqlite")
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         product = stack.enter_context(site.product("daphne"))
         book, _stamps = stack.enter_context(site.textbook())
         half = len(site.task_ids) // 2
@@ -128,8 +129,8 @@ def compare(
     told_only: bool = False,
 ) -> Iterator[Measure]:
     site = ground.site(database)
-    loop = Loop()
     with ExitStack() as stack:
+        loop = stack.enter_context(closing(Loop()))
         product = stack.enter_context(site.product(server))
         limit = stack.enter_context(site.limit())
         half = len(site.task_ids) // 2

@@ -117,3 +117,16 @@ def test_a_large_database_counts_by_an_index(
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert index in plan
     assert ("Index Only Scan" in plan) == ("q" not in filters)
+
+
+@pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="SQLite plans every statement anew")
+def test_a_search_is_planned_for_its_own_text(tasks: QuerySet[Task]) -> None:
+    client = APIClient()
+    client.force_authenticate(make_user("head"))
+    for _ in range(12):
+        assert client.get(API, {"q": "oferta"}).json()["totalTasks"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = [statement for (statement,) in cursor.fetchall()]
+    assert prepared
+    assert not any("search_text" in statement for statement in prepared)
