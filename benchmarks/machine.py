@@ -59,8 +59,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """What of a process's memory is in the machine's."""
-    return int(psutil.Process(pid).memory_info().rss)
+    """What a process has of the machine's memory, without what it shows of files.
+
+    SQLite maps its file, and a file that grows is the system's to keep in memory or not.
+    """
+    memory = psutil.Process(pid).memory_info()
+    return int(memory.rss - memory.shared)
 
 
 def median(values: Sequence[float]) -> float:
