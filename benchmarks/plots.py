@@ -52,7 +52,7 @@ CHARTS: Mapping[str, Chart] = {
     "fanout": Chart(
         "One update, from the commit to the last socket", "sockets", "ms", log_x=True, log_y=True
     ),
-    "scale": Chart("One page of a large database", "tasks", "ms", log_x=True),
+    "scale": Chart("One page of a large database", "tasks", "ms", log_x=True, log_y=True),
     "p95": Chart("80 updates a second: p95 of each second", "minutes", "ms"),
     "memory": Chart("80 updates a second: the server's memory", "minutes", "MiB"),
 }

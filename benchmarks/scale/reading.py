@@ -27,8 +27,8 @@ FILTERED = "status=completed&channel=amazon"
 READS: tuple[tuple[str, str, bool], ...] = (
     ("list, first page", API, False),
     ("list, deep page", f"{API}?cursor=", True),
-    ("list by status and marketplace, first page", f"{API}?{FILTERED}", False),
-    ("list by status and marketplace, deep page", f"{API}?{FILTERED}&cursor=", True),
+    ("filtered list, first page", f"{API}?{FILTERED}", False),
+    ("filtered list, deep page", f"{API}?{FILTERED}&cursor=", True),
     ("execution page, first", PAGE, False),
     ("execution page, deep", f"{PAGE}?cursor=", True),
     ("summary", f"{PAGE}/summary", False),
