@@ -1,6 +1,7 @@
 """Either engine of background jobs for a test; Celery with a broker of its own, to be killed."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -55,3 +56,10 @@ def running_worker(
     finally:
         process.kill()
         process.wait()
+
+
+def heeds(process: "subprocess.Popen[bytes]", number: signal.Signals) -> bool:
+    """Whether it has come so far that it does something at a signal, as Linux tells."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
