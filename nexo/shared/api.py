@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -22,10 +23,10 @@ def success(body: dict[str, Any], *, status: int = 200) -> Response:
 
 
 def check_parameters(request: Request, known: Collection[str]) -> None:
-    """Refuse query parameters that are unknown, repeated or, but for `q`, empty."""
+    """Refuse query parameters that are unknown, repeated, with NUL or, but for `q`, empty."""
     if not request.META.get("QUERY_STRING"):
         return
-    errors = {}
+    errors: dict[str, list[Any]] = {}
     for name, values in request.query_params.lists():
         if name == FORMAT_PARAMETER:
             continue
@@ -35,6 +36,8 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
             errors[name] = [_("Give this parameter once.")]
         elif not values[0].strip() and name != "q":
             errors[name] = [_("This parameter must not be empty.")]
+        elif "\x00" in values[0]:  # PostgreSQL looks for no text with one
+            errors[name] = [ProhibitNullCharactersValidator.message]
     if errors:
         raise ValidationError(errors)
 

@@ -78,3 +78,9 @@ def test_a_task_approved_long_before_it_was_created_is_late(head: APIClient) -> 
 )
 def test_two_decimals_are_rounded_half_up(value: float | None, shown: float | None) -> None:
     assert _two_decimals(value) == shown
+
+
+def test_a_nul_in_a_parameter_is_refused(head: APIClient) -> None:
+    answer = head.get(WEIGHTS, {"agentId": "marina\x00"})
+    assert answer.status_code == 400
+    assert list(answer.json()["details"]) == ["agentId"]
