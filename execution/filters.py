@@ -166,4 +166,6 @@ class TaskSelection:
         else:
             without = ("status", "channel") if every_channel else ("status",)
             tallies = queries.counted_tallies(self.tasks(without=without))
-        return Counts(tallies, self._values.get("status", ()), self._values.get("channel", ()))
+        # A value that was given twice counts once.
+        statuses, channels = (frozenset(self._values.get(n, ())) for n in ("status", "channel"))
+        return Counts(tallies, statuses, channels)

@@ -1,7 +1,8 @@
 """Counts of tasks and their progress, and the cards made of them: pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
@@ -95,7 +96,7 @@ class Tally:
         return with_progress(cards, self.progress_sum)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Counts:
     """How many tasks match, by tallies of each marketplace that take no heed of the status.
 
@@ -103,24 +104,25 @@ class Counts:
     """
 
     tallies: Mapping[str, Tally]
-    statuses: Collection[str]
-    channels: Collection[str]
+    statuses: frozenset[str]
+    channels: frozenset[str]
 
     @property
     def total(self) -> int:
-        return self._chosen().total(self.statuses or None)
+        return self._chosen.total(self.statuses or None)
 
     def summary(self) -> dict[str, int]:
         """The five cards, whatever status was asked for."""
-        return self._chosen().summary()
+        return self._chosen.summary()
 
     def by_channel(self) -> dict[str, int]:
         """How many match on each marketplace, whatever channel was asked for."""
         statuses = self.statuses or None
         return {slug: tally.total(statuses) for slug, tally in self.tallies.items()}
 
+    @cached_property
     def _chosen(self) -> Tally:
-        return combined(self.tallies[slug] for slug in set(self.channels or self.tallies))
+        return combined(self.tallies[slug] for slug in self.channels or self.tallies)
 
 
 def combined(tallies: Iterable[Tally]) -> Tally:

@@ -31,8 +31,8 @@ FILTERS = {
     "taskType": "photo",
     "overdue": "true",
     "q": "oferta",
-    "channel": "amazon,shein",
-    "status": "pending,completed",
+    "channel": "amazon,shein,amazon",
+    "status": "pending,completed,pending",
 }
 
 
