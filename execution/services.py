@@ -54,6 +54,7 @@ from execution.feed.frames import MAX_EVENTS_BEHIND, Batch
 from execution.feed.handover import Handed
 from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
 from execution.models import Task, TaskTarget
+from execution.queries import Position
 from execution.representations import feed_event_json, task_json
 from execution.rows import (
     TARGET_COLUMNS,
@@ -70,7 +71,7 @@ from nexo.shared.origin import current_origin
 from nexo.shared.pipelines import Statement, Writer, bare_statements, one_round_trip
 
 TAKE_NUMBERS = (
-    "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence"
+    "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence, epoch"
 )
 ADD_TO_COUNT = (
     "UPDATE execution_taskcount SET count = count + %s, progress_sum = progress_sum + %s "
@@ -123,7 +124,7 @@ def _next_sequence(count: int) -> int:
     """Take `count` event numbers and return the first; holds the stream's row until commit."""
     writer = Writer()
     writer.execute(TAKE_NUMBERS, (count,))
-    ((last,),) = writer.fetch()
+    ((last, _epoch),) = writer.fetch()
     return int(last) - count + 1
 
 
@@ -291,15 +292,16 @@ def _write(state: TaskState, plan: Plan, now: datetime) -> TaskState:
         numbers.execute_with_row(
             (TAKE_NUMBERS, (len(plan.events),)),
             [_task_update(before["id"], fields), *_event_inserts(before["id"], plan.events)],
-            NEWEST,
+            column="sequence",
+            subquery=NEWEST,
         )
-    ((last,),) = numbers.fetch()
+    ((last, epoch),) = numbers.fetch()
     for column in NOT_OF_A_ROW & fields.keys():
         del fields[column]
     written = TaskState(merged(before, {**fields, "sequence": last}), _targets_after(state, plan))
     if handover.is_wanted():
-        first = last - len(plan.events) + 1
-        _announce(Handed(first, partial(_batch, before, written, plan.events, now)))
+        place = Position(epoch, last - len(plan.events))
+        _announce(Handed(place, partial(_batch, before, written, plan.events, now)))
     else:
         _announce()
     return written

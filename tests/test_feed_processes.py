@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket as sockets
 import time
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from websockets.asyncio.client import ClientConnection
 
+from execution.feed.runtime import GROUP
 from tests.execution.feed.clients import (
     Api,
     api_of,
@@ -90,6 +93,7 @@ class Watcher:
         self.socket = socket
         self.sequence: int = hello["sequence"]
         self.tasks: dict[str, Any] = {}
+        self.summary: dict[str, Any] = hello["summary"]
 
     async def follow(self, sequence: int) -> None:
         while self.sequence < sequence:
@@ -98,7 +102,7 @@ class Watcher:
             assert [event["sequence"] for event in frame["events"]] == list(
                 range(self.sequence + 1, frame["sequence"] + 1)
             )
-            self.sequence = frame["sequence"]
+            self.sequence, self.summary = frame["sequence"], frame["summary"]
             self.tasks |= {task["taskId"]: without_clock(task) for task in frame["tasks"]}
 
 
@@ -229,6 +233,53 @@ def with_little_room(server: RunningServer) -> dict[str, Any]:
     raw.connect(("127.0.0.1", server.port))
     raw.setblocking(False)
     return {"sock": raw, "ping_interval": None}
+
+
+# -- What Redis carries ----------------------------------------------------------------------------
+
+
+async def test_whatever_redis_carries_everybody_sees_what_was_written(
+    ringing_pair: list[RunningServer], people: People, own_redis: OwnRedis
+) -> None:
+    """Writers on both; every message comes again, later and out of turn, among made-up ones."""
+    async with AsyncExitStack() as stack:
+        watchers = [await watch(stack, server, people) for server in ringing_pair]
+        apis = [await api_for(stack, server, people) for server in ringing_pair for _ in range(2)]
+        muddling = asyncio.create_task(muddle(own_redis))
+        written: dict[str, Any] = {}
+
+        async def write(api: Api) -> None:
+            for _ in range(8):
+                task = await api.create()
+                for status in ("in_progress", "marketplace_sync", "completed"):
+                    task = await api.change(task["taskId"], status)
+                written[task["taskId"]] = without_clock(task)
+
+        await asyncio.gather(*map(write, apis))
+        newest = await apis[0].snapshot(limit=1)
+        await asyncio.gather(*(watcher.follow(newest["sequence"]) for watcher in watchers))
+        muddling.cancel()
+        for watcher in watchers:
+            assert {key: watcher.tasks[key] for key in written} == written
+            assert watcher.summary["all"] == newest["summary"]
+        for server in ringing_pair:
+            assert "Traceback" not in server.log()
+
+
+async def muddle(redis: OwnRedis) -> None:
+    layer = RedisPubSubChannelLayer(hosts=[f"unix://{redis.socket}"])
+    channel = await layer.new_channel()
+    await layer.group_add(GROUP, channel)
+    chance, heard_before = random.Random(7), []
+    while True:
+        ring = await layer.receive(channel)
+        if "muddled" in ring:
+            continue
+        heard_before.append(ring)
+        made_up = [b"", b"{}", b"[1]", b'{"epoch": 1, "previous": "x"}', b"\0", 7, None]
+        for changes in (chance.choice(heard_before)["changes"], made_up, None, "ring", 7):
+            message = {"type": "ring", "from": "nobody", "changes": changes, "muddled": True}
+            await layer.group_send(GROUP, message)
 
 
 # -- Redis lost and back ---------------------------------------------------------------------------

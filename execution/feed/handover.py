@@ -1,4 +1,4 @@
-"""What this process has just committed, so that its own tailer need not read it back.
+"""What was just committed, handed to the feeds of this process and, with the ring, of the others.
 
 A shortcut and nothing more: what is not on the shelf, or does not follow the tailer's place without
 a gap, is read from the log.
@@ -8,8 +8,11 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from typing import Protocol
 
+from execution.feed import relay
 from execution.feed.frames import Batch, merged
+from execution.queries import Position
 
 # More than the writes that can be under way at once; the log has the rest.
 MOST_KEPT = 64
@@ -21,69 +24,93 @@ class Handed:
     The writer has better to do: the feed's loop makes it while the database commits.
     """
 
-    def __init__(self, first: int, make: Callable[[], Batch]) -> None:
-        """`first` is the number of its first event."""
-        self.first = first
+    def __init__(self, place: Position, make: Callable[[], Batch]) -> None:
+        """`place` is where the log stood before it."""
+        self.place = place
         self._make = make
 
     @cached_property
     def batch(self) -> Batch:
         return self._make()
 
+    @cached_property
+    def told(self) -> bytes:
+        """It and its place, as other processes are told."""
+        return relay.packed(self.place, self.batch)
+
+
+def received(told: bytes) -> Handed:
+    """What another process told.
+
+    Raises
+    ------
+    ValueError: it told something else
+    """
+    place, batch = relay.unpacked(told)
+    return Handed(place, lambda: batch)
+
 
 class Shelf:
-    """Committed changes by their first event. Writers put them there from any thread."""
+    """Committed changes by where they follow on. They are put there from any thread."""
 
-    def __init__(self, hear_of: Callable[[Handed], None] | None = None) -> None:
-        """`hear_of` is told of each change before it is committed, which may yet fail."""
-        self.hear_of = hear_of
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._handed: dict[int, Handed] = {}
-
-    def want(self, is_wanted: bool) -> None:
-        """Whether changes are put here from now on."""
-        (_wanted.add if is_wanted else _wanted.discard)(self)
+        self._handed: dict[Position, Handed] = {}
 
     def put(self, handed: Handed) -> None:
         with self._lock:
             if len(self._handed) < MOST_KEPT:
-                self._handed[handed.first] = handed
+                self._handed[handed.place] = handed
 
-    def take_after(self, sequence: int) -> Batch | None:
-        """Everything that follows `sequence` without a gap, as one batch; None without any."""
+    def take_after(self, position: Position) -> Batch | None:
+        """Everything that follows a position without a gap, as one batch; None without any."""
         found: list[Batch] = []
         with self._lock:
-            reached = sequence
-            while (handed := self._handed.get(reached + 1)) is not None:
+            reached = position
+            while (handed := self._handed.get(reached)) is not None:
                 found.append(handed.batch)
-                reached = handed.batch.sequence
-            for first in [first for first in self._handed if first <= reached]:
-                del self._handed[first]
-        return merged(found, sequence) if found else None
+                reached = Position(position.epoch, handed.batch.sequence)
+            for place in [place for place in self._handed if place.sequence < reached.sequence]:
+                del self._handed[place]
+        return merged(found, position.sequence) if found else None
 
     def clear(self) -> None:
         with self._lock:
             self._handed.clear()
 
 
-_wanted: set[Shelf] = set()
+class Taker(Protocol):
+    """Who may want what this process commits. Called from any thread; must not block."""
+
+    def hear_of(self, handed: Handed) -> None:
+        """A change that is about to be committed, which may yet fail."""
+
+    def take(self, handed: Handed) -> None:
+        """A change that was committed."""
+
+
+_takers: set[Taker] = set()
+
+
+def want(taker: Taker, is_wanted: bool) -> None:
+    """Whether `taker` is given changes from now on."""
+    (_takers.add if is_wanted else _takers.discard)(taker)
 
 
 def is_wanted() -> bool:
-    """Whether somebody in this process looks on."""
-    return bool(_wanted)
+    """Whether anybody in this process wants them."""
+    return bool(_takers)
 
 
 def announce(handed: Handed) -> None:
     """Tell of a change that is about to be committed."""
-    for shelf in tuple(_wanted):
-        if shelf.hear_of is not None:
-            # Its event loop may have closed meanwhile.
-            with suppress(RuntimeError):
-                shelf.hear_of(handed)
+    for taker in tuple(_takers):
+        # Its event loop may have closed meanwhile.
+        with suppress(RuntimeError):
+            taker.hear_of(handed)
 
 
 def put(handed: Handed) -> None:
     """Hand over what has been committed."""
-    for shelf in tuple(_wanted):
-        shelf.put(handed)
+    for taker in tuple(_takers):
+        taker.take(handed)

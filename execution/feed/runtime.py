@@ -7,9 +7,12 @@ uvicorn and in tests.
 import asyncio
 import logging
 import threading
+import uuid
 import weakref
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -23,10 +26,10 @@ from accounts import access
 from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
-from execution.feed import doorbell, frames, metrics, tailer
+from execution.feed import doorbell, frames, handover, metrics, tailer
 from execution.feed.bells import Bells
 from execution.feed.frames import Batch
-from execution.feed.handover import Handed, Shelf
+from execution.feed.handover import MOST_KEPT, Handed, Shelf
 from execution.feed.hub import Hub
 from execution.feed.log_lines import LogLines
 from execution.feed.tailer import Restart
@@ -56,7 +59,13 @@ class Feed:
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")
-        self._shelf = Shelf(self._hear_of)
+        self._shelf = Shelf()
+        # Over Redis, with the ring. The oldest is let go: the others find the gap.
+        self._outbox: deque[Handed] = deque(maxlen=MOST_KEPT)
+        self._tells_others = bool(settings.REDIS_URL)
+        self._name = uuid.uuid4().hex
+        self._untold: list[threading.Lock] = []
+        self._others_hear = self._tells_others
         self._woken = asyncio.Event()
         self._rung_at: float | None = None
         self._ring_others = asyncio.Event()
@@ -69,7 +78,8 @@ class Feed:
         self.bells = Bells(self)
         self.log_lines = LogLines(self, loop)
         doorbell.listen(self._ring)
-        if settings.REDIS_URL:
+        if self._tells_others:
+            handover.want(self, True)
             self.keep_doing("ring the other processes", self._forward_rings)
             self.keep_doing("hear the other processes", self._hear_rings)
 
@@ -104,7 +114,7 @@ class Feed:
         """Stop following; for tests, as a server process ends everything with itself."""
         doorbell.forget(self._ring)
         self.log_lines.close()
-        self._shelf.want(False)
+        handover.want(self, False)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -126,7 +136,7 @@ class Feed:
     # -- doorbells ---------------------------------------------------------------------------------
 
     def _ring(self) -> None:
-        """From any thread, which then lets the sockets hear before it goes on with its answer.
+        """From any thread, which then lets the others hear before it goes on with its answer.
 
         The loop could not send the answer meanwhile anyway, and a thread that wants the
         interpreter takes it from the loop in the middle. The wait is short whatever happens: a
@@ -135,12 +145,16 @@ class Feed:
         heard = threading.Lock()
         heard.acquire()
         self._loop.call_soon_threadsafe(self._ring_and_tell, heard)
-        if self.hub.connections and threading.get_ident() != self._thread:
+        is_heard = self.hub.connections or self._others_hear
+        if is_heard and threading.get_ident() != self._thread:
             heard.acquire(timeout=HEARD_WITHIN_SECONDS)
 
     def _ring_and_tell(self, heard: threading.Lock) -> None:
         self._rung_here()
-        heard.release()
+        if self._others_hear:
+            self._untold.append(heard)
+        else:
+            heard.release()
 
     def _rung_here(self) -> None:
         # What was handed over needs no look into the log: who wrote anything else rings too, or
@@ -151,10 +165,10 @@ class Feed:
         self._ring_others.set()
 
     def _publish_handed_over(self) -> bool:
-        """Publish at once what this process has committed; whether it follows without a gap."""
+        """Publish at once what was handed over; whether it follows without a gap."""
         if self._position is None or self._totals is None or not self.hub.connections:
             return False
-        batch = self._shelf.take_after(self._position.sequence)
+        batch = self._shelf.take_after(self._position)
         if batch is None:
             return False
         if batch.totals is None:
@@ -164,18 +178,26 @@ class Feed:
         metrics.LAG.set(0)
         return True
 
-    def _hear_of(self, handed: Handed) -> None:
+    def hear_of(self, handed: Handed) -> None:
         """From any thread that is about to commit."""
         self._loop.call_soon_threadsafe(self._make_ready, handed)
 
-    def _make_ready(self, handed: Handed) -> None:
-        """Make the message while the database commits; nobody is sent it before that has.
+    def take(self, handed: Handed) -> None:
+        """From any thread that has committed."""
+        self._shelf.put(handed)
+        if self._tells_others:
+            self._outbox.append(handed)
 
-        It can be made only for the change that comes next, and is made anew where it did not.
+    def _make_ready(self, handed: Handed) -> None:
+        """Make the messages while the database commits; nobody is sent them before that has.
+
+        The sockets' can be made only for the change that comes next, and is made anew where it did
+        not.
         """
-        position, totals = self._position, self._totals
-        is_next = position is not None and handed.first == position.sequence + 1
-        if is_next and totals is not None and self.hub.connections:
+        if self._tells_others:
+            handed.told  # noqa: B018  # it is kept
+        totals = self._totals
+        if handed.place == self._position and totals is not None and self.hub.connections:
             batch = _with_totals(handed.batch, totals)
             handed.batch = replace(batch, payload=frames.changes(batch))
 
@@ -187,18 +209,39 @@ class Feed:
     async def _forward_rings(self) -> None:
         await self._ring_others.wait()
         self._ring_others.clear()
+        untold, self._untold = self._untold, []
+        changes = []
+        while self._outbox:
+            changes.append(self._outbox.popleft().told)
         # A lost ring costs the other processes half a second.
         layer: Any = get_channel_layer()
-        await layer.group_send(GROUP, {"type": "ring"})
+        try:
+            ring = {"type": "ring", "from": self._name, "changes": changes}
+            await layer.group_send(GROUP, ring)
+            self._others_hear = True
+        except Exception:
+            self._others_hear = False  # nobody waits for a Redis that is away
+            raise
+        finally:
+            for heard in untold:
+                heard.release()
 
     async def _hear_rings(self) -> None:
         layer: Any = get_channel_layer()
         channel = await layer.new_channel()
         await layer.group_add(GROUP, channel)
         while True:
-            await layer.receive(channel)
+            ring = await layer.receive(channel)
+            if ring.get("from") != self._name:
+                self._rung_elsewhere(ring.get("changes"))
+
+    def _rung_elsewhere(self, changes: Any) -> None:
+        for told in changes if isinstance(changes, list) else ():
+            with suppress(ValueError):
+                self._shelf.put(handover.received(told))
+        if not self._publish_handed_over():
             self._wake()
-            self.bells.wake()
+        self.bells.wake()
 
     # -- following the log -------------------------------------------------------------------------
 
@@ -208,7 +251,7 @@ class Feed:
         polled.cancel()
         self._woken.clear()
         rung_at, self._rung_at = self._rung_at, None
-        self._shelf.want(bool(self.hub.connections))
+        handover.want(self, self._tells_others or bool(self.hub.connections))
         if not self.hub.connections:
             self._position = None
             return

@@ -69,7 +69,6 @@ def _with_qmarks(statement: str) -> str:
 
 # With its values.
 Statement = tuple[str, Sequence[Any]]
-_FIRST = "(TABLE step)"
 
 
 class Writer:
@@ -93,10 +92,12 @@ class Writer:
     def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
         self._cursor.executemany(statement, [self._kept(row) for row in rows])
 
-    def execute_with_row(self, first: Statement, others: Sequence[Statement], row: str) -> None:
+    def execute_with_row(
+        self, first: Statement, others: Sequence[Statement], *, column: str, subquery: str
+    ) -> None:
         """Execute all of them; `fetch` gives the row of the first.
 
-        The others have `row`, a subquery for that row. PostgreSQL takes all as one statement:
+        The others have `subquery` for a column of that row. PostgreSQL takes all as one statement:
         sending each by itself takes its driver longer than it takes the server.
         """
         if not self._chains:
@@ -105,7 +106,10 @@ class Writer:
             for statement, values in others:
                 writer.execute(statement, values)
             return
-        steps = [f"step_{n} AS ({text.replace(row, _FIRST)})" for n, (text, _) in enumerate(others)]
+        known = f"(SELECT {column} FROM step)"  # noqa: S608  # names of our own
+        steps = [
+            f"step_{n} AS ({text.replace(subquery, known)})" for n, (text, _) in enumerate(others)
+        ]
         statement = f"WITH step AS ({first[0]}), {', '.join(steps)} TABLE step"
         self.execute(statement, chain(first[1], *(values for _, values in others)))
 
