@@ -108,6 +108,14 @@ def change_url(user: User) -> str:
     return reverse("admin:auth_user_change", args=[user.pk])
 
 
+@pytest.mark.parametrize("query", ["agent=%00", "%00=1", "q=%00", "_changelist_filters=%00"])
+def test_no_page_looks_for_a_nul(client: Client, query: str) -> None:
+    for name in ("admin:optimization_weightchange_changelist", "admin:auth_user_add"):
+        answer = client.get(f"{reverse(name)}?{query}")
+        assert answer.status_code == 400
+        assert answer["Content-Type"].startswith("text/html")
+
+
 def test_an_admin_gives_and_takes_roles(client: Client) -> None:
     other = make_user(Role.QA)
     head = Group.objects.get(name=Role.HEAD).pk
