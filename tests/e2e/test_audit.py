@@ -16,6 +16,7 @@ def test_a_decision_is_found_and_leads_to_its_task(page: Page, api: Api, task_ty
     api.update(task, "failed", failureReason="rejected", reason="foto escura")
     page.goto("/marketplace/tasks/execution")
     page.get_by_role("link", name="Auditoria").click()
+    page.wait_for_url(f"**{AUDIT}")  # its script too, which sends the form
     page.locator("#filter-id").fill(task["taskId"])
     page.get_by_role("button", name="Aplicar").click()
     # What is not set stays out of the address.

@@ -186,6 +186,8 @@ def test_weights_changed_elsewhere_arrive_without_an_event(
     expect(card).to_contain_text("Pesos adaptativos")
     page.clock.fast_forward(31_000)
     expect(card).to_contain_text("Pesos manuais")
+    # After so long a silence the page asks for its socket anew, and reads once it has it.
+    wait_until_live(page)
     weights("premium", None)
     page.clock.fast_forward(3_000)
     expect(card).to_contain_text("Pesos manuais")
