@@ -12,6 +12,8 @@ from typing import Any
 
 from django.db.backends.signals import connection_created
 
+from nexo.shared.turns import take_turns
+
 
 def from_sqlite(text: bytes) -> datetime:
     """SQLite keeps instants as text without an offset, in UTC."""
@@ -56,9 +58,10 @@ def _commit(connection: Any) -> None:
 
 def begin_and_commit_quickly(connection: Any, **_signal: Any) -> None:
     """Where nobody counts, logs or wraps statements, these two go to the driver directly."""
-    connection._commit = partial(_commit, connection)
     if connection.vendor == "sqlite":
-        connection._start_transaction_under_autocommit = partial(_begin, connection)
+        take_turns(connection, begin=_begin, commit=_commit)
+    else:
+        connection._commit = partial(_commit, connection)
 
 
 def install() -> None:
