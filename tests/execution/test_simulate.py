@@ -548,6 +548,7 @@ def without_server(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.integration
+@pytest.mark.one_database
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_at_once_while_it_waits_for_a_server(
     without_server: dict[str, str], number: int
