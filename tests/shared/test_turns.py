@@ -107,9 +107,8 @@ def test_whatever_becomes_of_one_the_next_has_its_turn(
 def test_who_waits_too_long_is_refused(threads: ThreadPoolExecutor, settings: Any) -> None:
     settings.LOCK_TIMEOUT_SECONDS = 0.05
     impatient()
-    with transaction.atomic():
-        with pytest.raises(OperationalError, match="locked"):
-            in_thread(threads, write).result()
+    with transaction.atomic(), pytest.raises(OperationalError, match="locked"):
+        in_thread(threads, write).result()
     in_thread(threads, write).result()
 
 
