@@ -195,8 +195,8 @@ def manage(*arguments: str) -> list[str]:
 
 
 def web(options: Options) -> list[str]:
-    listen = ["--bind", options.host, "--port", str(options.port)]
-    return [sys.executable, "-m", "daphne", "--verbosity", "0", *listen, "nexo.asgi:application"]
+    daphne = [sys.executable, "-m", "nexo.daphne", "--verbosity", "0"]
+    return [*daphne, "--bind", options.host, "--port", str(options.port), "nexo.asgi:application"]
 
 
 def exit_code(return_code: int) -> int:

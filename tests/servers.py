@@ -26,6 +26,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 APPLICATION = "nexo.asgi:application"
 ServerName = Literal["daphne", "uvicorn"]
 BOTH_SERVERS: tuple[ServerName, ...] = ("daphne", "uvicorn")
+MODULES: dict[ServerName, str] = {"daphne": "nexo.daphne", "uvicorn": "uvicorn"}
 READY_WITHIN_SECONDS = 30.0
 STOP_WITHIN_SECONDS = 10.0
 
@@ -40,7 +41,7 @@ def server_command(server: ServerName, fd: int, application: str = APPLICATION) 
             *("--no-access-log", "--log-config", "nexo/uvicorn_logs.json"),
         ],
     }
-    return [sys.executable, "-m", server, *options[server], "--fd", str(fd), application]
+    return [sys.executable, "-m", MODULES[server], *options[server], "--fd", str(fd), application]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,12 @@ class RunningServer:
     process: "subprocess.Popen[bytes]"
     environment: Mapping[str, str]
     log_file: Path
+
+    @property
+    def name(self) -> ServerName:
+        command = map(str, self.process.args)  # type: ignore[arg-type]  # a list of our own
+        (module,) = set(MODULES.values()) & set(command)
+        return next(name for name in BOTH_SERVERS if MODULES[name] == module)
 
     @property
     def url(self) -> str:

@@ -99,7 +99,7 @@ def test_the_demo_runs_with_its_sign_ins_and_ends_without_a_rest(tmp_path: Path)
         assert dict(SIGN_IN.findall(printed)) == sign_ins
         assert "created" not in printed
 
-        web = next(child for child in again.children() if "daphne" in child.cmdline())
+        web = next(child for child in again.children() if "nexo.daphne" in child.cmdline())
         web.kill()
         assert again.process.wait(STOP_WITHIN_SECONDS + 1) == 128 + signal.SIGKILL
 

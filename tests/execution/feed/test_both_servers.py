@@ -61,10 +61,6 @@ def server(
         yield started
 
 
-def name_of(server: RunningServer) -> str:
-    return next(name for name in BOTH_SERVERS if name in server.process.args)  # type: ignore[operator]
-
-
 @pytest.fixture
 async def api(server: RunningServer, people: People) -> AsyncIterator[Api]:
     async with api_of(server, people.tokens["helena"]) as made:
@@ -329,7 +325,7 @@ async def test_who_may_no_longer_is_closed_within_ten_seconds(
     server: RunningServer, environment: dict[str, str], people: People
 ) -> None:
     def name(leaver: str) -> str:
-        return f"{leaver}_{name_of(server)}"
+        return f"{leaver}_{server.name}"
 
     async with AsyncExitStack() as stack:
 

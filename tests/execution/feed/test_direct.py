@@ -33,10 +33,6 @@ def server(
         yield started
 
 
-def name_of(server: RunningServer) -> str:
-    return next(name for name in BOTH_SERVERS if name in server.process.args)  # type: ignore[operator]
-
-
 @pytest.mark.integration
 @pytest.mark.parametrize("code", [1000, 1008, 1013, 4401, 4429])
 async def test_direct_and_ordinary_sending_keep_their_order(
@@ -44,7 +40,7 @@ async def test_direct_and_ordinary_sending_keep_their_order(
 ) -> None:
     async with websockets.connect(f"{server.socket_url}/talk?code={code}") as client:
         heard = [await asyncio.wait_for(client.recv(), 5) for _ in range(7)]
-        writer = WRITERS[name_of(server)]
+        writer = WRITERS[server.name]
         assert heard[:6] == [
             f"{number} {'ordinary' if number % 2 else writer}" for number in range(6)
         ]
