@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache as django_cache
 from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from execution import listing
 from execution.queries import RECENT_TOTALS
@@ -34,7 +35,10 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A transactional test empties every table; give each what migrations had put there."""
+    """A transactional test empties every table; what migrations put there is put back by us.
+
+    Told that Django does, it leaves out all else that follows a migration.
+    """
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker and marker.kwargs.get("transaction"):
@@ -49,10 +53,11 @@ def pytest_collection_finish() -> None:
 
 
 class InitialRows:
-    """What migrations put into the tables, for the transactional tests, which empty them.
+    """What migrations put into the tables, put back after each test that empties them.
 
     Django keeps it as JSON and saves object by object, which took a tenth of all tests' time; here
-    the database keeps copies.
+    the database keeps copies. Django puts it back before the next such test alone; another kind of
+    test may come between.
     """
 
     def __init__(self) -> None:
@@ -65,14 +70,10 @@ class InitialRows:
                     cursor.execute(f'CREATE TABLE "initial_{table}" AS SELECT * FROM "{table}"')
                     self._filled.append(table)
 
-    def restore(self, _data: str) -> None:
+    def restore(self) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             for table in self._filled:
-                # The first of the tests finds the tables as migrations left them.
-                cursor.execute(
-                    f'INSERT INTO "{table}" SELECT * FROM "initial_{table}" WHERE TRUE'
-                    " ON CONFLICT DO NOTHING"
-                )
+                cursor.execute(f'INSERT INTO "{table}" SELECT * FROM "initial_{table}"')
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +82,17 @@ def django_db_setup(
 ) -> Iterator[None]:
     """Threads of async tests keep their connections; PostgreSQL drops no database in use."""
     with django_db_blocker.unblock():
-        connection.creation.deserialize_db_from_string = InitialRows().restore
-    yield
+        rows = InitialRows()
+    empty = TransactionTestCase._fixture_teardown
+
+    def empty_and_restore(case: TransactionTestCase) -> None:
+        empty(case)
+        rows.restore()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_and_restore)
+        patch.setattr(connection.creation, "deserialize_db_from_string", lambda data: None)
+        yield
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(
