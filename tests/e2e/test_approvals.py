@@ -317,6 +317,7 @@ def test_filters_are_kept_as_a_view_shared_and_deleted(
     page.get_by_label("Salvar estes filtros como").fill(task_type)
     page.get_by_role("button", name="Salvar vista").click()
     expect(page.locator(".toast")).to_contain_text(task_type)
+    wait_until_live(page)
     page.locator("summary", has_text="Vistas").click()
     # The same name again is refused where it was written, with nothing lost.
     page.get_by_label("Salvar estes filtros como").fill(task_type)
