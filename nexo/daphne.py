@@ -1,4 +1,4 @@
-"""Daphne on uvloop's event loop, which takes a quarter less time than Python's own."""
+"""Daphne on uvloop's event loop, which is quicker than Python's own."""
 
 import sys
 from contextlib import suppress

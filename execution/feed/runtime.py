@@ -184,7 +184,8 @@ class Feed:
 
     def take(self, handed: Handed) -> None:
         """From any thread that has committed."""
-        self._shelf.put(handed)
+        if self.hub.connections:
+            self._shelf.put(handed)
         if self._tells_others:
             self._outbox.append(handed)
 
@@ -236,9 +237,13 @@ class Feed:
                 self._rung_elsewhere(ring.get("changes"))
 
     def _rung_elsewhere(self, changes: Any) -> None:
-        for told in changes if isinstance(changes, list) else ():
-            with suppress(ValueError):
-                self._shelf.put(handover.received(told))
+        # Without a position nobody looks on; another database's changes would fill the shelf.
+        if self._position is not None and isinstance(changes, list):
+            for told in changes:
+                with suppress(ValueError):
+                    handed = handover.received(told)
+                    if handed.place.epoch == self._position.epoch:
+                        self._shelf.put(handed)
         if not self._publish_handed_over():
             self._wake()
         self.bells.wake()

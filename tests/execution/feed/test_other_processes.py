@@ -139,3 +139,21 @@ async def test_a_bare_ring_has_the_log_read(
         feed._rung_elsewhere(changes)
         await socket.until(task.row["sequence"])
         assert feed.now() - asked_at < 0.45  # before anybody looks for himself
+
+
+async def test_another_database_on_the_same_redis_takes_no_room(
+    feed: Feed, token: str, elsewhere: Elsewhere, no_log: Callable[[], None]
+) -> None:
+    async with opened(token) as socket:
+        task = await shown_one(socket)
+        no_log()
+        place = await in_thread(queries.stream_position)
+        task, told = await elsewhere.writes(change, task, status=TaskStatus.IN_PROGRESS)
+        _, batch = relay.unpacked(told[0])
+        for ahead in range(1, handover.MOST_KEPT + 1):
+            far = Position("another", place.sequence + ahead)
+            events = [{**batch.events[0], "sequence": far.sequence + 1}]
+            theirs = replace(batch, previous=far.sequence, sequence=far.sequence + 1, events=events)
+            feed._rung_elsewhere([relay.packed(far, theirs)])
+        feed._rung_elsewhere(told)
+        await socket.until(task.row["sequence"])
