@@ -14,8 +14,8 @@ def broken(job: Job) -> None:
 
 
 def patient(job: Job) -> None:
-    """Until it is told to stop."""
-    job.wait(60)
+    """Until it is told to stop, however slow the machine is meanwhile."""
+    job.wait(600)
 
 
 def publishes(job: Job) -> None:
