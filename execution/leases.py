@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from execution.exceptions import LeaseLost
 from execution.rows import LeaseRow
-from nexo.shared.pipelines import Writer
+from nexo.shared.pipelines import Statement, Writer
 
 LIFETIME: Final = timedelta(seconds=60)
 _RENEW: Final = "UPDATE execution_lease SET expires_at = %s WHERE task_id = %s"
@@ -43,9 +43,9 @@ def begin(writer: Writer, lease_ids: Mapping[int, str], agent_id: str, *, now: d
     writer.execute(f"{_BEGIN} VALUES {rows} {_UNLESS_TAKEN}", values)
 
 
-def renew(writer: Writer, task_pk: int, *, now: datetime) -> None:
-    writer.execute(_RENEW, (now + LIFETIME, task_pk))
+def renew(task_pk: int, *, now: datetime) -> Statement:
+    return _RENEW, (now + LIFETIME, task_pk)
 
 
-def end(writer: Writer, task_pk: int) -> None:
-    writer.execute(_END, (task_pk,))
+def end(task_pk: int) -> Statement:
+    return _END, (task_pk,)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -219,17 +220,18 @@ def task_key(task_id: str) -> int | None:
 
 
 def locked_task(
-    task_id: str, *, agent_id: str | None = None, with_lease: bool = False
+    task_id: str, *, agent_id: str | None = None, with_lease: bool = False, lock: bool = True
 ) -> TaskState | None:
-    """One task, an agent's only where it is given, locked until the transaction ends."""
+    """One task, an agent's only where it is given, locked until the transaction ends, or read as it
+    now is."""
     where, values = "WHERE execution_task.task_id = %s", [task_id]
     if agent_id is not None:
         where, values = f"{where} AND execution_task.agent_id = %s", [task_id, agent_id]
-    lock = (
-        "FOR UPDATE OF execution_task" if this_connection().features.has_select_for_update else ""
-    )
-    with one_round_trip():
-        asked = TASKS_BY_TARGET.ask(f"{where} {lock}", values)
+    if lock and this_connection().features.has_select_for_update:
+        where = f"{where} FOR UPDATE OF execution_task"
+    # With the BEGIN that a lock comes after.
+    with one_round_trip() if lock or with_lease else nullcontext():
+        asked = TASKS_BY_TARGET.ask(where, values)
         leases = LEASES.ask(OF_TASK, [task_id]) if with_lease else None
     found = asked.tuples()
     if not found:

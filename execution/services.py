@@ -7,6 +7,7 @@ event number last of the shared rows because every write wants it, task, event, 
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -29,7 +30,7 @@ from execution.changes import (
     plan_undo,
 )
 from execution.commands import RULES, Command, may_command
-from execution.enums import EventKind, FailureReason, Priority, TaskStatus
+from execution.enums import ENDED_STATUSES, EventKind, FailureReason, Priority, TaskStatus
 from execution.exceptions import (
     Duplicate,
     InvalidTransition,
@@ -45,9 +46,17 @@ from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
 from execution.models import Task, TaskTarget
 from execution.representations import task_json
 from execution.rows import TASK_COLUMNS, TaskState, search_text
-from execution.writing import CountChanges, announce, insert_events, next_sequence, write_change
+from execution.writing import (
+    CountChanges,
+    NeedsLock,
+    announce,
+    insert_events,
+    next_sequence,
+    write_change,
+    write_if_unchanged,
+)
 from nexo.shared import clock
-from nexo.shared.pipelines import Writer, bare_statements
+from nexo.shared.pipelines import Writer, bare_statements, this_connection
 
 # Looking through so many events holds SQLite's one write lock for some milliseconds.
 PRUNED_AT_ONCE = 2_000
@@ -126,28 +135,55 @@ def update_task(
     ------
     TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, ValidationError
     """
+    if _may_go_unlocked(change):
+        with suppress(NeedsLock), bare_statements():
+            return _update(task_id, change, caller, lease_id, lock=False)
     with transaction.atomic(), bare_statements():
-        agent_id = caller.agent_id
-        state = queries.locked_task(task_id, agent_id=agent_id, with_lease=agent_id is not None)
-        if state is None:
-            refuse_missing(task_id, lease_id)
-        # After the lock, so that instants follow the order of the events.
-        now = clock.now()
-        _check_permission(caller, state, change)
-        if agent_id is not None:
-            leases.check_held(state.lease, lease_id, now=now)
-        return _carry_out(state, change, caller, now)
+        return _update(task_id, change, caller, lease_id, lock=True)
 
 
-def _carry_out(state: TaskState, change: TaskChange, caller: Caller, now: datetime) -> TaskState:
-    """Plan and write a change that may be made, to a locked task."""
+def _may_go_unlocked(change: TaskChange) -> bool:
+    """Whether the change can be written to the task as it was read, if that is still so.
+
+    Not within a transaction that may be taken back, nor what ends a lease: claims make leases, and
+    they do not change their tasks.
+    """
+    connection = this_connection()
+    may_end_lease = change.status in ENDED_STATUSES or change.edits is not None
+    is_alone = connection.vendor == "postgresql" and not connection.in_atomic_block
+    return is_alone and not may_end_lease
+
+
+def _update(
+    task_id: str, change: TaskChange, caller: Caller, lease_id: str | None, *, lock: bool
+) -> TaskState:
+    agent_id = caller.agent_id
+    state = queries.locked_task(
+        task_id, agent_id=agent_id, with_lease=agent_id is not None, lock=lock
+    )
+    if state is None:
+        refuse_missing(task_id, lease_id)
+    # After the lock, so that instants follow the order of the events.
+    now = clock.now()
+    _check_permission(caller, state, change)
+    if agent_id is not None:
+        leases.check_held(state.lease, lease_id, now=now)
+    return _carry_out(state, change, caller, now, lock=lock)
+
+
+def _carry_out(
+    state: TaskState, change: TaskChange, caller: Caller, now: datetime, *, lock: bool = True
+) -> TaskState:
+    """Plan and write a change that may be made, to a task that is locked, or else unchanged."""
     if change.version is not None and change.version != state.row["version"]:
         raise VersionConflict(task_json(state.row, state.targets, now=now))
     plan = plan_change(state, change, actor=caller.actor, now=now)
     if plan.events:
-        return write_change(state, plan, now)
+        return (write_change if lock else write_if_unchanged)(state, plan, now)
     if state.lease is not None and caller.agent_id is not None:
-        leases.renew(Writer(), state.row["id"], now=now)
+        if not lock:
+            raise NeedsLock
+        Writer().execute(*leases.renew(state.row["id"], now=now))
     return state
 
 
@@ -475,7 +511,9 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
             task.due_at = task.created_at + timedelta(minutes=task.estimated_minutes)
             task.search_text = search_text(task.title, task.task_id, task.external_id)
             counts.add(task.__dict__, +1)  # type: ignore[arg-type]
-        counts.write(Writer())
+        writer = Writer()
+        for statement in counts.updates():
+            writer.execute(*statement)
         sequence = next_sequence(sum(len(history.events) for history in histories))
         for history in histories:
             sequence += len(history.events)

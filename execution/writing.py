@@ -5,8 +5,7 @@ The event number is taken last of the shared rows, because every write wants it.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,11 +23,11 @@ from execution.representations import feed_event_json, task_json
 from execution.rows import TARGET_COLUMNS, TargetRow, TaskRow, TaskState, merged
 from execution.totals import Move
 from nexo.shared.origin import current_origin
-from nexo.shared.pipelines import Statement, Writer, one_round_trip
+from nexo.shared.pipelines import NumberedChange, Statement, Writer, this_connection
 
-TAKE_NUMBERS = (
-    "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1 RETURNING sequence, epoch"
-)
+TAKE_NUMBERS = "UPDATE execution_stream SET sequence = sequence + %s WHERE id = 1"
+# Every change of a task or of its targets raises its version, and nothing else does.
+IF_UNCHANGED = "SELECT FROM execution_task WHERE id = %s AND version = %s FOR NO KEY UPDATE"
 ADD_TO_COUNT = (
     "UPDATE execution_taskcount SET count = count + %s, progress_sum = progress_sum + %s "
     "WHERE status = %s AND marketplace_id = %s"
@@ -37,17 +36,20 @@ EVENT_COLUMNS = (
     "sequence, task_id, kind, from_status, to_status, progress, actor, reason, at, agent_id, "
     "attempt, failure_reason, estimated_minutes, execution_minutes, details, origin"
 )
-_INSERT_EVENT = (
-    f"INSERT INTO execution_taskevent ({EVENT_COLUMNS}) "  # noqa: S608  # names of our own
-    f"VALUES ({{sequence}}, {', '.join(['%s'] * EVENT_COLUMNS.count(','))})"
-)
-INSERT_EVENT = _INSERT_EVENT.format(sequence="%s")
+_INSERT_EVENT = f"INSERT INTO execution_taskevent ({EVENT_COLUMNS})"
+_EVENT_VALUES = ", ".join(["%s"] * EVENT_COLUMNS.count(","))
+INSERT_EVENT = f"{_INSERT_EVENT} VALUES (%s, {_EVENT_VALUES})"
 # For a transaction that has just taken its numbers and does not know them yet.
 NEWEST = "(SELECT sequence FROM execution_stream WHERE id = 1)"
-INSERT_NEWEST_EVENT = _INSERT_EVENT.format(sequence=f"{NEWEST} - %s")
+INSERT_NEWEST_EVENT = f"{_INSERT_EVENT} SELECT {NEWEST} - %s, {_EVENT_VALUES} WHERE TRUE"
 INSERT_TARGET = (
     f"INSERT INTO execution_tasktarget ({', '.join(TARGET_COLUMNS)}) "  # noqa: S608  # own names
     f"VALUES ({', '.join(['%s'] * len(TARGET_COLUMNS))})"
+)
+_TARGET_ASSIGNMENTS = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
+UPDATE_TARGET = (
+    f"UPDATE execution_tasktarget SET {_TARGET_ASSIGNMENTS} "  # noqa: S608  # names of fields
+    "WHERE task_id = %s AND marketplace_id = %s"
 )
 DELETE_TARGET = "DELETE FROM execution_tasktarget WHERE task_id = %s AND marketplace_id = %s"
 # Columns that are written and that no reader of a `TaskRow` asks for.
@@ -57,8 +59,8 @@ NOT_OF_A_ROW = frozenset({"result", "search_text", "assignment"})
 def next_sequence(count: int) -> int:
     """Take `count` event numbers and return the first; holds the stream's row until commit."""
     writer = Writer()
-    writer.execute(TAKE_NUMBERS, (count,))
-    ((last, _epoch),) = writer.fetch()
+    writer.execute(f"{TAKE_NUMBERS} RETURNING sequence", (count,))
+    ((last,),) = writer.fetch()
     return int(last) - count + 1
 
 
@@ -74,13 +76,12 @@ class CountChanges:
         self.count[key] += sign
         self.progress[key] += sign * row["progress"]
 
-    def __bool__(self) -> bool:
-        return any(self.count.values()) or any(self.progress.values())
-
-    def write(self, writer: Writer) -> None:
-        for key in sorted({*self.count, *self.progress}):
-            if self.count[key] or self.progress[key]:
-                writer.execute(ADD_TO_COUNT, (self.count[key], self.progress[key], *key))
+    def updates(self) -> list[Statement]:
+        return [
+            (ADD_TO_COUNT, (self.count[key], self.progress[key], *key))
+            for key in sorted({*self.count, *self.progress})
+            if self.count[key] or self.progress[key]
+        ]
 
 
 def insert_events(drafts: Iterable[tuple[int, int, EventDraft]]) -> None:
@@ -125,36 +126,68 @@ def announce(handed: Handed | None = None) -> None:
             handover.put(handed)
         doorbell.ring()
 
-    transaction.on_commit(ring, robust=True)
-    if handed is not None:
+    if handed is not None and this_connection().in_atomic_block:
         handover.announce(handed)
+    transaction.on_commit(ring, robust=True)
 
 
 def write_change(state: TaskState, plan: Plan, now: datetime) -> TaskState:
-    before = state.row
-    fields = {**plan.fields, "version": before["version"] + 1, "updated_at": now}
+    """Write what is planned for a locked task, in the transaction that is open."""
+    return _write(state, plan, _statements(state, plan, now), now)
+
+
+def write_if_unchanged(state: TaskState, plan: Plan, now: datetime) -> TaskState:
+    """Write what is planned for a task that was read without a lock: PostgreSQL's alone.
+
+    All of it or nothing, and committed when this returns, without a transaction: one round trip
+    instead of three.
+
+    Raises
+    ------
+    NeedsLock: nothing was written, for the task has changed since, or the plan takes something away
+    """
+    statements = _statements(state, plan, now)
+    if statements.beside:
+        raise NeedsLock
+    is_as_read = (IF_UNCHANGED, (state.row["id"], state.row["version"]))
+    return _write(state, plan, replace(statements, condition=is_as_read), now)
+
+
+class NeedsLock(Exception):
+    """The change has to be planned and written anew, under a lock."""
+
+
+def _statements(state: TaskState, plan: Plan, now: datetime) -> NumberedChange:
+    task_pk = state.row["id"]
     counts = CountChanges()
-    counts.add(before, -1)
-    counts.add(merged(before, plan.fields), +1)
-    writer, numbers = Writer(), Writer()
-    has_more = counts or plan.targets or plan.removed or state.lease
-    with one_round_trip() if has_more else nullcontext():
-        counts.write(writer)
-        _write_targets(writer, state, plan)
-        _write_lease(writer, state, plan, now)
-        numbers.execute_with_row(
-            (TAKE_NUMBERS, (len(plan.events),)),
-            [_task_update(before["id"], fields), *_event_inserts(before["id"], plan.events)],
-            column="sequence",
-            subquery=NEWEST,
-        )
-    ((last, epoch),) = numbers.fetch()
-    for column in NOT_OF_A_ROW & fields.keys():
-        del fields[column]
-    written = TaskState(merged(before, {**fields, "sequence": last}), _targets_after(state, plan))
+    counts.add(state.row, -1)
+    counts.add(merged(state.row, plan.fields), +1)
+    fields = {**plan.fields, "version": state.row["version"] + 1, "updated_at": now}
+    target_updates, target_moves = _target_statements(state, plan)
+    lease_renewal, lease_end = _lease_statements(state, plan, now)
+    return NumberedChange(
+        before=[*counts.updates(), *target_updates, *lease_renewal],
+        beside=[*target_moves, *lease_end],
+        number=(TAKE_NUMBERS, (len(plan.events),)),
+        returning="sequence, epoch",
+        subquery=NEWEST,
+        after=[_task_update(task_pk, fields), *_event_inserts(task_pk, plan.events)],
+    )
+
+
+def _write(state: TaskState, plan: Plan, statements: NumberedChange, now: datetime) -> TaskState:
+    writer = Writer()
+    writer.execute_numbered(statements)
+    numbers = writer.fetch()
+    if not numbers:
+        raise NeedsLock
+    ((last, epoch),) = numbers
+    made = {name: value for name, value in plan.fields.items() if name not in NOT_OF_A_ROW}
+    made |= {"version": state.row["version"] + 1, "updated_at": now, "sequence": last}
+    written = TaskState(merged(state.row, made), _targets_after(state, plan))
     if handover.is_wanted():
         place = Position(epoch, last - len(plan.events))
-        announce(Handed(place, partial(_batch, before, written, plan.events, now)))
+        announce(Handed(place, partial(_batch, state.row, written, plan.events, now)))
     else:
         announce()
     return written
@@ -197,15 +230,19 @@ def _task_update(task_pk: int, fields: Mapping[str, Any]) -> Statement:
     )
 
 
-def _write_targets(writer: Writer, state: TaskState, plan: Plan) -> None:
+def _target_statements(state: TaskState, plan: Plan) -> tuple[list[Statement], list[Statement]]:
+    """The UPDATEs, and what makes new targets or takes old ones away."""
+    task_pk = state.row["id"]
     known = {target["marketplace_id"] for target in state.targets}
+    updates: list[Statement] = []
+    moves: list[Statement] = [(DELETE_TARGET, (task_pk, slug)) for slug in plan.removed]
     for slug, target in plan.targets.items():
+        values = [target[name] for name in TARGET_COLUMNS]  # type: ignore[literal-required]
         if slug in known:
-            _update_target(writer, state.row["id"], slug, target)
+            updates.append((UPDATE_TARGET, (*values, task_pk, slug)))
         else:
-            writer.execute(INSERT_TARGET, [target[name] for name in TARGET_COLUMNS])  # type: ignore[literal-required]
-    for slug in plan.removed:
-        writer.execute(DELETE_TARGET, (state.row["id"], slug))
+            moves.append((INSERT_TARGET, values))
+    return updates, moves
 
 
 def _targets_after(state: TaskState, plan: Plan) -> list[TargetRow]:
@@ -219,22 +256,15 @@ def _targets_after(state: TaskState, plan: Plan) -> list[TargetRow]:
     return sorted(after.values(), key=lambda t: queries.MARKETPLACE_ORDER[t["marketplace_id"]])
 
 
-def _write_lease(writer: Writer, state: TaskState, plan: Plan, now: datetime) -> None:
-    """The hold on a task ends with the work or its agent; a report of its agent renews it."""
+def _lease_statements(
+    state: TaskState, plan: Plan, now: datetime
+) -> tuple[list[Statement], list[Statement]]:
+    """What renews the hold on a task, as a report of its agent does, and what ends it: the work's
+    end, or another agent."""
     last = plan.events[-1]
     is_over = plan.fields.get("status") in ENDED_STATUSES or "agent_id" in plan.fields
     if is_over or last.kind == EventKind.LEASE_EXPIRED:
-        leases.end(writer, state.row["id"])
-    elif state.lease is not None and last.actor.startswith("agent:"):
-        leases.renew(writer, state.row["id"], now=now)
-
-
-_TARGET_ASSIGNMENTS = ", ".join(f"{name} = %s" for name in TARGET_COLUMNS)
-
-
-def _update_target(writer: Writer, task_pk: int, slug: str, target: Mapping[str, Any]) -> None:
-    writer.execute(
-        f"UPDATE execution_tasktarget SET {_TARGET_ASSIGNMENTS} "  # noqa: S608  # names of fields
-        "WHERE task_id = %s AND marketplace_id = %s",
-        (*(target[name] for name in TARGET_COLUMNS), task_pk, slug),
-    )
+        return [], [leases.end(state.row["id"])]
+    if state.lease is not None and last.actor.startswith("agent:"):
+        return [leases.renew(state.row["id"], now=now)], []
+    return [], []

@@ -4,6 +4,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import chain
@@ -28,12 +29,14 @@ def this_connection() -> Any:
 class bare_statements:  # used as a function is
     """For a transaction's own statements: no layer of Django's, which runs a dozen functions each.
 
-    Begins inside `transaction.atomic`. The driver's errors become Django's where it ends. While
-    statements are counted, logged or wrapped, they go through Django's cursors after all.
+    Begins inside `transaction.atomic`, or has each statement commit by itself. The driver's errors
+    become Django's where it ends. While statements are counted, logged or wrapped, they go through
+    Django's cursors after all.
     """
 
     def __enter__(self) -> None:
         connection = self._connection = this_connection()
+        connection.ensure_connection()
         self._before = getattr(connection, "is_bare", False), _here.connection
         connection.is_bare = not (connection.queries_logged or connection.execute_wrappers)
         _here.connection = connection  # looked up once
@@ -71,6 +74,57 @@ def _with_qmarks(statement: str) -> str:
 Statement = tuple[str, Sequence[Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedChange:
+    """The statements of one change, of which one, an UPDATE, takes the number that others need.
+
+    Rows are locked in the order of `before`, then `number`; for those of `beside` nobody waits who
+    has not waited before. All but `beside` end with their WHERE clause. `after` have `subquery` for
+    the first of the columns that `number` is `returning`.
+    """
+
+    number: Statement
+    returning: str
+    subquery: str
+    after: Sequence[Statement]
+    before: Sequence[Statement] = ()
+    beside: Sequence[Statement] = ()
+    # A SELECT. Where it finds nothing, nothing is changed, and there is no row with a number.
+    condition: Statement | None = None
+
+    def as_one(self) -> Statement:
+        """As one statement of PostgreSQL. Its parts have no order of their own, so each of those
+        that have one waits for the one before it."""
+        condition = [self.condition] if self.condition else []
+        parts = [*condition, *self.before, self.number, *self.after, *self.beside]
+        shape = (len(condition), len(self.before), len(self.after))
+        texts = tuple([text for text, _ in parts])
+        values = chain.from_iterable([values for _, values in parts])
+        return _as_one(texts, shape, self.returning, self.subquery), list(values)
+
+
+@lru_cache(maxsize=256)
+def _as_one(
+    texts: tuple[str, ...], shape: tuple[int, int, int], returning: str, subquery: str
+) -> str:
+    """`shape`: how many are the condition, come before, and come after."""
+    left = iter(texts)
+    conditions, before, after = shape
+    steps = [f"condition AS ({next(left)})" for _ in range(conditions)]
+    guard = " AND EXISTS (SELECT FROM condition)" if conditions else ""
+    for n in range(before):
+        steps.append(f"before_{n} AS ({next(left)}{guard} RETURNING 1)")
+        # True, once the row that the one before changes is locked.
+        guard += f" AND (SELECT COUNT(*) FROM before_{n}) >= 0"
+    steps.append(f"step AS ({next(left)}{guard} RETURNING {returning})")
+    known = f"(SELECT {returning.partition(',')[0]} FROM step)"  # noqa: S608  # names of our own
+    for n in range(after):
+        text = next(left).replace(subquery, known)
+        steps.append(f"after_{n} AS ({text} AND EXISTS (SELECT FROM step))")
+    steps += [f"beside_{n} AS ({text})" for n, text in enumerate(left)]
+    return f"WITH {', '.join(steps)} TABLE step"
+
+
 class Writer:
     """Executes one transaction's writes, each value as the driver takes it.
 
@@ -92,26 +146,21 @@ class Writer:
     def execute_many(self, statement: str, rows: Iterable[Iterable[Any]]) -> None:
         self._cursor.executemany(statement, [self._kept(row) for row in rows])
 
-    def execute_with_row(
-        self, first: Statement, others: Sequence[Statement], *, column: str, subquery: str
-    ) -> None:
-        """Execute all of them; `fetch` gives the row of the first.
+    def execute_numbered(self, change: "NumberedChange") -> None:
+        """Execute all of it; `fetch` gives the row that has the number.
 
-        The others have `subquery` for a column of that row. PostgreSQL takes all as one statement:
-        sending each by itself takes its driver longer than it takes the server.
+        PostgreSQL takes it as one statement: sending each by itself takes its driver longer than it
+        takes the server.
         """
-        if not self._chains:
-            self.execute(*first)
-            writer = Writer()
-            for statement, values in others:
-                writer.execute(statement, values)
+        if self._chains:
+            self.execute(*change.as_one())
             return
-        known = f"(SELECT {column} FROM step)"  # noqa: S608  # names of our own
-        steps = [
-            f"step_{n} AS ({text.replace(subquery, known)})" for n, (text, _) in enumerate(others)
-        ]
-        statement = f"WITH step AS ({first[0]}), {', '.join(steps)} TABLE step"
-        self.execute(statement, chain(first[1], *(values for _, values in others)))
+        for statement, values in chain(change.before, change.beside):
+            self.execute(statement, values)
+        self.execute(f"{change.number[0]} RETURNING {change.returning}", change.number[1])
+        writer = Writer()
+        for statement, values in change.after:
+            writer.execute(statement, values)
 
     def fetch(self) -> list[tuple[Any, ...]]:
         """The rows that the last statement gave."""
