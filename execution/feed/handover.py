@@ -82,6 +82,10 @@ class Shelf:
 class Taker(Protocol):
     """Who may want what this process commits. Called from any thread; must not block."""
 
+    @property
+    def position(self) -> Position | None:
+        """What it has told of last, where it tells anybody."""
+
     def hear_of(self, handed: Handed) -> None:
         """A change that is about to be committed, which may yet fail."""
 
@@ -100,6 +104,11 @@ def want(taker: Taker, is_wanted: bool) -> None:
 def is_wanted() -> bool:
     """Whether anybody in this process wants them."""
     return bool(_takers)
+
+
+def expected_place() -> Position | None:
+    """Where the next change is likely to follow on; None where nobody can say."""
+    return next((place for taker in tuple(_takers) if (place := taker.position)), None)
 
 
 def announce(handed: Handed) -> None:

@@ -178,6 +178,10 @@ class Feed:
         metrics.LAG.set(0)
         return True
 
+    @property
+    def position(self) -> Position | None:
+        return self._position
+
     def hear_of(self, handed: Handed) -> None:
         """From any thread that is about to commit."""
         self._loop.call_soon_threadsafe(self._make_ready, handed)

@@ -16,11 +16,13 @@ from execution import claiming, queries, services
 from execution.changes import TaskChange, plan_change
 from execution.enums import TaskStatus
 from execution.exceptions import InvalidTransition, LeaseLost, VersionConflict
-from execution.feed import doorbell
+from execution.feed import doorbell, handover
 from execution.models import Lease, TaskEvent
+from execution.queries import Position
 from execution.rows import TaskState
 from execution.writing import IF_UNCHANGED, NeedsLock, write_if_unchanged
 from nexo.shared import clock
+from tests.execution.feed.test_handover import Taker
 from tests.execution.test_claiming_race import at_once
 from tests.execution.test_services import ALEX, recount, rolled_up
 from tests.factories import OPERATOR, change, hold, make_agent, make_task_in
@@ -133,6 +135,22 @@ def test_it_is_rung_when_it_is_there_for_all() -> None:
     finally:
         doorbell.forget(listener)
     assert heard == [written.row["sequence"]]
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+def test_it_is_told_of_where_it_came_to_stand(monkeypatch: pytest.MonkeyPatch, behind: int) -> None:
+    """Wherever the feed thought that the next change would be."""
+    state = make_task_in(TaskStatus.IN_PROGRESS)
+    before = queries.stream_position()
+    taker = Taker(Position(before.epoch, before.sequence - behind))
+    monkeypatch.setattr(handover, "_takers", {taker})
+    written = change(state, progress=60)
+    ((heard,), (taken,)) = taker.heard_of, taker.taken
+    assert (heard is taken) == (behind == 0 or not IS_POSTGRES)
+    assert taken.place == before
+    (event,) = taken.batch.events
+    assert event["sequence"] == taken.batch.sequence == written.row["sequence"]
+    assert taken.batch.tasks[state.row["task_id"]]["progress"] == 60
 
 
 def test_two_round_trips_without_a_transaction_of_its_own() -> None:

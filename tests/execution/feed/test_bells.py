@@ -13,7 +13,7 @@ from accounts import tokens
 from accounts.callers import caller_for_agent
 from execution import claim_queries, claiming, services
 from execution.enums import TaskStatus
-from execution.feed import bells, room
+from execution.feed import bells, doorbell, room
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed, current_feed
 from execution.models import Agent, Lease
@@ -107,7 +107,7 @@ async def test_what_another_process_wrote_is_found_without_a_doorbell(
 ) -> None:
     async with opened(key, path=BELL) as socket:
         await socket.next_of("work")
-        monkeypatch.setattr(services.doorbell, "ring", lambda: None)
+        monkeypatch.setattr(doorbell, "ring", lambda: None)
         asked_at = feed.now()
         await in_thread(approved)
         assert await socket.next() == {"type": "work", "open": 1}

@@ -67,7 +67,8 @@ def test_the_same_number_of_another_database_is_no_next() -> None:
 
 
 class Taker:
-    def __init__(self) -> None:
+    def __init__(self, position: Position | None = None) -> None:
+        self.position = position
         self.heard_of: list[Handed] = []
         self.taken: list[Handed] = []
 
@@ -83,9 +84,22 @@ class Ended(Taker):
         raise RuntimeError("Event loop is closed")
 
 
-def test_nothing_is_handed_to_who_does_not_look_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Feeds of other tests may still look on.
+@pytest.fixture(autouse=True)
+def nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feeds of other tests may still do."""
     monkeypatch.setattr(handover, "_takers", set())
+
+
+def test_the_next_change_is_expected_where_the_feed_is() -> None:
+    assert handover.expected_place() is None
+    handover.want(Taker(), True)
+    assert handover.expected_place() is None
+    monday = Taker(at(7))
+    handover.want(monday, True)
+    assert handover.expected_place() == at(7)
+
+
+def test_nothing_is_handed_to_who_does_not_look_on() -> None:
     idle, ended, wanting = Taker(), Ended(), Taker()
     assert not handover.is_wanted()
     for taker in (ended, wanting):

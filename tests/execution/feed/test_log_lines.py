@@ -6,9 +6,9 @@ import pytest
 
 from accounts import tokens
 from accounts.callers import caller_for_agent
-from execution import services, task_logs
+from execution import task_logs
 from execution.enums import LogLevel, TaskStatus
-from execution.feed import log_lines, room
+from execution.feed import doorbell, log_lines, room
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed
 from execution.rows import TaskState
@@ -103,7 +103,7 @@ async def test_what_another_process_wrote_is_found_by_looking(
     state = await in_thread(working)
     async with opened(token, path=path_of(state)) as one:
         await one.next_of("logs")
-        monkeypatch.setattr(services.doorbell, "ring_for_logs", lambda task_pk: None)
+        monkeypatch.setattr(doorbell, "ring_for_logs", lambda task_pk: None)
         await in_thread(write, state, "leise")
         assert await messages_until(one, 1) == ["leise"]
         assert await one.is_silent()

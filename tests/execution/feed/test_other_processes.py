@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from execution import queries, services
+from execution import queries
 from execution.enums import TaskStatus
-from execution.feed import handover, relay, tailer
+from execution.feed import doorbell, handover, relay, tailer
 from execution.feed.handover import Handed
 from execution.feed.runtime import Feed
 from execution.queries import Position
@@ -32,7 +32,7 @@ class Elsewhere:
         """What was written, and what the others are told of it."""
         committed: list[Handed] = []
         with self._patch.context() as patch:
-            patch.setattr(services.doorbell, "ring", lambda: None)
+            patch.setattr(doorbell, "ring", lambda: None)
             patch.setattr(handover, "announce", lambda handed: None)
             patch.setattr(handover, "put", committed.append)
             written = await in_thread(function, *arguments, **values)

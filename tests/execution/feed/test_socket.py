@@ -9,7 +9,7 @@ from django.db import OperationalError, transaction
 from accounts import access
 from execution import queries, services
 from execution.enums import TaskStatus
-from execution.feed import metrics, tailer
+from execution.feed import doorbell, metrics, tailer
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed
 from execution.models import Stream, TaskEvent
@@ -220,7 +220,7 @@ async def ring_always(feed: Feed) -> None:
 async def test_what_another_process_wrote_is_seen_without_a_bell(
     feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services.doorbell, "ring", lambda: None)
+    monkeypatch.setattr(doorbell, "ring", lambda: None)
     async with opened(token) as socket:
         await socket.next_of("hello")
         asked_at = feed.now()
