@@ -7,6 +7,7 @@ import struct
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from execution.representations import log_json
@@ -80,7 +81,9 @@ class RecentBatches:
             return None
         if self._batches[-1].sequence - sequence > MAX_EVENTS_BEHIND:
             return None
-        return merged([b for b in self._batches if b.sequence > sequence], sequence)
+        # From the newest: most lack the last alone.
+        missed = [*takewhile(lambda batch: batch.sequence > sequence, reversed(self._batches))]
+        return merged(missed[::-1], sequence)
 
 
 # -- Messages ------------------------------------------------------------------------------------
