@@ -121,7 +121,7 @@ class Hub:
         now = self._began_at = self._clock()
         self._is_sending = True
         self._sent_through = self._sequence
-        self._prepare_for_those_in_step(now)
+        self._begin_with_those_in_step(now)
         if len(self._in_step) < len(self.connections):
             others = [c for c in self.connections if c not in self._in_step]
             self._catch_up(others, now)
@@ -132,19 +132,15 @@ class Hub:
         """Write to the next few, and go on when the loop has had its turn."""
         left, frame = self._left, self._frame
         if len(left) <= AT_ONCE:
-            self._send_all_that_is_left()
+            for write in left.values():
+                write(frame)
+            left.clear()
             # A loop may write only after this: it is over when it comes round again.
             self._call_later(0, self._note_end)
             return
         for connection in list(islice(left, AT_ONCE)):
             left.pop(connection)(frame)
         self._call_later(0, self._send_some)
-
-    def _send_all_that_is_left(self) -> None:
-        frame = self._frame
-        for write in self._left.values():
-            write(frame)
-        self._left.clear()
 
     def _note_end(self) -> None:
         now = self._ended_at = self._clock()
@@ -154,7 +150,7 @@ class Hub:
         if self._sequence > self._sent_through:
             self._flush_after(self._rest)
 
-    def _prepare_for_those_in_step(self, now: float) -> None:
+    def _begin_with_those_in_step(self, now: float) -> None:
         newest = self._sequence
         if not self._in_step or self._step >= newest:
             return
@@ -166,9 +162,13 @@ class Hub:
         if self._unlooked_bytes > LOOK_AFTER_BYTES:
             self._let_go([c for c in self._in_step if c.is_busy()])
             self._unlooked_bytes = len(prepared[0])
-        self._frame = prepared[0]
-        self._left = dict(self._in_step)
+        self._frame = frame = prepared[0]
         self._step, self._stepped_at = newest, now
+        if len(self._in_step) > AT_ONCE:
+            self._left = dict(self._in_step)
+        else:
+            for write in self._in_step.values():
+                write(frame)
         metrics.FRAMES.inc(len(self._in_step))
 
     def _break_step(self) -> None:
