@@ -7,11 +7,13 @@ from functools import cached_property
 from itertools import islice
 from typing import Any, Final
 
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from nexo.shared.instants import parse_instant
 
@@ -21,6 +23,7 @@ MOST_ERRORS: Final = 20
 _BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
 # They reorder the text around them: "exe.png" reads as "gnp.exe".
 _REORDERING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_LOOKED_FOR_BEFORE: Final = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 # Said by DRF, whose Portuguese of them is wrong ("may not" as "perhaps not"); ours goes before it.
 SAID_BY_DRF: Final = (
     gettext_noop("Ensure this value is greater than or equal to {min_value}."),
@@ -36,6 +39,13 @@ def bounded(errors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class Text(serializers.CharField):
+    """Text of a body, which as a whole has neither NUL nor lone surrogate (parsers.py)."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # DRF looks for them in each field, character by character.
+        self.validators = [v for v in self.validators if not isinstance(v, _LOOKED_FOR_BEFORE)]
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -49,6 +59,8 @@ class Line(Text):
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
+        if value.isascii() and value.isprintable() and not value.isspace():
+            return value
         categories = {unicodedata.category(character) for character in value}
         if categories & _BREAKS or not _REORDERING.isdisjoint(value):
             self.fail("control")

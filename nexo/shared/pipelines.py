@@ -2,11 +2,11 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache, partial
+from datetime import UTC, datetime
+from functools import cache, lru_cache, partial
 from itertools import chain
 from typing import Any, Self
 
@@ -115,7 +115,7 @@ def _as_one(
     for n in range(before):
         steps.append(f"before_{n} AS ({next(left)}{guard} RETURNING 1)")
         # True, once the row that the one before changes is locked.
-        guard += f" AND (SELECT COUNT(*) FROM before_{n}) >= 0"
+        guard += f" AND (SELECT COUNT(*) FROM before_{n}) >= 0"  # noqa: S608  # as below
     steps.append(f"step AS ({next(left)}{guard} RETURNING {returning})")
     known = f"(SELECT {returning.partition(',')[0]} FROM step)"  # noqa: S608  # names of our own
     for n in range(after):
@@ -135,10 +135,7 @@ class Writer:
         connection = this_connection()
         self._cursor = statement_cursor(connection)
         self._chains = connection.vendor == "postgresql"
-        self._adapted: dict[type, Callable[[Any], Any]] = {
-            datetime: connection.ops.adapt_datetimefield_value,
-            dict: partial(connection.ops.adapt_json_value, encoder=None),
-        }
+        self._adapted = _adapters(connection.vendor)
 
     def execute(self, statement: str, values: Iterable[Any]) -> None:
         self._cursor.execute(statement, self._kept(values))
@@ -170,6 +167,20 @@ class Writer:
     def _kept(self, values: Iterable[Any]) -> list[Any]:
         adapted = self._adapted
         return [adapted[type(v)](v) if type(v) in adapted else v for v in values]
+
+
+@cache
+def _adapters(vendor: str) -> Mapping[type, Callable[[Any], Any]]:
+    """What makes of a value what a database's driver takes, by the value's type."""
+    adapt_json = partial(this_connection().ops.adapt_json_value, encoder=None)
+    return {dict: adapt_json, datetime: _in_utc} if vendor == "sqlite" else {dict: adapt_json}
+
+
+def _in_utc(instant: datetime) -> str:
+    """As SQLite keeps it. Django asks three times whether it is in UTC already."""
+    if instant.tzinfo is not UTC:
+        instant = instant.astimezone(UTC)
+    return str(instant.replace(tzinfo=None))
 
 
 def one_round_trip() -> AbstractContextManager[None]:
