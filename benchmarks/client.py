@@ -108,7 +108,8 @@ def request(
 class HttpConnection:
     """Keep-alive; one request at a time. `answered` is called with each whole answer's body.
 
-    An answer other than 200 ends everything, unless `refused` takes what it says.
+    An answer other than 200 ends everything, unless `refused` takes what it says. What the server
+    closes while nothing is asked of it, for it was idle for long, is opened again.
     """
 
     def __init__(
@@ -121,12 +122,19 @@ class HttpConnection:
         self._loop = loop
         self._answered = answered
         self._refused = refused
+        self._address = address
         self.is_waiting = False
-        self._socket = connect(address)
         self._received = b""
-        loop.add(self._socket, self._read, urgent=True)
+        self._open()
+
+    def _open(self) -> None:
+        self._socket = connect(self._address)
+        self._is_open = True
+        self._loop.add(self._socket, self._read, urgent=True)
 
     def send(self, message: bytes) -> None:
+        if not self._is_open:
+            self._open()
         self.is_waiting = True
         self._socket.sendall(message)
 
@@ -136,13 +144,18 @@ class HttpConnection:
         self._loop.run_until(lambda: not self.is_waiting)
 
     def close(self) -> None:
-        self._loop.remove(self._socket)
-        self._socket.close()
+        if self._is_open:
+            self._is_open = False
+            self._loop.remove(self._socket)
+            self._socket.close()
 
     def _read(self) -> None:
         size = self._socket.recv_into(_view)
         if not size:
-            raise Failed("the server closed an HTTP connection")
+            if self.is_waiting:
+                raise Failed("the server closed an HTTP connection")
+            self.close()
+            return
         self._received += _view[:size]
         head, end, body = self._received.partition(_HEADERS_END)
         if not end or len(body) < _content_length(head):

@@ -6,13 +6,16 @@ No time is asserted: that is what the benchmarks are for.
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from xml.etree.ElementTree import fromstring
 
 import httpx
@@ -21,6 +24,7 @@ import websockets
 from django.db import connection
 
 from benchmarks import enduring, faults, plots, report
+from benchmarks.client import Failed, HttpConnection, Loop
 from benchmarks.limits import DATABASE_VARIABLE
 from benchmarks.limits.raw_websockets import SPEAKER_PATH
 from benchmarks.measures import Measure, Point, Rounds, against_goal, interleave
@@ -147,6 +151,34 @@ def test_growth_is_that_of_the_second_half() -> None:
 
 
 @unit
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_only_an_idle_connection_may_be_closed(is_answered: bool) -> None:
+    """It is opened again; one that closes instead of answering has failed."""
+    came: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):
+            connection, _address = listener.accept()
+            came.append(connection.recv(4096))
+            if is_answered:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, closing(Loop()) as loop:
+        Thread(target=serve, args=[listener], daemon=True).start()
+        answers: list[bytes] = []
+        http = HttpConnection(loop, listener.getsockname(), answers.append)
+        if not is_answered:
+            with pytest.raises(Failed):
+                http.call(b"GET / HTTP/1.1\r\n\r\n")
+            return
+        for _ in range(2):
+            http.call(b"GET / HTTP/1.1\r\n\r\n")
+            loop.run_for(0.2)
+        http.close()
+    assert (answers, len(came)) == ([b"ok", b"ok"], 2)
+
+
 def test_the_fault_tests_words_are_understood() -> None:
     told = (
         "20 kills, {'acknowledged': 5012, 'refused': 300, 'unanswered': 7}, 0 contradictions, "
