@@ -15,15 +15,16 @@ from django.db.backends.sqlite3.base import FORMAT_QMARK_REGEX
 
 
 class _Here(threading.local):
-    connection: Any = None
+    def __init__(self) -> None:
+        self.connection: Any = connections[DEFAULT_DB_ALIAS]
 
 
 _here = _Here()
 
 
 def this_connection() -> Any:
-    """This thread's connection itself; `django.db.connection` looks it up at each attribute."""
-    return _here.connection or connections[DEFAULT_DB_ALIAS]
+    """This thread's connection itself, which Django looks up anew for each attribute."""
+    return _here.connection
 
 
 class bare_statements:  # used as a function is
@@ -37,12 +38,11 @@ class bare_statements:  # used as a function is
     def __enter__(self) -> None:
         connection = self._connection = this_connection()
         connection.ensure_connection()
-        self._before = getattr(connection, "is_bare", False), _here.connection
+        self._before = getattr(connection, "is_bare", False)
         connection.is_bare = not (connection.queries_logged or connection.execute_wrappers)
-        _here.connection = connection  # looked up once
 
     def __exit__(self, *error: Any) -> None:
-        self._connection.is_bare, _here.connection = self._before
+        self._connection.is_bare = self._before
         self._connection.wrap_database_errors.__exit__(*error)
 
 
