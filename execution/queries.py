@@ -219,11 +219,11 @@ def task_key(task_id: str) -> int | None:
     return Task.objects.filter(task_id=task_id).values_list("pk", flat=True).first()
 
 
-def locked_task(
+def task_to_change(
     task_id: str, *, agent_id: str | None = None, with_lease: bool = False, lock: bool = True
 ) -> TaskState | None:
-    """One task, an agent's only where it is given, locked until the transaction ends, or read as it
-    now is."""
+    """One task, an agent's only where it is given: locked until the transaction ends, or as it was
+    when it was read."""
     where, values = "WHERE execution_task.task_id = %s", [task_id]
     if agent_id is not None:
         where, values = f"{where} AND execution_task.agent_id = %s", [task_id, agent_id]

@@ -49,9 +49,9 @@ from execution.rows import TASK_COLUMNS, TaskState, search_text
 from execution.writing import (
     CountChanges,
     NeedsLock,
-    announce,
     insert_events,
     next_sequence,
+    tell_when_committed,
     write_change,
     write_if_unchanged,
 )
@@ -83,7 +83,7 @@ AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
 def _lock_task(task_id: str, *, with_lease: bool = False) -> TaskState:
-    state = queries.locked_task(task_id, with_lease=with_lease)
+    state = queries.task_to_change(task_id, with_lease=with_lease)
     if state is None:
         raise TaskNotFound
     return state
@@ -158,7 +158,7 @@ def _update(
     task_id: str, change: TaskChange, caller: Caller, lease_id: str | None, *, lock: bool
 ) -> TaskState:
     agent_id = caller.agent_id
-    state = queries.locked_task(
+    state = queries.task_to_change(
         task_id, agent_id=agent_id, with_lease=agent_id is not None, lock=lock
     )
     if state is None:
@@ -299,7 +299,7 @@ def undo_failure(
 def end_lease(task_id: str, lease_id: str) -> bool:
     """Return a task whose lease has run out; whether it still had."""
     with transaction.atomic(), bare_statements():
-        state = queries.locked_task(task_id, with_lease=True)
+        state = queries.task_to_change(task_id, with_lease=True)
         now = clock.now()
         lease = state.lease if state else None
         if state is None or lease is None or lease["lease_id"] != lease_id:
@@ -324,7 +324,7 @@ def give_agent(
     `approver` then approves it, if it is pending.
     """
     with transaction.atomic(), bare_statements():
-        state = queries.locked_task(task_id)
+        state = queries.task_to_change(task_id)
         if state is None or state.row["agent_id"] is not None:
             return False
         old = TaskStatus(state.row["status"])
@@ -527,7 +527,7 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
         )
         insert_events(_numbered_events(histories))
         _begin_leases(history.task for history in histories if history.is_held)
-        announce()
+        tell_when_committed()
 
 
 def _begin_leases(tasks: Iterable[Task]) -> None:

@@ -118,20 +118,23 @@ def _event_values(task_pk: int, draft: EventDraft) -> tuple[Any, ...]:
     )
 
 
-def announce() -> None:
-    """Ring once this is committed."""
-    transaction.on_commit(doorbell.ring, robust=True)
+def tell_when_committed(handed: Handed | None = None) -> None:
+    """Ring once this is committed; what is handed over spares this process's tailer the reading."""
+
+    def ring() -> None:
+        if handed is not None:
+            handover.put(handed)
+        doorbell.ring()
+
+    transaction.on_commit(ring, robust=True)
 
 
 def write_change(state: TaskState, plan: Plan, now: datetime) -> TaskState:
     """Write what is planned for a locked task, in the transaction that is open."""
     place = _execute(_statements(state, plan, now), plan)
     change = _Change.of(state, plan, place, now)
-    if handover.is_wanted():
-        transaction.on_commit(change.tell, robust=True)
-        handover.announce(change.handed)
-    else:
-        announce()
+    tell_when_committed(change.handed)
+    handover.announce(change.handed)
     return change.written
 
 
@@ -151,15 +154,12 @@ def write_if_unchanged(state: TaskState, plan: Plan, now: datetime) -> TaskState
     is_as_read = (IF_UNCHANGED, (state.row["id"], state.row["version"]))
     expected = handover.expected_place()
     change = _Change.of(state, plan, expected, now) if expected else None
-    if change:
+    if change is not None:
         handover.announce(change.handed)
     place = _execute(replace(statements, condition=is_as_read), plan)
     if change is None or place != expected:
         change = _Change.of(state, plan, place, now)
-    if handover.is_wanted():
-        change.tell()
-    else:
-        doorbell.ring()
+    tell_when_committed(change.handed)
     return change.written
 
 
@@ -214,15 +214,11 @@ class _Change:
         made = {name: value for name, value in plan.fields.items() if name not in NOT_OF_A_ROW}
         made["version"] = state.row["version"] + 1
         made["updated_at"] = now
-        made["sequence"] = place.sequence + len(plan.events)
+        made["sequence"] = reached = place.sequence + len(plan.events)
         written = TaskState(merged(state.row, made), _targets_after(state, plan))
-        handed = Handed(place, partial(_batch, state.row, written, plan.events, now))
+        make_batch = partial(_batch, state.row, written, plan.events, now)
+        handed = Handed(place, reached, make_batch)
         return cls(written, handed)
-
-    def tell(self) -> None:
-        """Once it is committed."""
-        handover.put(self.handed)
-        doorbell.ring()
 
 
 def _batch(

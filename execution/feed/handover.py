@@ -24,9 +24,10 @@ class Handed:
     The writer has better to do: the feed's loop makes it while the database commits.
     """
 
-    def __init__(self, place: Position, make: Callable[[], Batch]) -> None:
-        """`place` is where the log stood before it."""
+    def __init__(self, place: Position, reached: int, make: Callable[[], Batch]) -> None:
+        """`place` is where the log stood before it, `reached` the number of its last event."""
         self.place = place
+        self.reached = reached
         self._make = make
 
     @cached_property
@@ -47,7 +48,7 @@ def received(told: bytes) -> Handed:
     ValueError: it told something else
     """
     place, batch = relay.unpacked(told)
-    return Handed(place, lambda: batch)
+    return Handed(place, batch.sequence, lambda: batch)
 
 
 class Shelf:
@@ -69,7 +70,7 @@ class Shelf:
             reached = position
             while (handed := self._handed.get(reached)) is not None:
                 found.append(handed.batch)
-                reached = Position(position.epoch, handed.batch.sequence)
+                reached = Position(position.epoch, handed.reached)
             for place in [place for place in self._handed if place.sequence < reached.sequence]:
                 del self._handed[place]
         return merged(found, position.sequence) if found else None
@@ -94,6 +95,8 @@ class Taker(Protocol):
 
 
 _takers: set[Taker] = set()
+# After what this process committed last.
+_newest: Position | None = None
 
 
 def want(taker: Taker, is_wanted: bool) -> None:
@@ -101,14 +104,11 @@ def want(taker: Taker, is_wanted: bool) -> None:
     (_takers.add if is_wanted else _takers.discard)(taker)
 
 
-def is_wanted() -> bool:
-    """Whether anybody in this process wants them."""
-    return bool(_takers)
-
-
 def expected_place() -> Position | None:
     """Where the next change is likely to follow on; None where nobody can say."""
-    return next((place for taker in tuple(_takers) if (place := taker.position)), None)
+    if not _takers:
+        return None
+    return next((place for taker in tuple(_takers) if (place := taker.position)), _newest)
 
 
 def announce(handed: Handed) -> None:
@@ -121,5 +121,7 @@ def announce(handed: Handed) -> None:
 
 def put(handed: Handed) -> None:
     """Hand over what has been committed."""
+    global _newest
+    _newest = Position(handed.place.epoch, handed.reached)
     for taker in tuple(_takers):
         taker.take(handed)

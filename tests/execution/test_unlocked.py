@@ -40,16 +40,16 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], 
         if not IS_POSTGRES:
             deed()
             return
-        read = queries.locked_task
+        read = queries.task_to_change
 
         def read_and_be_overtaken(*args: Any, lock: bool = True, **options: Any) -> Any:
             state = read(*args, lock=lock, **options)
             if not lock:
-                monkeypatch.setattr(queries, "locked_task", read)
+                monkeypatch.setattr(queries, "task_to_change", read)
                 deed()
             return state
 
-        monkeypatch.setattr(queries, "locked_task", read_and_be_overtaken)
+        monkeypatch.setattr(queries, "task_to_change", read_and_be_overtaken)
 
     return arrange
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 
 def handed(previous: int, sequence: int) -> Handed:
-    return Handed(at(previous), lambda: batch(previous, sequence))
+    return Handed(at(previous), sequence, lambda: batch(previous, sequence))
 
 
 def at(sequence: int, epoch: str = "first") -> Position:
@@ -88,6 +88,7 @@ class Ended(Taker):
 def nobody_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Feeds of other tests may still do."""
     monkeypatch.setattr(handover, "_takers", set())
+    monkeypatch.setattr(handover, "_newest", None)
 
 
 def test_the_next_change_is_expected_where_the_feed_is() -> None:
@@ -99,12 +100,17 @@ def test_the_next_change_is_expected_where_the_feed_is() -> None:
     assert handover.expected_place() == at(7)
 
 
+def test_without_anybody_who_follows_it_is_expected_after_the_last_of_this_process() -> None:
+    handover.put(handed(0, 2))
+    assert handover.expected_place() is None
+    handover.want(Taker(), True)
+    assert handover.expected_place() == at(2)
+
+
 def test_nothing_is_handed_to_who_does_not_look_on() -> None:
     idle, ended, wanting = Taker(), Ended(), Taker()
-    assert not handover.is_wanted()
     for taker in (ended, wanting):
         handover.want(taker, True)
-    assert handover.is_wanted()
     change = handed(0, 1)
     handover.announce(change)
     assert (wanting.heard_of, wanting.taken) == ([change], [])
