@@ -60,6 +60,10 @@ class Connection:
             return self._writer.buffered() > BUSY_BYTES
         return self._pending is not None and not self._pending.done()
 
+    def has_taken_all(self) -> bool:
+        """Whether nothing of what it was sent waits for it here."""
+        return self._writer is not None and self._writer.buffered() == 0
+
     def note_progress(self, now: float) -> None:
         """Remember when the client last took something."""
         if self._writer is None:

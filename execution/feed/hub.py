@@ -32,8 +32,8 @@ class Hub:
 
     Most sockets are *in step*: they have every frame so far and take what they are sent. Those are
     written to in one bare loop, for whatever is done for each of 2,000, the last waits for; where
-    one stands is written down when it leaves the step. Whether it keeps up is looked at in every
-    sweep and after `LOOK_AFTER_BYTES`.
+    one stands is written down when it leaves the step. Whether it keeps up is looked at in the
+    sweep after each frame, and after `LOOK_AFTER_BYTES`; in between nothing can have changed.
     """
 
     def __init__(
@@ -49,6 +49,8 @@ class Hub:
         self._in_step: dict[Connection, Callable[[bytes], None]] = {}
         self._step = 0  # the newest event that those in step have
         self._stepped_at = 0.0
+        self._looked_at = 0.0  # when it was begun to look at all in step
+        self._silent_at = 0.0  # nobody in step will have been silent for long before
         self._unlooked_bytes = 0
         self._flush_timer: asyncio.TimerHandle | None = None
         self._is_sending = False
@@ -164,6 +166,7 @@ class Hub:
             self._unlooked_bytes = len(prepared[0])
         self._frame = frame = prepared[0]
         self._step, self._stepped_at = newest, now
+        self._silent_at = now + PING_AFTER_SECONDS
         if len(self._in_step) > AT_ONCE:
             self._left = dict(self._in_step)
         else:
@@ -185,6 +188,8 @@ class Hub:
             if connection.close_code is None:
                 connection.position = self._step
                 connection.last_sent_at = max(connection.last_sent_at, self._stepped_at)
+                # Until then it had nothing to take, or would not have been in step.
+                connection.moved_at = max(connection.moved_at, self._stepped_at)
 
     def _fall_in(self, connections: Iterable[Connection]) -> None:
         """Take those of them into the step that are up to date."""
@@ -193,8 +198,9 @@ class Hub:
         for connection in connections:
             write = connection.write_frame
             has_all = connection.position == self._step == self._sequence
-            if has_all and write is not None and not connection.is_busy():
+            if has_all and write is not None and connection.has_taken_all():
                 self._in_step[connection] = write
+                self._silent_at = min(self._silent_at, connection.last_sent_at + PING_AFTER_SECONDS)
 
     def _catch_up(self, connections: Iterable[Connection], now: float) -> None:
         """Bring each socket that takes data to the newest event; most share one frame."""
@@ -231,6 +237,16 @@ class Hub:
 
     # -- every second ------------------------------------------------------------------------------
 
+    def to_look_at(self, now: float) -> Sequence[Connection]:
+        """The sockets that something may have become of: those in step only after a frame, and when
+        the first of them has been silent for long."""
+        if self._looked_at > self._stepped_at and now < self._silent_at:
+            if len(self._in_step) == len(self.connections):
+                return ()
+            return [c for c in self.connections if c not in self._in_step]
+        self._looked_at, self._silent_at = now, now + PING_AFTER_SECONDS
+        return tuple(self.connections)
+
     def look_at(self, connections: Sequence[Connection], now: float) -> None:
         """Ping the silent, bring those that were busy up to date, close the stuck.
 
@@ -248,6 +264,9 @@ class Hub:
             for c in in_step
             if c.moved_at != now or (step_is_silent and c.last_sent_at <= silent_since)
         )
+        if left := [c.last_sent_at for c in in_step if c in self._in_step]:
+            last_sent_at = max(self._stepped_at, min(left))
+            self._silent_at = min(self._silent_at, last_sent_at + PING_AFTER_SECONDS)
         others = [c for c in connections if c not in self._in_step]
         for connection in others:
             if connection.position is None:

@@ -313,7 +313,7 @@ class Feed:
 
     async def _sweep(self) -> None:
         """Look at every socket once a second, at a few at a time: the loop has other work."""
-        sockets = tuple(self.hub.connections)
+        sockets = self.hub.to_look_at(self.now())
         starts = range(0, len(sockets) or 1, SWEPT_AT_ONCE)
         for start in starts:
             # Silence and standing still are what no event tells of.

@@ -134,7 +134,7 @@ async def test_whoever_leaves_the_step_in_mid_turn_lacks_nothing(
     time.pass_by(1)
     hub.publish(batch(1, 2))
     servers[-1].transport.held = 1  # it has not taken everything, so it is looked at by itself
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert steps(servers[-1]) == [(0, 1), (1, 2)]
     time.pass_by(1)
     for server in servers:
@@ -148,7 +148,7 @@ async def test_under_a_flood_sending_leaves_the_loop_two_thirds_of_its_time(
     hub.publish(batch(0, 1))
     time.pass_by(1)
     write = connection.write_frame
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
 
     def slowly(frame: bytes) -> None:
         time.now += 0.045
@@ -157,7 +157,7 @@ async def test_under_a_flood_sending_leaves_the_loop_two_thirds_of_its_time(
     connection.write_frame = slowly
     hub.remove(connection)
     hub.add(connection)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     hub.publish(batch(1, 2))
     time.pass_by(0)
     hub.publish(batch(2, 3))
@@ -215,7 +215,7 @@ async def test_before_its_hello_a_socket_hears_nothing(hub: Hub) -> None:
     connection = connect(server.send)
     hub.add(connection)
     hub.publish(batch(0, 1))
-    hub.look_at(tuple(hub.connections), 2000.0)
+    hub.look_at(hub.to_look_at(2000.0), 2000.0)
     hub.reset_all("epoch", 1)
     assert steps(server) == []
 
@@ -233,7 +233,7 @@ async def test_a_busy_socket_is_passed_over_and_caught_up(
     assert steps(server) == [(number, number + 1) for number in range(50)]
 
     slow_server.transport.held = 0
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert steps(slow_server) == [(0, 50)]
     assert slow.close_code is None
 
@@ -257,7 +257,7 @@ async def test_who_stops_taking_in_step_is_written_little_more_and_then_caught_u
     slow_server.transport.holds = False
     slow_server.transport.held = 0
     time.pass_by(1)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     slow = steps(slow_server)
     assert [first for first, _last in slow[1:]] == [last for _first, last in slow[:-1]]
     assert slow[-1][1] == 200
@@ -291,7 +291,7 @@ async def test_over_a_thousand_events_waiting_make_a_reset(
         hub.publish(batch(number, number + 1))
     time.pass_by(1)
     server.transport.held = 0
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert steps(server) == expected
 
     # It goes on from there.
@@ -336,27 +336,63 @@ async def test_after_a_restore_nothing_of_the_other_log_is_told(hub: Hub) -> Non
 async def test_silence_is_broken_by_a_ping(hub: Hub, time: Time, open_socket: Any) -> None:
     _, server = open_socket()
     time.pass_by(PING_AFTER_SECONDS - 1)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert steps(server) == []
 
     time.pass_by(1)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert server.received() == [{"type": "ping", "sequence": 0}]
 
     time.pass_by(PING_AFTER_SECONDS - 1)
     hub.publish(batch(0, 1))
     time.pass_by(1)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert steps(server)[1:] == [(0, 1)]
     time.pass_by(PING_AFTER_SECONDS)
-    hub.look_at(tuple(hub.connections), time.now)
+    hub.look_at(hub.to_look_at(time.now), time.now)
     assert server.received()[-1] == {"type": "ping", "sequence": 1}
 
 
 def let_pass(hub: Hub, time: Time, seconds: float) -> None:
     for _ in range(int(seconds)):
         time.pass_by(1)
-        hub.look_at(tuple(hub.connections), time.now)
+        hub.look_at(hub.to_look_at(time.now), time.now)
+
+
+async def test_who_takes_what_it_is_sent_is_looked_at_once_for_each_frame(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    first, server = open_socket()
+    let_pass(hub, time, 1)
+    hub.publish(batch(0, 1))
+    time.pass_by(1)
+    assert hub.to_look_at(time.now) == (first,)
+    hub.look_at([first], time.now)
+    time.pass_by(1)
+    assert hub.to_look_at(time.now) == ()
+    second, _ = open_socket()
+    assert hub.to_look_at(time.now) == [second]
+    hub.look_at([second], time.now)
+    time.pass_by(PING_AFTER_SECONDS - 2)
+    assert set(hub.to_look_at(time.now)) == {first, second}
+    hub.look_at([first, second], time.now)
+    assert server.received()[-1] == {"type": "ping", "sequence": 1}
+    # The second came later, and is silent later.
+    let_pass(hub, time, 1)
+    assert hub.to_look_at(time.now) == ()
+
+
+async def test_after_a_rest_who_takes_nothing_has_its_ten_seconds(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    connection, server = open_socket()
+    let_pass(hub, time, STUCK_AFTER_SECONDS + 5)
+    server.transport.held = 10
+    hub.publish(batch(0, 1))
+    let_pass(hub, time, STUCK_AFTER_SECONDS - 1)
+    assert connection.close_code is None
+    let_pass(hub, time, 2)
+    assert connection.close_code == CLOSE_TOO_SLOW
 
 
 @pytest.mark.parametrize("held", [10, 10 * BUSY_BYTES])
