@@ -2,6 +2,8 @@
 
 Each change is one transaction, in this order: lock the task, check, plan, counters, targets, the
 event number last of the shared rows because every write wants it, task, event, commit, doorbell.
+On PostgreSQL most updates lock the task only in the statement that writes all of this, and are made
+again in that order where it has changed since it was read.
 """
 
 import uuid

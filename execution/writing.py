@@ -265,7 +265,7 @@ def _target_statements(state: TaskState, plan: Plan) -> tuple[list[Statement], l
     updates: list[Statement] = []
     moves: list[Statement] = [(DELETE_TARGET, (task_pk, slug)) for slug in plan.removed]
     for slug, target in plan.targets.items():
-        values = [target[name] for name in TARGET_COLUMNS]  # type: ignore[literal-required]
+        values = [target[name] for name in TARGET_COLUMNS]  # type: ignore[literal-required]  # its keys
         if slug in known:
             updates.append((UPDATE_TARGET, (*values, task_pk, slug)))
         else:

@@ -239,7 +239,7 @@ class Hub:
 
     def to_look_at(self, now: float) -> Sequence[Connection]:
         """The sockets that something may have become of: those in step only after a frame, and when
-        the first of them has been silent for long."""
+        the first of them has been silent for long. What is given here counts as looked at."""
         if self._looked_at > self._stepped_at and now < self._silent_at:
             if len(self._in_step) == len(self.connections):
                 return ()

@@ -115,7 +115,7 @@ def _as_one(
     for n in range(before):
         steps.append(f"before_{n} AS ({next(left)}{guard} RETURNING 1)")
         # True, once the row that the one before changes is locked.
-        guard += f" AND (SELECT COUNT(*) FROM before_{n}) >= 0"  # noqa: S608  # as below
+        guard += f" AND (SELECT COUNT(*) FROM before_{n}) >= 0"  # noqa: S608  # own names
     steps.append(f"step AS ({next(left)}{guard} RETURNING {returning})")
     known = f"(SELECT {returning.partition(',')[0]} FROM step)"  # noqa: S608  # names of our own
     for n in range(after):
