@@ -51,12 +51,12 @@ def test_the_page_is_whole_without_scripts(open_as: Callable[..., Page], api: Ap
     api.create(times=2)
     page = open_as("head", java_script_enabled=False)
     page.goto(f"{AUDIT}?kind=task&action=created")
-    assert page.locator("#rows > tr").count() == 50
+    expect(page.locator("#rows > tr")).to_have_count(50)
     first = page.locator("#rows .id").first.text_content()
     page.locator("#more").click()
-    assert page.locator("#rows .id").first.text_content() != first
+    expect(page.locator("#rows .id").first).not_to_have_text(first)
     page.locator("#clear").click()
-    assert page.url.endswith(AUDIT)
+    expect(page).to_have_url(AUDIT)
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -100,7 +100,7 @@ def test_the_dialog_is_left_by_key_and_gives_the_focus_back(page: Page) -> None:
     page.keyboard.press("Escape")
     expect(page.locator("dialog.activation")).to_have_count(0)
     expect(button).to_be_focused()
-    assert page.url.endswith(PAGE)
+    expect(page).to_have_url(PAGE)
 
 
 def test_it_activates_without_scripts(open_as: Callable[..., Page], api: Api) -> None:
@@ -183,7 +183,7 @@ def test_a_lost_connection_loses_no_page(page: Page, cable: Cable, complaints: C
     expect(dialog.locator("[name=channels]")).to_have_count(6)
     page.keyboard.press("Escape")
     expect(page.locator("#open-activation")).to_be_focused()
-    assert page.url.endswith(PAGE)
+    expect(page).to_have_url(PAGE)
 
 
 def test_a_plain_user_watches_without_scores(open_as: Callable[..., Page]) -> None:
