@@ -1,22 +1,37 @@
 """Who stands behind a socket, read from the database itself, for many sockets at once."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.utils.crypto import constant_time_compare
 
 from accounts import tokens
 from accounts.caching import BriefCache
-from accounts.callers import Caller, caller_for_user
+from accounts.callers import Caller
 from accounts.guarded import lacks_second_factor
+from accounts.rights import all_permissions, marks, permissions_of
 from accounts.sessions import is_session_key
 from nexo.shared import clock
+from nexo.shared.pipelines import bare_statements
+from nexo.shared.reading import TableReader
+
+_SESSIONS: Final = TableReader[dict[str, Any]](Session, ("session_key", "session_data"))
+# A row for each group, or one without.
+_USERS: Final = TableReader[dict[str, Any]](
+    User,
+    ("id", "username", "password", "is_superuser"),
+    join="LEFT JOIN auth_user_groups member ON member.user_id = auth_user.id",
+    joined={"group_id": "member.group_id"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +99,74 @@ def _token_caller(token_hash: str) -> Caller | None:
 
 
 def _session_callers(session_keys: Collection[str]) -> dict[str, Caller]:
-    rows = Session.objects.filter(session_key__in=session_keys, expire_date__gt=clock.now())
-    decode = SessionStore().decode
-    sessions: dict[str, dict[str, Any]] = {
-        row.session_key: decode(row.session_data) for row in rows
-    }
-    ids = {data[SESSION_KEY] for data in sessions.values() if SESSION_KEY in data}
-    people = {str(user.pk): user for user in User.objects.filter(pk__in=ids, is_active=True)}
-    callers: dict[int, Caller] = {}
+    keys = list(session_keys)
+    with bare_statements():
+        now = connection.ops.adapt_datetimefield_value(clock.now())
+        rows = _SESSIONS.read(
+            f"WHERE session_key IN ({marks(keys)}) AND expire_date > %s", [*keys, now]
+        )
+        sessions = {row["session_key"]: _opened(row["session_data"]) for row in rows}
+        ids = sorted({int(data[SESSION_KEY]) for data in sessions.values() if SESSION_KEY in data})
+        people = _people(ids)
     found = {}
     for key, data in sessions.items():
-        user = people.get(data.get(SESSION_KEY, ""))
-        if user is not None and _belongs(data, user):
-            if user.pk not in callers:
-                callers[user.pk] = caller_for_user(user)
-            caller = callers[user.pk]
-            if not lacks_second_factor(data, caller.permissions, is_superuser=caller.is_superuser):
-                found[key] = caller
+        person = people.get(data.get(SESSION_KEY, ""))
+        if person is None or not _belongs(data, person.password):
+            continue
+        caller = person.caller
+        if not lacks_second_factor(data, caller.permissions, is_superuser=caller.is_superuser):
+            found[key] = caller
     return found
 
 
-def _belongs(session: Mapping[str, Any], user: User) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Person:
+    caller: Caller
+    password: str
+
+
+def _people(ids: Sequence[int]) -> dict[str, _Person]:
+    """Those of them who are active, by the id as a session names it."""
+    if not ids:
+        return {}
+    rows = _USERS.read(f"WHERE auth_user.id IN ({marks(ids)}) AND is_active", ids)
+    groups: dict[int, set[int]] = {row["id"]: set() for row in rows if not row["is_superuser"]}
+    for row in rows:
+        if row["id"] in groups and row["group_id"] is not None:
+            groups[row["id"]].add(row["group_id"])
+    permissions = permissions_of(groups)
+    if superusers := {row["id"] for row in rows if row["is_superuser"]}:
+        permissions |= dict.fromkeys(superusers, all_permissions())
+    return {
+        str(row["id"]): _Person(
+            Caller(
+                actor=f"user:{row['username']}",
+                user_id=row["id"],
+                permissions=permissions[row["id"]],
+                is_superuser=bool(row["is_superuser"]),
+            ),
+            row["password"],
+        )
+        for row in rows
+    }
+
+
+# What follows depends on its argument alone, and would be asked of every open page again and again.
+
+
+@lru_cache(maxsize=10_000)
+def _opened(session_data: str) -> Mapping[str, Any]:
+    """What is in a session; nothing where its signature is not ours."""
+    return MappingProxyType(SessionStore().decode(session_data))
+
+
+@lru_cache(maxsize=10_000)
+def _session_hash(password: str) -> str:
+    return User(password=password).get_session_auth_hash()
+
+
+def _belongs(session: Mapping[str, Any], password: str) -> bool:
     """As django.contrib.auth.get_user checks: a known backend, and the present password."""
     if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return False
-    kept = session.get(HASH_SESSION_KEY, "")
-    return constant_time_compare(kept, user.get_session_auth_hash())
+    return constant_time_compare(session.get(HASH_SESSION_KEY, ""), _session_hash(password))

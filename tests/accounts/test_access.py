@@ -19,9 +19,9 @@ from accounts.access import (
     still_holds,
     token_credential,
 )
-from accounts.callers import Caller
+from accounts.callers import Caller, caller_for_user
 from accounts.models import ApiToken
-from accounts.roles import Role
+from accounts.roles import GROUP_ROLES, Role
 from accounts.services import set_role
 from accounts.sessions import SessionStore
 from nexo.shared import clock
@@ -116,6 +116,22 @@ def test_many_sessions_take_as_few_queries_as_one(django_assert_max_num_queries:
     with django_assert_max_num_queries(4):
         callers = current_callers(credentials)
     assert {caller.actor for caller in callers.values() if caller} == {f"user:{user.username}"}
+
+
+def test_many_people_take_as_few_queries_as_one(django_assert_max_num_queries: Any) -> None:
+    people = [make_user(role) for role in (*GROUP_ROLES, None) for _ in range(5)]
+    credentials = [signed_in(user) for user in people]
+    people[0].user_permissions.add(Permission.objects.get(codename="operate_tasks"))
+    with django_assert_max_num_queries(4):
+        callers = current_callers(credentials)
+    for user, credential in zip(people, credentials, strict=True):
+        anew = User.objects.get(pk=user.pk)
+        assert callers[credential] == caller_for_user(anew)
+
+
+def test_a_superuser_behind_a_session_may_everything() -> None:
+    user = make_user(is_superuser=True)
+    assert authorise(signed_in(user)) == caller_for_user(User.objects.get(pk=user.pk))
 
 
 def now_of(user: User) -> Caller:
