@@ -5,6 +5,7 @@ import platform
 import resource
 import sqlite3
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -18,6 +19,8 @@ PACKAGES = (
 )
 # Sockets of both sides, 2,000 each, and what the process itself needs.
 OPEN_FILES = 8192
+# Linux's name, in a clock's number, for what the scheduler counted (clock_gettime(2)).
+CPUCLOCK_SCHED = 2
 
 
 # The servers under measurement share the first core, the client has the last for itself.
@@ -53,9 +56,11 @@ def allow_open_files() -> None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, all its threads together."""
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+    """CPU time that a process has used, all its threads together, to the nanosecond.
+
+    By the process's own clock, as `clock_getcpuclockid` names it; its clock ticks are 10 ms apart.
+    """
+    return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED)
 
 
 def resident_bytes(pid: int) -> int:

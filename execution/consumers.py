@@ -18,6 +18,7 @@ from accounts.access import Credential, token_credential
 from accounts.callers import Caller
 from execution import queries
 from execution.feed import direct, frames, tailer
+from execution.feed.callers import CLOSE_UNAUTHENTICATED
 from execution.feed.conduct import Conduct, is_pong
 from execution.feed.connection import Connection, Send
 from execution.feed.frames import MAX_EVENTS_BEHIND
@@ -30,7 +31,7 @@ from execution.feed.handshake import (
     read_offer,
     read_place,
 )
-from execution.feed.runtime import CLOSE_UNAUTHENTICATED, Feed, current_feed
+from execution.feed.runtime import Feed, current_feed
 
 logger = logging.getLogger(__name__)
 

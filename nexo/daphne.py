@@ -1,4 +1,4 @@
-"""Daphne on uvloop's event loop, which is quicker than Python's own."""
+"""Daphne on uvloop's event loop, which is quicker than Python's own, and quiet beside sockets."""
 
 import sys
 from contextlib import suppress
@@ -13,9 +13,9 @@ def main() -> None:
 
         # Daphne takes a reactor that is there already.
         asyncioreactor.install(uvloop.new_event_loop())
-    from daphne.cli import CommandLineInterface
+    from nexo.daphne_server import CommandLine
 
-    CommandLineInterface().run(sys.argv[1:])
+    CommandLine().run(sys.argv[1:])
 
 
 if __name__ == "__main__":

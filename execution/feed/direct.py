@@ -8,12 +8,17 @@ compression was agreed (RFC 7692, 6).
 """
 
 import asyncio
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
 # For a client that takes nothing to take at least the end.
 CLOSE_WITHIN_SECONDS = 5.0
+# Linux only; None elsewhere.
+TCP_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+UNACKNOWLEDGED_MS = 30_000
 
 
 class Writer(Protocol):
@@ -31,6 +36,7 @@ class AsyncioWriter:
     def __init__(self, transport: Any) -> None:
         self.write: Callable[[bytes], None] = transport.write
         self.buffered: Callable[[], int] = transport.get_write_buffer_size
+        _give_up_on_silence(transport.get_extra_info("socket"))
 
 
 class TwistedWriter:
@@ -47,6 +53,7 @@ class TwistedWriter:
         self._send: Callable[[bytes], int] = transport.socket.send
         # Otherwise a frame waits until the client has acknowledged the one before.
         transport.setTcpNoDelay(True)
+        _give_up_on_silence(transport.socket)
 
     def write(self, frame: bytes) -> None:
         transport = self._transport
@@ -89,6 +96,17 @@ async def close(send: Callable[..., Any], code: int) -> None:
         transport = getattr(getattr(send, "__self__", None), "transport", None)
         if transport is not None:
             transport.abort()
+
+
+def _give_up_on_silence(connection: Any) -> None:
+    """Let the system end a connection whose other end is gone without a word.
+
+    Every socket is written to at least every 20 s, and left alone that takes the system a quarter
+    of an hour to notice. It costs less than pings, which the client would have to answer.
+    """
+    if TCP_USER_TIMEOUT is not None and connection is not None:
+        with suppress(OSError):  # it need not be TCP
+            connection.setsockopt(socket.IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
 
 def _is_plain_twisted(transport: Any) -> bool:

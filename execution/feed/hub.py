@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
 from execution.feed import frames, metrics
+from execution.feed.callers import Callers
 from execution.feed.connection import BUSY_BYTES, Connection
 from execution.feed.frames import MAX_BYTES_BEHIND, Batch, RecentBatches, text_frame
 
@@ -24,6 +25,7 @@ PING_AFTER_SECONDS = 20.0
 STUCK_AFTER_SECONDS = 10.0
 # So much is written at most before it is looked at again who takes it.
 LOOK_AFTER_BYTES = BUSY_BYTES // 2
+LOOK_EVERY_SECONDS = 1.0
 CLOSE_TOO_SLOW = 4429
 
 
@@ -61,9 +63,11 @@ class Hub:
         self._rest = COALESCE_SECONDS
         self._sent_through = 0
         self.connections: set[Connection] = set()
+        self.callers = Callers()
 
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
+        self.callers.add(connection)
         metrics.SOCKETS.inc()
 
     def remove(self, connection: Connection) -> None:
@@ -71,6 +75,7 @@ class Hub:
         self._left.pop(connection, None)
         if connection in self.connections:
             self.connections.discard(connection)
+            self.callers.remove(connection)
             metrics.SOCKETS.dec()
 
     def start(self, connection: Connection, epoch: str, sequence: int) -> None:
@@ -147,6 +152,10 @@ class Hub:
     def _note_end(self) -> None:
         now = self._ended_at = self._clock()
         self._is_sending = False
+        if now >= self._looked_at + LOOK_EVERY_SECONDS:
+            # All of them have just been written to: a second later each look would cost ten times.
+            self._looked_at = now
+            self._let_go([c for c in self._in_step if not c.has_taken_all()])
         rest = REST_PER_COST * (now - self._began_at)
         self._rest = max(COALESCE_SECONDS, min(rest, LONGEST_REST_SECONDS))
         if self._sequence > self._sent_through:
@@ -252,23 +261,21 @@ class Hub:
 
         Those that have left meanwhile are passed over.
         """
-        connections = [c for c in connections if c in self.connections]
-        for connection in connections:
-            connection.note_progress(now)
         silent_since = now - PING_AFTER_SECONDS
-        step_is_silent = self._stepped_at <= silent_since
         in_step = [c for c in connections if c in self._in_step]
         # Most take what they are sent, and were sent something lately: nothing is to be done.
-        self._let_go(
-            c
-            for c in in_step
-            if c.moved_at != now or (step_is_silent and c.last_sent_at <= silent_since)
-        )
-        if left := [c.last_sent_at for c in in_step if c in self._in_step]:
-            last_sent_at = max(self._stepped_at, min(left))
-            self._silent_at = min(self._silent_at, last_sent_at + PING_AFTER_SECONDS)
-        others = [c for c in connections if c not in self._in_step]
+        self._let_go([c for c in in_step if not c.has_taken_all()])
+        if self._stepped_at <= silent_since:
+            self._let_go(
+                [c for c in in_step if c in self._in_step and c.last_sent_at <= silent_since]
+            )
+            sent_at = min((c.last_sent_at for c in in_step if c in self._in_step), default=now)
+        else:
+            sent_at = self._stepped_at
+        self._silent_at = min(self._silent_at, sent_at + PING_AFTER_SECONDS)
+        others = [c for c in connections if c not in self._in_step and c in self.connections]
         for connection in others:
+            connection.note_progress(now)
             if connection.position is None:
                 continue
             if now - connection.moved_at >= STUCK_AFTER_SECONDS:

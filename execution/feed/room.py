@@ -9,16 +9,12 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from accounts import access
-from accounts.access import Credential
-from accounts.callers import Caller
-from execution.feed import metrics
+from execution.feed import callers, metrics
+from execution.feed.callers import Callers
 from execution.feed.connection import Connection
 from execution.feed.hub import CLOSE_TOO_SLOW, PING_AFTER_SECONDS, STUCK_AFTER_SECONDS
 
-CLOSE_UNAUTHENTICATED: Final = 4401
 SWEEP_SECONDS: Final = 1.0
-RECHECK_SECONDS: Final = 4.0
 LOOK_SECONDS: Final = 0.5
 # So that a flood of rings is one look.
 REST_SECONDS: Final = 0.02
@@ -42,11 +38,13 @@ class Room:
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.connections: set[Connection] = set()
+        self._callers = Callers()
         self._woken = asyncio.Event()
         self._is_open = False
 
     def add(self, connection: Connection) -> None:
         self.connections.add(connection)
+        self._callers.add(connection)
         self._woken.set()
         metrics.SOCKETS.inc()
         if not self._is_open:
@@ -58,6 +56,7 @@ class Room:
     def remove(self, connection: Connection) -> None:
         if connection in self.connections:
             self.connections.discard(connection)
+            self._callers.remove(connection)
             metrics.SOCKETS.dec()
 
     def wake(self) -> None:
@@ -96,18 +95,8 @@ class Room:
                 connection.write_text(self.ping(connection.position), now)
 
     async def _recheck(self) -> None:
-        await asyncio.sleep(RECHECK_SECONDS)
-        credentials = {connection.credential for connection in self.connections}
-        if not credentials:
-            return
-        callers: dict[Credential, Caller | None] = await self.feed.read(
-            access.current_callers, credentials
-        )
-        for connection in tuple(self.connections):
-            if connection.credential not in callers:
-                continue  # it came meanwhile
-            if not access.still_holds(connection.caller, callers[connection.credential]):
-                connection.end(CLOSE_UNAUTHENTICATED)
+        await asyncio.sleep(callers.RECHECK_SECONDS)
+        await self._callers.check_again(self.feed.read)
 
     def _start(self, connection: Connection, position: int) -> None:
         now = self.feed.now()

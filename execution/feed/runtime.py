@@ -26,25 +26,23 @@ from accounts import access
 from accounts.access import Credential
 from accounts.callers import Caller
 from execution import queries
-from execution.feed import doorbell, frames, handover, metrics, tailer
+from execution.feed import callers, doorbell, frames, handover, metrics, tailer
 from execution.feed.bells import Bells
 from execution.feed.frames import Batch
 from execution.feed.handover import MOST_KEPT, Handed, Shelf
 from execution.feed.hub import Hub
 from execution.feed.log_lines import LogLines
 from execution.feed.tailer import Restart
+from execution.feed.watch import Watch
 from execution.queries import Position
 from execution.totals import Totals
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
 SWEEP_SECONDS = 1.0
 SWEPT_AT_ONCE = 100
-RECHECK_SECONDS = 4.0
 HEARD_WITHIN_SECONDS = 0.02
 AFTER_ERROR_SECONDS = 1.0
-CLOSE_UNAUTHENTICATED = 4401
 GROUP = "nexo.feed"
 # What a database or a Redis that is away raises.
 AWAY = (DatabaseError, InterfaceError, RedisError, OSError)
@@ -72,7 +70,8 @@ class Feed:
         self._position: Position | None = None
         # As of `_position` or newer; None until something has been read from the log.
         self._totals: Totals | None = None
-        self._look_at_epoch_at = 0.0
+        self._must_look_at_epoch = False
+        self._watch = Watch(self._watched_position, self._hear_from_watch)
         self._is_following = False
         self._tasks: list[asyncio.Task[None]] = []
         self.bells = Bells(self)
@@ -90,6 +89,8 @@ class Feed:
         """Follow the log from now on; without sockets nobody needs it."""
         if self._position is None:
             await self._start()
+        handover.want(self, True)
+        self._watch.begin()
         if not self._is_following:
             self._is_following = True
             self.keep_doing("follow the log", self._follow)
@@ -115,6 +116,7 @@ class Feed:
         doorbell.forget(self._ring)
         self.log_lines.close()
         handover.want(self, False)
+        await asyncio.to_thread(self._watch.end)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -255,14 +257,13 @@ class Feed:
     # -- following the log -------------------------------------------------------------------------
 
     async def _follow(self) -> None:
-        polled = self._loop.call_later(POLL_SECONDS, self._woken.set)
         await self._woken.wait()
-        polled.cancel()
         self._woken.clear()
         rung_at, self._rung_at = self._rung_at, None
-        handover.want(self, self._tells_others or bool(self.hub.connections))
         if not self.hub.connections:
             self._position = None
+            handover.want(self, self._tells_others)
+            self._watch.rest()
             return
         if await self._read_on() and rung_at is not None:
             metrics.LAG.set(self.now() - rung_at)
@@ -272,7 +273,8 @@ class Feed:
         published = False
         while True:
             position = self._position or await self._start()
-            read = partial(tailer.read_after, look_at_epoch=self._must_look_at_epoch())
+            look_at_epoch, self._must_look_at_epoch = self._must_look_at_epoch, False
+            read = partial(tailer.read_after, look_at_epoch=look_at_epoch)
             news = await self._loop.run_in_executor(self._tail, _query, read, position)
             if isinstance(news, Restart):
                 published = True
@@ -293,13 +295,14 @@ class Feed:
         self._position = Position(self._position.epoch, batch.sequence)
         self.hub.publish(batch)
 
-    def _must_look_at_epoch(self) -> bool:
-        """Every half second, however often the doorbell rings."""
-        now = self.now()
-        if now < self._look_at_epoch_at:
-            return False
-        self._look_at_epoch_at = now + POLL_SECONDS
-        return True
+    def _watched_position(self) -> Position | None:
+        """From the watch's thread; None where nobody looks on any more."""
+        return self._position if self.hub.connections else None
+
+    def _hear_from_watch(self) -> None:
+        """From its thread, as the above."""
+        self._must_look_at_epoch = True
+        self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _start(self) -> Position:
         """Begin at the end of the log: each socket reads for itself what came before."""
@@ -321,17 +324,8 @@ class Feed:
             self.hub.look_at(sockets[start : start + SWEPT_AT_ONCE], self.now())
 
     async def _recheck(self) -> None:
-        """Close the sockets whose session, token, account or role has ended."""
-        await asyncio.sleep(RECHECK_SECONDS)
-        credentials = {socket.credential for socket in self.hub.connections}
-        if not credentials:
-            return
-        callers = await self.read(access.current_callers, credentials)
-        for socket in tuple(self.hub.connections):
-            if socket.credential not in callers:
-                continue  # it came meanwhile
-            if not access.still_holds(socket.caller, callers[socket.credential]):
-                socket.end(CLOSE_UNAUTHENTICATED)
+        await asyncio.sleep(callers.RECHECK_SECONDS)
+        await self.hub.callers.check_again(self.read)
 
 
 def _with_totals(batch: Batch, before: Totals) -> Batch:

@@ -29,6 +29,9 @@ class FakeTransport:
     def get_write_buffer_size(self) -> int:
         return self.held
 
+    def get_extra_info(self, name: str) -> None:
+        """There is no socket behind it."""
+
     def abort(self) -> None:
         self.aborted = True
 

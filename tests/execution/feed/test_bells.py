@@ -13,7 +13,7 @@ from accounts import tokens
 from accounts.callers import caller_for_agent
 from execution import claim_queries, claiming, services
 from execution.enums import TaskStatus
-from execution.feed import bells, doorbell, room
+from execution.feed import bells, callers, doorbell
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed, current_feed
 from execution.models import Agent, Lease
@@ -146,7 +146,7 @@ async def test_many_bells_are_one_look_and_silence_is_none(
 async def test_the_silent_are_pinged_and_a_revoked_token_ends_it(
     feed: Feed, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(callers, "RECHECK_SECONDS", 0.05)
     async with opened(key, path=BELL) as socket:
         await socket.next_of("work")
         feed.bells.sweep(feed.now() + PING_AFTER_SECONDS)

@@ -8,7 +8,7 @@ from accounts import tokens
 from accounts.callers import caller_for_agent
 from execution import task_logs
 from execution.enums import LogLevel, TaskStatus
-from execution.feed import doorbell, log_lines, room
+from execution.feed import callers, doorbell, log_lines
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed
 from execution.rows import TaskState
@@ -112,7 +112,7 @@ async def test_what_another_process_wrote_is_found_by_looking(
 async def test_silence_is_pinged_and_rights_end(
     feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "RECHECK_SECONDS", 0.05)
+    monkeypatch.setattr(callers, "RECHECK_SECONDS", 0.05)
     state = await in_thread(working)
     (line,) = await in_thread(write, state, "a")
     async with opened(token, path=path_of(state)) as socket:

@@ -284,7 +284,7 @@ async def test_the_feed_goes_on_after_an_error(
 async def test_sockets_stay_while_their_callers_cannot_be_checked(
     feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    monkeypatch.setattr("execution.feed.runtime.RECHECK_SECONDS", 0.02)
+    monkeypatch.setattr("execution.feed.callers.RECHECK_SECONDS", 0.02)
     monkeypatch.setattr("execution.feed.runtime.AFTER_ERROR_SECONDS", 0.02)
     async with opened(token) as socket:
         await socket.next_of("hello")
