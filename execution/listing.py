@@ -22,7 +22,7 @@ from execution.representations import is_overdue, task_json, time_spent, version
 from execution.rows import TaskState, Times
 from execution.totals import Counts
 from nexo.shared.generations import Generations
-from nexo.shared.pipelines import one_round_trip
+from nexo.shared.pipelines import bare_statements, one_round_trip
 from nexo.shared.reading import Condition, TableReader
 from nexo.shared.renderers import dump_json
 
@@ -102,7 +102,7 @@ def read_page(
 ) -> Page:
     """Up to `limit` tasks, the newest first; `after` is (created_at, id) of the last one known."""
     condition = _condition(selection, after)
-    with one_round_trip():
+    with bare_statements(), one_round_trip():
         # The position first: what is read after it can only be newer than the number says.
         position = queries.STREAM.ask("WHERE id = 1")
         asked = KEYS.ask_where(condition, queries.in_order(limit))
