@@ -98,7 +98,7 @@ async def test_an_application_that_fails_is_told_of(later: Later, caplog: Any) -
 async def test_an_application_that_does_not_end_is_ended(
     later: Later, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = server_of(asyncio.Event().wait)  # type: ignore[arg-type]
+    server = server_of(asyncio.Event().wait)
     protocol = connected(server)
     server.protocol_disconnected(protocol)
     server.connections[protocol]["disconnected"] -= server.application_close_timeout + 1
@@ -109,7 +109,7 @@ async def test_an_application_that_does_not_end_is_ended(
 
 
 async def test_everybody_is_asked_now_and_then_whether_their_time_is_up(later: Later) -> None:
-    server = server_of(asyncio.Event().wait)  # type: ignore[arg-type]
+    server = server_of(asyncio.Event().wait)
     protocols = [connected(server) for _ in range(3)]
     server.timeout_checker()
     assert [protocol.asked for protocol in protocols] == [1, 1, 1]

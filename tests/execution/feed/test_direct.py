@@ -94,3 +94,24 @@ async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(FakeServer, "send", lambda self, message: asyncio.Event().wait())
     await direct.close(server.send, 4429)
     assert server.transport.aborted
+
+
+@pytest.mark.unit
+@pytest.mark.skipif(direct.TCP_USER_TIMEOUT is None, reason="only Linux gives such up by itself")
+async def test_who_acknowledges_nothing_is_given_up_by_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(direct, "UNACKNOWLEDGED_MS", 300)
+    lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+    class Serving(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            direct.AsyncioWriter(transport).write(b"x" * 16 * FLOOD_BYTES)
+
+        def connection_lost(self, error: Exception | None) -> None:
+            lost.set_result(error)
+
+    serving = await asyncio.get_running_loop().create_server(Serving, "127.0.0.1", 0)
+    with socket.create_connection(serving.sockets[0].getsockname()):
+        assert isinstance(await asyncio.wait_for(lost, 10), TimeoutError)
+    serving.close()
