@@ -18,11 +18,11 @@ from accounts import tokens
 from accounts.caching import BriefCache
 from accounts.callers import Caller
 from accounts.guarded import lacks_second_factor
-from accounts.rights import all_permissions, marks, permissions_of
+from accounts.rights import all_permissions, permissions_of
 from accounts.sessions import is_session_key
 from nexo.shared import clock
 from nexo.shared.pipelines import bare_statements
-from nexo.shared.reading import TableReader
+from nexo.shared.reading import TableReader, among
 
 _SESSIONS: Final = TableReader[dict[str, Any]](Session, ("session_key", "session_data"))
 # A row for each group, or one without.
@@ -103,7 +103,7 @@ def _session_callers(session_keys: Collection[str]) -> dict[str, Caller]:
     with bare_statements():
         now = connection.ops.adapt_datetimefield_value(clock.now())
         rows = _SESSIONS.read(
-            f"WHERE session_key IN ({marks(keys)}) AND expire_date > %s", [*keys, now]
+            f"WHERE session_key IN ({among(keys)}) AND expire_date > %s", [*keys, now]
         )
         sessions = {row["session_key"]: _opened(row["session_data"]) for row in rows}
         ids = sorted({int(data[SESSION_KEY]) for data in sessions.values() if SESSION_KEY in data})
@@ -129,7 +129,7 @@ def _people(ids: Sequence[int]) -> dict[str, _Person]:
     """Those of them who are active, by the id as a session names it."""
     if not ids:
         return {}
-    rows = _USERS.read(f"WHERE auth_user.id IN ({marks(ids)}) AND is_active", ids)
+    rows = _USERS.read(f"WHERE auth_user.id IN ({among(ids)}) AND is_active", ids)
     groups: dict[int, set[int]] = {row["id"]: set() for row in rows if not row["is_superuser"]}
     for row in rows:
         if row["id"] in groups and row["group_id"] is not None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.contrib.auth.models import Group, Permission, User
 
-from nexo.shared.reading import TableReader
+from nexo.shared.reading import TableReader, among
 
 _TYPE: Final = "JOIN django_content_type type ON type.id = auth_permission.content_type_id"
 _PERMISSION: Final = f"JOIN auth_permission ON auth_permission.id = permission_id {_TYPE}"
@@ -39,17 +39,12 @@ def all_permissions() -> frozenset[str]:
     return frozenset(_name(row) for row in _ALL.read())
 
 
-def marks(values: Collection[Any]) -> str:
-    """Placeholders for an SQL list of so many values."""
-    return ", ".join(["%s"] * len(values))
-
-
 def _by(
     column: str, reader: TableReader[dict[str, Any]], ids: Collection[int]
 ) -> dict[int, set[str]]:
     found: dict[int, set[str]] = defaultdict(set)
     if ids:
-        for row in reader.read(f"WHERE {column} IN ({marks(ids)})", sorted(ids)):
+        for row in reader.read(f"WHERE {column} IN ({among(ids)})", sorted(ids)):
             found[row[column]].add(_name(row))
     return found
 

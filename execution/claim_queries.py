@@ -13,7 +13,7 @@ from execution.enums import TaskStatus
 from execution.models import Agent, Lease, Task, TaskEvent
 from execution.rows import TaskRow
 from nexo.shared.pipelines import one_round_trip
-from nexo.shared.reading import Asked, TableReader
+from nexo.shared.reading import Asked, TableReader, among
 
 AGENTS: TableReader[Any] = TableReader(Agent, ("is_active", "is_paused", "capacity"))
 LAPSED: TableReader[Mapping[str, str]] = TableReader(
@@ -89,7 +89,7 @@ def claimable_tasks(
 
 
 def _ask_claimable(agent_id: str, task_types: Collection[str], limit: int) -> Asked[TaskRow]:
-    types = f" AND execution_task.task_type IN ({queries.among(task_types)})" if task_types else ""
+    types = f" AND execution_task.task_type IN ({among(task_types)})" if task_types else ""
     locks = connection.features.has_select_for_update_skip_locked
     lock = "FOR UPDATE OF execution_task SKIP LOCKED" if locks else ""
     rest = TO_CLAIM.format(types=types) + CLAIM_ORDER.format(lock=lock)

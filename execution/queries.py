@@ -36,7 +36,7 @@ from execution.rows import (
 )
 from execution.totals import Tally, Totals
 from nexo.shared.pipelines import one_round_trip, this_connection
-from nexo.shared.reading import Asked, TableReader
+from nexo.shared.reading import Asked, TableReader, among
 
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 # More than a page would carry; whoever is beyond them goes by the id.
@@ -122,10 +122,6 @@ def stream_position() -> Position:
 
 
 # -- Tasks ---------------------------------------------------------------------------------------
-
-
-def among(values: Collection[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
 
 
 def newest_first(

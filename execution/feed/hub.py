@@ -34,8 +34,9 @@ class Hub:
 
     Most sockets are *in step*: they have every frame so far and take what they are sent. Those are
     written to in one bare loop, for whatever is done for each of 2,000, the last waits for; where
-    one stands is written down when it leaves the step. Whether it keeps up is looked at in the
-    sweep after each frame, and after `LOOK_AFTER_BYTES`; in between nothing can have changed.
+    one stands is written down when it leaves the step. Whether it keeps up is looked at right
+    after a frame, or in the next sweep where frames follow one another, and after
+    `LOOK_AFTER_BYTES`; in between nothing can have changed.
     """
 
     def __init__(

@@ -19,6 +19,11 @@ PATTERN: Final = " LIKE "
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
+def among(values: Collection[Any]) -> str:
+    """Placeholders for an SQL list of so many values."""
+    return ", ".join(["%s"] * len(values))
+
+
 class TableReader(Generic[Row]):
     """Reads `columns` of a model's table, and of joined ones what `joined` names in SQL.
 
