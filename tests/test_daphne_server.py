@@ -1,4 +1,6 @@
-"""Daphne's server as NEXO runs it: what has ended is forgotten, and nothing else is touched."""
+"""Daphne's server as NEXO runs it: what has ended is forgotten, and nothing else is touched; of a
+body no more is kept than is read.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,8 +8,14 @@ from typing import Any
 
 import daphne.server
 import pytest
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionDone
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web import http
 
 from nexo import daphne_server
+from nexo.shared import bodies
 
 pytestmark = pytest.mark.unit
 
@@ -116,3 +124,71 @@ async def test_everybody_is_asked_now_and_then_whether_their_time_is_up(later: L
     assert later.asked == [(daphne_server.TIMEOUTS_EVERY_SECONDS, server.timeout_checker)]
     for protocol in protocols:
         server.connections[protocol]["application_instance"].cancel()
+
+
+# -- Bodies ----------------------------------------------------------------------------------------
+
+
+class Uploads:
+    """Daphne's server without a network; `bodies` are the bytes that its application was given."""
+
+    def __init__(self) -> None:
+        self.bodies: list[int] = []
+        self._server = daphne_server.Server(self._application, endpoints=["tcp:0"])
+        self._server.connections = {}
+        self._factory = daphne_server.HTTPFactory(self._server)
+
+    async def _application(self, scope: Any, receive: Any, send: Any) -> None:
+        length, more = 0, True
+        while more:
+            message = await receive()
+            length += len(message["body"])
+            more = message["more_body"]
+        self.bodies.append(length)
+
+    async def send(self, length: int, content_type: bytes) -> StringTransport:
+        connection = self._factory.buildProtocol(IPv4Address("TCP", "127.0.0.1", 9))
+        transport = StringTransport()
+        connection.makeConnection(transport)
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+        connection.dataReceived(head % (content_type, length))
+        part = b"a=b&" * 16384
+        for _ in range(length // len(part)):
+            connection.dataReceived(part)
+            if transport.disconnecting or transport.disconnected:
+                break
+        await asyncio.sleep(0.01)
+        connection.connectionLost(Failure(ConnectionDone()))
+        return transport
+
+
+PART = 4 * 16384
+FORMS = [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=a", b"text/csv"]
+
+
+@pytest.mark.parametrize("content_type", FORMS)
+async def test_forms_are_handed_on_unread(
+    content_type: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def must_not_be_read(*_arguments: Any) -> None:
+        raise AssertionError("on the event loop")
+
+    for reader in ("parse_qs", "_getMultiPartArgs"):
+        monkeypatch.setattr(http, reader, must_not_be_read)
+    uploads = Uploads()
+    await uploads.send(4 * PART, content_type)
+    assert uploads.bodies == [4 * PART]
+
+
+async def test_of_a_long_body_no_more_is_kept_than_shows_that_it_is_too_long() -> None:
+    uploads = Uploads()
+    await uploads.send(bodies.LARGEST_BYTES // PART * PART, b"text/csv")
+    await uploads.send(3 * bodies.LARGEST_BYTES // PART * PART, b"text/csv")
+    assert uploads.bodies == [bodies.LARGEST_BYTES, bodies.LARGEST_BYTES + 1]
+
+
+async def test_who_sends_without_end_is_cut_off() -> None:
+    uploads = Uploads()
+    transport = await uploads.send(bodies.DROPPED_BYTES * 2 // PART * PART, b"text/csv")
+    assert transport.disconnected
+    assert uploads.bodies == []

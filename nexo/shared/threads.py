@@ -20,6 +20,7 @@ from socket import SO_LINGER, SOL_SOCKET
 from typing import IO, Any
 from urllib.parse import quote
 
+from nexo.shared import bodies
 from nexo.shared.crew import Crew
 from nexo.shared.refusals import refusal
 
@@ -33,7 +34,6 @@ Headers = list[tuple[bytes, bytes]]
 
 MEMORY_BYTES = 1024 * 1024  # a longer body goes to a temporary file
 CHUNK_BYTES = 64 * 1024
-DROPPED_BODIES = 10  # so many times the limit is read and dropped, to be heard with a 413
 WATCH_AFTER_SECONDS = 0.2  # most requests have been answered by then
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})  # they only read
 STEP_SECONDS = 0.1  # no thread waits longer without looking up
@@ -59,7 +59,7 @@ class ThreadedWSGI:
         application: WsgiApplication,
         *,
         threads: int = 8,
-        largest_body: int = 5 * 1024 * 1024,
+        largest_body: int = bodies.LARGEST_BYTES,
         body_seconds: float = 30.0,
         part_seconds: float = 30.0,
     ) -> None:
@@ -135,7 +135,7 @@ class ThreadedWSGI:
             length += len(chunk)
             if length <= self._largest_body:
                 body.write(chunk)
-            if not message.get("more_body") or length > DROPPED_BODIES * self._largest_body:
+            if not message.get("more_body") or length > bodies.DROPPED_BYTES:
                 break
         if length > self._largest_body:
             raise _Refused(413)
