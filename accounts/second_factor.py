@@ -98,7 +98,7 @@ def enrol(user: User, key: str, code: str) -> list[str] | None:
     """
     with transaction.atomic():
         # Two at once would both find none.
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if device_of(user) is not None:
             return None
         device = TOTPDevice(user=user, key=key, name="app", confirmed=True)
@@ -114,7 +114,7 @@ def enrol(user: User, key: str, code: str) -> list[str] | None:
 def new_recovery_codes(user: User) -> list[str]:
     """Codes in place of the old ones, which open nothing any more."""
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         codes = _make_recovery_codes(user)
         _note("recovery_codes_made", user, by=user)
     return codes
@@ -144,7 +144,7 @@ def _is_device_code(user: User, text: str) -> bool:
     if not (text.isascii() and text.isdigit() and len(text) == 6):
         return False
     # Locked, so that of two who send the same code at once one is refused.
-    devices = TOTPDevice.objects.select_for_update().filter(user=user, confirmed=True)
+    devices = TOTPDevice.objects.select_for_update(no_key=True).filter(user=user, confirmed=True)
     device = devices.first()
     return device is not None and bool(device.verify_token(text))
 
@@ -177,7 +177,7 @@ def reset(user: User, *, by: User | None = None, actor: str = "system:reset_seco
 
 
 def _delete(user: User) -> bool:
-    User.objects.select_for_update().get(pk=user.pk)
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
     RecoveryCode.objects.filter(user=user).delete()
     deleted, _models = TOTPDevice.objects.filter(user=user).delete()
     return deleted > 0

@@ -23,7 +23,7 @@ def set_role(
         raise PermissionDenied(_("Nobody gives or takes their own role."))
     with transaction.atomic():
         # Two at once would each tell of groups that the other has changed.
-        User.objects.select_for_update().get(pk=user.pk)
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         old = _groups_of(user)
         user.groups.remove(*Group.objects.filter(name__in=GROUP_ROLES))
         if role in GROUP_ROLES:

@@ -38,7 +38,7 @@ def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) 
     if not caller.may(RUN_ORCHESTRATION):
         raise NotAllowed
     with transaction.atomic():
-        agent = Agent.objects.select_for_update().filter(pk=agent_id).first()
+        agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).first()
         if agent is None:
             raise AgentNotFound
         if agent.is_paused != is_paused:

@@ -91,7 +91,7 @@ def claimable_tasks(
 def _ask_claimable(agent_id: str, task_types: Collection[str], limit: int) -> Asked[TaskRow]:
     types = f" AND execution_task.task_type IN ({among(task_types)})" if task_types else ""
     locks = connection.features.has_select_for_update_skip_locked
-    lock = "FOR UPDATE OF execution_task SKIP LOCKED" if locks else ""
+    lock = "FOR NO KEY UPDATE OF execution_task SKIP LOCKED" if locks else ""
     rest = TO_CLAIM.format(types=types) + CLAIM_ORDER.format(lock=lock)
     return queries.TASKS.ask(rest, [agent_id, *task_types, limit])
 

@@ -80,7 +80,7 @@ def _room(agent: claim_queries.AgentAtWork | None, agent_id: str, limit: int) ->
         return 0
     if agent.capacity is None:
         return limit
-    Agent.objects.select_for_update().only("slug").get(pk=agent_id)
+    Agent.objects.select_for_update(no_key=True).only("slug").get(pk=agent_id)
     held = claim_queries.in_hand([agent_id]).get(agent_id, 0)
     return max(0, min(limit, agent.capacity - held))
 
@@ -123,7 +123,7 @@ def renew_leases(
         held = held.filter(lease_id__in=lease_ids)
     with transaction.atomic():
         rows = list(
-            held.select_for_update(of=("self",))
+            held.select_for_update(of=("self",), no_key=True)
             .order_by("task_id")
             .values_list("task_id", "task__task_id", "lease_id")
         )

@@ -224,7 +224,7 @@ def task_to_change(
     if agent_id is not None:
         where, values = f"{where} AND execution_task.agent_id = %s", [task_id, agent_id]
     if lock and this_connection().features.has_select_for_update:
-        where = f"{where} FOR UPDATE OF execution_task"
+        where = f"{where} FOR NO KEY UPDATE OF execution_task"
     # With the BEGIN that a lock comes after.
     with one_round_trip() if lock or with_lease else nullcontext():
         asked = TASKS_BY_TARGET.ask(where, values)

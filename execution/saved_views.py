@@ -29,7 +29,7 @@ def save_view(owner: User, *, name: str, query: str, is_shared: bool = False) ->
         raise validation_error("query", _("Set a filter first: there is nothing to save yet."))
     with _unique_name(), transaction.atomic():
         # Locked, so that two requests at once do not both find room.
-        User.objects.select_for_update().get(pk=owner.pk)
+        User.objects.select_for_update(no_key=True).get(pk=owner.pk)
         if SavedView.objects.filter(owner=owner).count() >= MOST_PER_PERSON:
             message = _("You can keep {count} views. Delete one first.")
             raise validation_error("name", message.format(count=MOST_PER_PERSON))
@@ -91,7 +91,7 @@ def remove_view(view: SavedView, *, by: User) -> None:
 
 
 def _own_view(view_id: int, owner: User) -> SavedView:
-    view = SavedView.objects.select_for_update().filter(pk=view_id, owner=owner).first()
+    view = SavedView.objects.select_for_update(no_key=True).filter(pk=view_id, owner=owner).first()
     if view is None:
         raise ViewNotFound
     return view

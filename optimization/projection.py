@@ -68,7 +68,7 @@ def _includes(counted: Position, position: Position) -> bool:
 def rebuild() -> Position:
     """Throw the facts away and count the whole log anew."""
     with transaction.atomic():
-        _forget(FactCursor.objects.select_for_update().get(pk=1))
+        _forget(FactCursor.objects.select_for_update(no_key=True).get(pk=1))
     return catch_up()
 
 
@@ -76,7 +76,7 @@ def _count_on(position: Position) -> Position:
     """Count one batch, up to `position`, from wherever the cursor stands once it is locked; where
     it then stands."""
     with transaction.atomic():
-        cursor = FactCursor.objects.select_for_update().get(pk=1)
+        cursor = FactCursor.objects.select_for_update(no_key=True).get(pk=1)
         if cursor.epoch != position.epoch:
             # A restored database, whose log may end before the cursor.
             _forget(cursor)

@@ -48,7 +48,7 @@ def _change(agent_id: str, weights: Shares | None, *, caller: Caller, reason: st
         raise NotAllowed
     with transaction.atomic():
         # Whoever changes the same agent waits here, so that old and new make one chain.
-        if not Agent.objects.select_for_update().filter(slug=agent_id).exists():
+        if not Agent.objects.select_for_update(no_key=True).filter(slug=agent_id).exists():
             raise AgentNotFound
         before = _optimization(agent_id, clock.now())
         old = before.agent.pinned

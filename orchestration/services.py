@@ -109,7 +109,7 @@ def activate(
 
 def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
     woken = []
-    for agent in queries.inactive_agents(channels).select_for_update():
+    for agent in queries.inactive_agents(channels).select_for_update(no_key=True):
         agent.is_active = True
         agent._change_reason = f"activation by {actor}"[:100]  # type: ignore[attr-defined]  # read by simple_history
         agent.save(update_fields=["is_active"])

@@ -97,7 +97,7 @@ def sequences_locked(task_ids: Sequence[str]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     for selected in named(task_ids):
-        rows = selected.order_by("pk").select_for_update(of=("self",))
+        rows = selected.order_by("pk").select_for_update(of=("self",), no_key=True)
         found.update(rows.values_list("task_id", "sequence"))
     return found
 

@@ -89,7 +89,11 @@ def undo_job(job_id: str, *, caller: Caller, reason: str = "") -> BulkJob:
     JobNotFound, NotAllowed; UndoUnavailable: not of its kind, not finished, too late or done before
     """
     with transaction.atomic():
-        job = queries.visible_jobs(caller).select_for_update(of=("self",)).filter(job_id=job_id)
+        job = (
+            queries.visible_jobs(caller)
+            .select_for_update(of=("self",), no_key=True)
+            .filter(job_id=job_id)
+        )
         undone = job.first()
         if undone is None:
             raise JobNotFound
@@ -262,7 +266,7 @@ def _do_chunk(job_id: str, worker: str) -> bool:
     """Change the next tasks and note their outcomes, all or none; whether there are more."""
     with transaction.atomic():
         mine = BulkJob.objects.filter(job_id=job_id, worker=worker, state=JobState.RUNNING)
-        job = mine.select_for_update(of=("self",)).first()
+        job = mine.select_for_update(of=("self",), no_key=True).first()
         if job is None:
             # Somebody else took it over, and may have finished it.
             return False

@@ -1,0 +1,149 @@
+"""Whatever is done at once, nobody waits in a circle."""
+
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+from rest_framework.exceptions import APIException
+
+from accounts.callers import Caller, caller_for_agent
+from execution import agents, claiming, services, task_logs
+from execution.changes import Edits, TaskChange
+from execution.commands import Command
+from execution.consistency import differences
+from execution.enums import LogLevel, TaskStatus
+from execution.models import Agent, Task
+from execution.services import NewTask
+from execution.task_logs import LogLine
+from optimization.services import clear_weights, set_weights
+from orchestration.services import activate
+from tests.factories import OPERATOR, make_agent
+from tests.servers import PROJECT
+
+AGENTS = ("alex", "marina", "sunny")
+HEADS = [Caller(actor=f"user:head-{number}", is_superuser=True) for number in range(4)]
+THREADS = 6
+SECONDS = 4.0
+PACKAGES = ("accounts", "execution", "optimization", "orchestration", "nexo")
+# PostgreSQL's FOR UPDATE keeps off whoever only refers to the row, as every new event does to its
+# agent and task; FOR NO KEY UPDATE keeps off those who would change it.
+TOO_STRONG = re.compile(r"select_for_update\((?!.*no_key=True)|FOR UPDATE\b")
+
+
+@pytest.mark.unit
+def test_no_lock_keeps_off_those_who_only_refer_to_a_row() -> None:
+    found = [
+        f"{path.relative_to(PROJECT)}:{number}: {line.strip()}"
+        for package in PACKAGES
+        for path in sorted((PROJECT / package).rglob("*.py"))
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if TOO_STRONG.search(line)
+    ]
+    assert found == []
+
+
+class Work:
+    """What people and agents do, at random."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random()
+
+    def all(self) -> list[Callable[[], None]]:
+        often = [self.create, self.claim, self.approve, self.report]
+        return [*often, *often, self.weigh, self.unweigh, self.pause, self.cancel, self.activate]
+
+    def one(self) -> Callable[[], None]:
+        return self._chance.choice(self.all())
+
+    def _agent(self) -> str:
+        return self._chance.choice(AGENTS)
+
+    def _head(self) -> Caller:
+        return self._chance.choice(HEADS)
+
+    def _task(self, *statuses: TaskStatus) -> str | None:
+        newest = Task.objects.filter(status__in=statuses).order_by("-id")[:30]
+        ids = list(newest.values_list("task_id", flat=True))
+        return self._chance.choice(ids) if ids else None
+
+    def create(self) -> None:
+        agent = self._chance.choice([None, *AGENTS])
+        task = NewTask("Título", "optimization", "amazon", 60.0, agent_id=agent)
+        services.create_tasks([task] * self._chance.choice([1, 5]), caller=self._head())
+
+    def claim(self) -> None:
+        agent = self._agent()
+        caller = caller_for_agent(agent)
+        for one in claiming.claim_tasks(agent, caller=caller, limit=3):
+            task_id, lease = one.state.row["task_id"], one.lease_id
+            start = TaskChange(TaskStatus.IN_PROGRESS)
+            services.update_task(task_id, start, caller=caller, lease_id=lease)
+            line = LogLine(LogLevel.INFO, "lida")
+            task_logs.append_logs(task_id, [line], caller=caller, lease_id=lease)
+
+    def approve(self) -> None:
+        if task := self._task(TaskStatus.PENDING):
+            edits = self._chance.choice([None, Edits(agent_id=self._agent())])
+            services.command_task(task, Command.APPROVE, caller=self._head(), edits=edits)
+
+    def report(self) -> None:
+        if task := self._task(TaskStatus.IN_PROGRESS):
+            progress = self._chance.randint(50, 74)
+            change = TaskChange(TaskStatus.IN_PROGRESS, progress=progress)
+            services.update_task(task, change, caller=OPERATOR)
+
+    def cancel(self) -> None:
+        if task := self._task(TaskStatus.PENDING, TaskStatus.IN_PROGRESS):
+            services.command_task(task, Command.CANCEL, caller=self._head(), reason="não precisa")
+
+    def weigh(self) -> None:
+        weights = self._chance.choice([(0.5, 0.3, 0.2), (0.4, 0.4, 0.2)])
+        set_weights(self._agent(), weights, caller=OPERATOR)
+
+    def unweigh(self) -> None:
+        clear_weights(self._agent(), caller=OPERATOR)
+
+    def pause(self) -> None:
+        agent = self._agent()
+        agents.pause_agent(agent, caller=OPERATOR)
+        agents.resume_agent(agent, caller=OPERATOR)
+
+    def activate(self) -> None:
+        Agent.objects.filter(slug="sunny").update(is_active=False)
+        activate(["amazon"], caller=OPERATOR)
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+def test_everything_at_once_fails_nobody() -> None:
+    for agent in AGENTS:
+        make_agent(agent, "amazon")
+    Agent.objects.filter(slug="alex").update(capacity=50)
+    work, done, failures = Work(), Counter[str](), Counter[str]()
+    until = time.monotonic() + SECONDS
+
+    def keep_doing() -> None:
+        try:
+            while time.monotonic() < until:
+                step = work.one()
+                try:
+                    step()
+                    done[step.__name__] += 1
+                except APIException:
+                    done["refused"] += 1  # somebody else was quicker
+                except Exception as error:
+                    failures[f"{step.__name__}: {error}"[:200]] += 1
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        for one in [threads.submit(keep_doing) for _ in range(THREADS)]:
+            one.result()
+    assert failures == {}
+    assert done.keys() >= {step.__name__ for step in work.all()}
+    assert list(differences()) == []
