@@ -7,7 +7,10 @@ within ten; what ends in this process is dropped at once (receivers.py).
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Generic, TypeVar
+
+from django.db import connection, transaction
 
 LIFETIME_SECONDS = 5.0
 MAX_ENTRIES = 10_000
@@ -42,11 +45,19 @@ class BriefCache(Generic[Key, Value]):
         return value
 
     def drop(self, key: Key) -> None:
-        with self._lock:
-            self._generation += 1
-            self._entries.pop(key, None)
+        self._forget(partial(self._entries.pop, key, None))
 
     def clear(self) -> None:
-        with self._lock:
-            self._generation += 1
-            self._entries.clear()
+        self._forget(self._entries.clear)
+
+    def _forget(self, take_out: Callable[[], object]) -> None:
+        """Now, and again once what makes it untrue is committed: until then others read the old."""
+
+        def forget() -> None:
+            with self._lock:
+                self._generation += 1
+                take_out()
+
+        forget()
+        if connection.in_atomic_block:
+            transaction.on_commit(forget, robust=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 
 from accounts.caching import LIFETIME_SECONDS, MAX_ENTRIES, BriefCache
 
@@ -75,3 +76,17 @@ def test_it_does_not_grow_without_bound(cache: BriefCache[str, str]) -> None:
     for number in range(MAX_ENTRIES + 10):
         cache.get(str(number), giving("x"))
     assert len(cache._entries) <= MAX_ENTRIES
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+def test_what_others_read_before_the_commit_is_dropped_with_it(
+    cache: BriefCache[str, str],
+) -> None:
+    for forget in (cache.clear, lambda: cache.drop("a")):
+        assert cache.get("a", giving("old")) == "old"
+        with transaction.atomic():
+            forget()
+            assert cache.get("a", giving("still old")) == "still old"
+        assert cache.get("a", giving("new")) == "new"
+        cache.clear()
