@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import tokens
 from accounts.caching import BriefCache
-from accounts.callers import Caller
+from accounts.callers import Caller, caller_for_agent
 from accounts.guarded import lacks_second_factor
 from accounts.rights import all_permissions, permissions_of
 from accounts.sessions import is_session_key
@@ -73,17 +73,17 @@ def authorise(credential: Credential) -> Caller | None:
 
 
 def current_callers(credentials: Collection[Credential]) -> dict[Credential, Caller | None]:
-    """The caller behind each credential now. Reads rows, no cache; batches what can be."""
-    found: dict[Credential, Caller | None] = dict.fromkeys(credentials)
-    for credential in found:
-        if credential.token_hash is not None:
-            found[credential] = _token_caller(credential.token_hash)
-    session_keys = [c.session_key for c in found if c.session_key and is_session_key(c.session_key)]
-    callers = _session_callers(session_keys) if session_keys else {}
-    for credential in found:
-        if credential.session_key is not None:
-            found[credential] = callers.get(credential.session_key)
-    return found
+    """The caller behind each credential now. Reads rows, no cache, by a few statements for all."""
+    hashes = [c.token_hash for c in credentials if c.token_hash is not None]
+    keys = [c.session_key for c in credentials if c.session_key and is_session_key(c.session_key)]
+    by_token = _token_callers(hashes) if hashes else {}
+    by_session = _session_callers(keys) if keys else {}
+    return {
+        credential: by_session.get(credential.session_key)
+        if credential.session_key is not None
+        else by_token.get(credential.token_hash or "")
+        for credential in credentials
+    }
 
 
 def still_holds(before: Caller, now: Caller | None) -> bool:
@@ -93,9 +93,17 @@ def still_holds(before: Caller, now: Caller | None) -> bool:
     return now.is_superuser or (not before.is_superuser and now.permissions >= before.permissions)
 
 
-def _token_caller(token_hash: str) -> Caller | None:
-    grant = tokens.read_grant(token_hash)
-    return grant.caller if grant else None
+def _token_callers(hashes: Collection[str]) -> dict[str, Caller]:
+    holders = tokens.holders_of(hashes)
+    with bare_statements():
+        people = _people(sorted({h.user_id for h in holders.values() if h.user_id is not None}))
+    found = {}
+    for key_hash, holder in holders.items():
+        if holder.agent_id is not None:
+            found[key_hash] = caller_for_agent(holder.agent_id)
+        elif person := people.get(str(holder.user_id)):
+            found[key_hash] = person.caller
+    return found
 
 
 def _session_callers(session_keys: Collection[str]) -> dict[str, Caller]:

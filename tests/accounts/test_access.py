@@ -8,7 +8,9 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY
 from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import tokens
 from accounts.access import (
@@ -165,3 +167,20 @@ def test_a_superuser_who_is_one_no_more_has_lost_something() -> None:
     assert still_holds(before, now_of(user))
     User.objects.filter(pk=user.pk).update(is_superuser=False)
     assert not still_holds(before, now_of(user))
+
+
+@pytest.mark.parametrize("of", ["agents", "people"])
+def test_many_tokens_take_as_many_queries_as_one(of: str) -> None:
+    def shown(count: int) -> list[Credential]:
+        if of == "agents":
+            return [with_token(agent_id=f"agent-{number}") for number in range(count)]
+        return [with_token(user=make_user(Role.QA)) for _ in range(count)]
+
+    def queries(credentials: list[Credential]) -> int:
+        current_callers(credentials)  # notes that they were used
+        with CaptureQueriesContext(connection) as captured:
+            callers = current_callers(credentials)
+        assert all(callers.values())
+        return len(captured)
+
+    assert queries(shown(1)) == queries(shown(30))
