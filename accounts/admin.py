@@ -8,7 +8,7 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
-from django.db.models import Exists, ManyToManyField, OuterRef, QuerySet
+from django.db.models import Exists, ForeignKey, ManyToManyField, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext, ngettext
@@ -188,6 +188,17 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         # Django lets any column of the list's own table be asked for, bit by bit.
         return not lookup.startswith("key_hash") and super().lookup_allowed(lookup, value, request)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name == "user":
+            # A token does what its person may: one of a superuser's would make anybody one.
+            people = User.objects.filter(is_active=True).order_by("username")
+            if not request.user.is_superuser:
+                people = people.filter(is_superuser=False)
+            kwargs["queryset"] = people
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Issued or revoked, never edited. The list's action asks without an object.

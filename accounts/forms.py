@@ -1,12 +1,15 @@
 """Forms of the account pages and of the admin."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
+from accounts.known_agents import known_agents
 from accounts.models import ApiToken
+from nexo.shared import clock
 from nexo.shared.context import THEMES
 
 
@@ -70,7 +73,12 @@ class EnrolOwnForm(EnrolForm):
         return password
 
 
+def _agents() -> list[tuple[str, str]]:
+    return [("", "—"), *known_agents()]
+
+
 class TokenForm(forms.ModelForm):
+    agent_id = forms.ChoiceField(label=_("Agent"), required=False, choices=_agents)
     expires_at = forms.DateTimeField(
         label=_("expires at"),
         required=False,
@@ -81,6 +89,12 @@ class TokenForm(forms.ModelForm):
     class Meta:
         model = ApiToken
         fields = ("name", "user", "agent_id", "scope", "expires_at")
+
+    def clean_expires_at(self) -> datetime | None:
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= clock.now():
+            raise forms.ValidationError(_("That is in the past."))
+        return expires_at
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}

@@ -10,9 +10,11 @@ class ExecutionConfig(AppConfig):
     verbose_name = _("Task execution")
 
     def ready(self) -> None:
-        from execution import pruning  # its models are there only now
+        from accounts.known_agents import told_by
+        from execution import pruning, queries  # its models are there only now
 
         pruning.register()
+        told_by(queries.all_agents)
         pre_migrate.connect(online.wait_briefly, sender=self)
         post_migrate.connect(online.wait_as_usual, sender=self)
         drivers.install()

@@ -524,6 +524,11 @@ def agent_names() -> dict[str, str]:
     return dict(agents.values_list("slug", "name")[:MOST_NAMES])
 
 
+def all_agents() -> list[tuple[str, str]]:
+    """Ids and names."""
+    return list(Agent.objects.order_by("slug").values_list("slug", "name"))
+
+
 def agents_by_marketplace(marketplace_id: str) -> tuple[dict[str, str], dict[str, str]]:
     """Names of the active agents by id: those that work there, and the others."""
     there = set(

@@ -87,6 +87,7 @@ def test_every_page_opens_or_is_refused_but_never_breaks(client: Client, languag
 
 
 def issue(client: Client) -> int:
+    make_agent("alex")
     fields = {"name": "robô", "agent_id": "alex", "scope": "write"}
     client.post(reverse(TOKEN_ADD), fields)
     return ApiToken.objects.latest("pk").pk
@@ -213,6 +214,7 @@ def test_a_key_is_shown_once_and_works(client: Client) -> None:
 
 
 def test_the_end_of_a_token_is_chosen_in_the_business_zone(client: Client) -> None:
+    make_agent("alex")
     fields = {"name": "robô", "agent_id": "alex", "scope": "read", "expires_at": "2030-01-02T10:30"}
     client.post(reverse(TOKEN_ADD), fields)
     expected = datetime(2030, 1, 2, 10, 30, tzinfo=BUSINESS_ZONE)
@@ -231,10 +233,34 @@ def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"user": "own", "agent_id": "alex"}], ids=["none", "both"])
 def test_a_token_needs_one_owner(client: Client, boss: User, fields: dict[str, str]) -> None:
+    make_agent("alex")
     values = {"name": "robô", "scope": "write", **fields}
     if "user" in values:
         values["user"] = str(boss.pk)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     page = client.post(reverse(TOKEN_ADD), values)
     assert "Name a person or an agent, not both." in page.content.decode()
+    assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize("may", [False, True], ids=["by an admin", "by a superuser"])
+def test_a_token_for_a_superuser_is_a_superusers_to_issue(may: bool) -> None:
+    """It would make anybody who can issue tokens one."""
+    by = make_user(is_superuser=True) if may else make_user(Role.ADMIN)
+    above = make_user(is_superuser=True)
+    client = client_of(by)
+    assert (f'value="{above.pk}"' in client.get(reverse(TOKEN_ADD)).content.decode()) == may
+    client.post(reverse(TOKEN_ADD), {"name": "robô", "user": above.pk, "scope": "write"})
+    assert ApiToken.objects.filter(user=above).exists() == may
+
+
+@pytest.mark.parametrize(
+    "fields", [{"agent_id": "nobody"}, {"agent_id": "alex", "expires_at": "2001-01-01T00:00"}]
+)
+def test_a_token_is_for_an_agent_there_is_and_for_a_time_to_come(
+    client: Client, fields: dict[str, str]
+) -> None:
+    make_agent("alex")
+    page = client.post(reverse(TOKEN_ADD), {"name": "robô", "scope": "write", **fields})
+    assert "errorlist" in page.content.decode()
     assert not ApiToken.objects.exists()

@@ -201,6 +201,7 @@ def test_a_token_issued_and_revoked() -> None:
 
 
 def test_tokens_in_the_admin(client: Client) -> None:
+    make_agent("alex")
     fields = {"name": "robô", "agent_id": "alex", "scope": "read"}
     client.post(reverse("admin:accounts_apitoken_add"), {"name": "robô"})
     assert lines() == []
