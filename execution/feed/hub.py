@@ -190,6 +190,9 @@ class Hub:
 
     def _let_go(self, connections: Iterable[Connection]) -> None:
         """From now on these say for themselves where they stand."""
+        # What waits longer was seen when it was looked at last; another thing, such as the answer
+        # to a ping, waits only since then.
+        moved_at = max(self._stepped_at, self._clock() - LOOK_EVERY_SECONDS)
         for connection in connections:
             write = self._left.pop(connection, None)
             if write is not None:
@@ -198,8 +201,7 @@ class Hub:
             if connection.close_code is None:
                 connection.position = self._step
                 connection.last_sent_at = max(connection.last_sent_at, self._stepped_at)
-                # Until then it had nothing to take, or would not have been in step.
-                connection.moved_at = max(connection.moved_at, self._stepped_at)
+                connection.moved_at = max(connection.moved_at, moved_at)
 
     def _fall_in(self, connections: Iterable[Connection]) -> None:
         """Take those of them into the step that are up to date."""
@@ -210,6 +212,7 @@ class Hub:
             has_all = connection.position == self._step == self._sequence
             if has_all and write is not None and connection.has_taken_all():
                 self._in_step[connection] = write
+                connection.last_buffered = 0
                 self._silent_at = min(self._silent_at, connection.last_sent_at + PING_AFTER_SECONDS)
 
     def _catch_up(self, connections: Iterable[Connection], now: float) -> None:

@@ -407,6 +407,21 @@ async def test_after_a_rest_who_takes_nothing_has_its_ten_seconds(
     assert connection.close_code == CLOSE_TOO_SLOW
 
 
+async def test_an_answer_on_its_way_makes_no_idle_socket_slow(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    """As a client's own pings ask for, just when the hub looks whom to ping."""
+    idle, server = open_socket()
+    let_pass(hub, time, PING_AFTER_SECONDS - 1)
+    server.transport.held = 10
+    let_pass(hub, time, 1)
+    assert idle.close_code is None
+    server.transport.held = 0
+    let_pass(hub, time, 1)
+    assert idle.close_code is None
+    assert server.received()[-1] == {"type": "ping", "sequence": 0}
+
+
 @pytest.mark.parametrize("held", [10, 10 * BUSY_BYTES])
 async def test_a_socket_that_takes_nothing_for_ten_seconds_is_closed(
     hub: Hub, time: Time, open_socket: Any, held: int
@@ -416,6 +431,7 @@ async def test_a_socket_that_takes_nothing_for_ten_seconds_is_closed(
     assert stuck.close_code is None  # nothing to take is no fault
 
     server.transport.held = held
+    hub.publish(batch(0, 1))
     let_pass(hub, time, STUCK_AFTER_SECONDS - 1)
     assert stuck.close_code is None
     let_pass(hub, time, 1)
