@@ -1,5 +1,6 @@
 """Reads of the execution core: pages of tasks, totals from the roll-up, agents and their load."""
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -244,6 +245,12 @@ def task_to_change(
 def _named(names: Sequence[str], values: Sequence[Any]) -> Any:
     """Of more values those that have a name."""
     return dict(zip(names, values, strict=False))
+
+
+def has_result(task_pk: int, result: Mapping[str, Any]) -> bool:
+    """Whether it is what the task has already; `1`, `1.0` and `true` are three results."""
+    kept = Task.objects.values_list("result", flat=True).get(pk=task_pk)
+    return json.dumps(kept, sort_keys=True) == json.dumps(result, sort_keys=True)
 
 
 def task_story(task_pk: int) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str]:

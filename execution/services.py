@@ -78,6 +78,10 @@ DELETE_PROGRESS = """
 # may end before events that clients have seen.
 NEW_EPOCH = "UPDATE execution_stream SET epoch = '{epoch}' WHERE id = 1"
 
+# Those in which an agent may hold a task, and so tell how it gets on.
+REPORTED_STATUSES = frozenset(
+    {TaskStatus.APPROVED, TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC}
+)
 AGENT_FAILURES = frozenset({None, FailureReason.ERROR, FailureReason.TIMEOUT})
 
 
@@ -120,11 +124,8 @@ def _check_permission(caller: Caller, state: TaskState, change: TaskChange) -> N
     if change.failure_reason not in AGENT_FAILURES:
         raise NotAllowed
     if change.status in (old, *allowed_transitions(old)):
-        works = old == change.status and old in (
-            TaskStatus.IN_PROGRESS,
-            TaskStatus.MARKETPLACE_SYNC,
-        )
-        if not works and (old, change.status) not in AGENT_STEPS:
+        reports = old == change.status and old in REPORTED_STATUSES
+        if not reports and (old, change.status) not in AGENT_STEPS:
             raise NotAllowed
 
 
@@ -167,9 +168,14 @@ def _update(
         refuse_missing(task_id, lease_id)
     # After the lock, so that instants follow the order of the events.
     now = clock.now()
-    _check_permission(caller, state, change)
-    if agent_id is not None:
+    if lease_id is not None:
+        # Who lost it hears of that, whatever has become of the task meanwhile.
         leases.check_held(state.lease, lease_id, now=now)
+    _check_permission(caller, state, change)
+    if agent_id is not None and lease_id is None:
+        raise LeaseLost
+    if change.result is not None and queries.has_result(state.row["id"], change.result):
+        change = replace(change, result=None)
     return _carry_out(state, change, caller, now, lock=lock)
 
 

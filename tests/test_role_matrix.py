@@ -389,7 +389,7 @@ def test_everyone_gets_what_the_table_says(
 
 # What an agent may do with its own task: work, and say that it is still at it.
 AGENTS_STEPS = {
-    APPROVED: {IN_PROGRESS, FAILED},
+    APPROVED: {APPROVED, IN_PROGRESS, FAILED},
     IN_PROGRESS: {IN_PROGRESS, SYNCING, COMPLETED, FAILED},
     SYNCING: {SYNCING, IN_PROGRESS, COMPLETED, FAILED},
 }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import translation
+from rest_framework.exceptions import ValidationError
 
 from accounts.callers import caller_for_agent
 from execution import claim_queries, claiming, queries, services, task_logs
@@ -150,6 +151,37 @@ def test_any_report_renews_even_one_that_changes_nothing() -> None:
         Lease.objects.update(expires_at=soon)
         tell()
         assert Lease.objects.get().expires_at > soon
+
+
+def test_what_is_held_is_reported_on_before_it_is_begun() -> None:
+    approved()
+    (held,) = claim()
+    told = report(held, status=TaskStatus.APPROVED, progress=40, result={"títulos": 2})
+    assert (told.row["status"], told.row["progress"]) == ("approved", 40)
+    with pytest.raises(ValidationError):
+        report(held, status=TaskStatus.APPROVED, progress=50)
+
+
+def test_the_same_result_again_is_no_event() -> None:
+    approved()
+    (held,) = claim()
+    results = [{"n": 1, "m": [2]}, {"m": [2], "n": 1}, {"n": True, "m": [2]}, {"n": 1.0, "m": [2]}]
+    versions = [
+        report(held, status=TaskStatus.APPROVED, result=result).row["version"] for result in results
+    ]
+    first = versions[0]
+    assert versions == [first, first, first + 1, first + 2]
+    assert Task.objects.get().result == results[-1]
+
+
+@pytest.mark.parametrize("end", [TaskStatus.FAILED, TaskStatus.COMPLETED])
+def test_who_reports_an_end_again_has_lost_the_lease(end: TaskStatus) -> None:
+    approved()
+    (held,) = claim()
+    report(held, status=TaskStatus.IN_PROGRESS)
+    report(held, status=end)
+    with pytest.raises(LeaseLost):
+        report(held, status=end)
 
 
 def test_heartbeat_renews_those_named_and_says_what_is_still_held() -> None:

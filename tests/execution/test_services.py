@@ -182,7 +182,7 @@ class TestAgent:
                 )
 
     def test_reports_into_no_task_that_waits_or_has_ended(self) -> None:
-        for status in (TaskStatus.PENDING, TaskStatus.APPROVED, TaskStatus.FAILED):
+        for status in (TaskStatus.PENDING, TaskStatus.COMPLETED, TaskStatus.FAILED):
             with pytest.raises(NotAllowed):
                 change(make_task_in(status, agent_id="alex"), caller=ALEX, error="nota")
 
