@@ -165,7 +165,7 @@ def each_once(marketplaces: list[str]) -> list[str]:
 
 
 class NewTaskSerializer(TaskFieldsSerializer):
-    taskType = Slug(max_length=64)
+    taskType = Slug(max_length=64, trim_whitespace=False)
     title = Line(max_length=200)
     channel = Choice(choices=MarketplaceSlug.choices)
     agentId = Slug(required=False, allow_null=True, max_length=64)
@@ -342,16 +342,13 @@ def log_lines(data: Any) -> tuple[list[LogLine], str | None]:
     if isinstance(data, dict) and "leaseId" in data:
         lease = _LeaseSerializer().run_validation({"leaseId": data["leaseId"]})
         data = {name: value for name, value in data.items() if name != "leaseId"}
-    if isinstance(data, dict) and set(data) == {"logs"}:
-        lines = data["logs"]
+    is_wrapped = isinstance(data, dict) and set(data) == {"logs"}
+    if is_wrapped or isinstance(data, list):
+        several: serializers.ListSerializer[Any] = serializers.ListSerializer(
+            child=LogLineSerializer(), allow_empty=False, max_length=MAX_LOG_LINES
+        )
+        lines = several.run_validation(data["logs"] if is_wrapped else data)
     else:
-        lines = data if isinstance(data, list) else [data]
-    serializer: serializers.ListSerializer[Any] = serializers.ListSerializer(
-        child=LogLineSerializer(), data=lines, allow_empty=False, max_length=MAX_LOG_LINES
-    )
-    serializer.is_valid(raise_exception=True)
-    found = [
-        LogLine(LogLevel(line["level"]), line["message"], line.get("at"))
-        for line in serializer.validated_data
-    ]
+        lines = [LogLineSerializer().run_validation(data)]
+    found = [LogLine(LogLevel(line["level"]), line["message"], line.get("at")) for line in lines]
     return found, lease.get("leaseId")

@@ -410,7 +410,7 @@ def test_a_compressed_body_is_refused(api: Client, task_id: str, call: int, codi
 NOT_TEXT: list[Any] = [None, True, 7, 1.5, [], ["amazon"], {}, {"a": 1}]
 BIDI, INVISIBLE = "Foto \u202egnp.exe", "\u200b\u200d\u2060\ufeff"
 BAD_NEW_TASKS: Mapping[str, list[Any]] = {
-    "taskType": [*NOT_TEXT, "", " ", "a b", "é", "a/b", "\u200ba", "а", "x" * 65, "a,b"],
+    "taskType": [*NOT_TEXT, "", " ", "a b", "é", "a/b", "\u200ba", "а", "x" * 65, "a,b", "a\n", " a"],
     "title": [
         *NOT_TEXT,
         "",
@@ -606,8 +606,8 @@ BAD_LINES: Mapping[str, list[Any]] = {
 def test_a_bad_log_line_is_refused(api: Client, task_id: str, field: str, value: Any) -> None:
     bad = {**LOG, field: value}
     path = f"{TASKS}/{task_id}/logs"
-    for body, place in ((bad, "[0]"), ([LOG, bad], "[1]"), ({"logs": [LOG, LOG, bad]}, "[2]")):
-        assert refused_fields(send(api, "POST", path, body)) == {f"{place}.{field}"}
+    for body, place in ((bad, ""), ([LOG, bad], "[1]."), ({"logs": [LOG, LOG, bad]}, "[2].")):
+        assert refused_fields(send(api, "POST", path, body)) == {f"{place}{field}"}
 
 
 @pytest.mark.parametrize("body", [[], [LOG] * 501, {"logs": []}, {"logs": LOG}, {"logs": None}])

@@ -1,6 +1,7 @@
 """One error shape for everything under /api/, and pages in the product's look elsewhere."""
 
 import logging
+import math
 import sqlite3
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from rest_framework import exceptions
 from rest_framework.fields import Field
 from rest_framework.response import Response
@@ -36,7 +38,7 @@ NOT_ALLOWED = _("You do not have permission to do this.")
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path.startswith(API_PREFIX)
+    return f"{request.path}/".startswith(API_PREFIX)
 
 
 def error_body(
@@ -91,6 +93,8 @@ def _validation_body(detail: Any) -> dict[str, Any]:
 def _known(exception: Exception) -> exceptions.APIException | None:
     """The API's own error for an exception of Django or the database; None when unforeseen."""
     match exception:
+        case exceptions.Throttled():
+            return _throttled(exception)
         case exceptions.APIException():
             return exception
         case Http404():
@@ -102,6 +106,18 @@ def _known(exception: Exception) -> exceptions.APIException | None:
         case OperationalError() | InterfaceError():
             return unavailable(exception)
     return None
+
+
+def _throttled(exception: exceptions.Throttled) -> exceptions.Throttled:
+    """In words of our own: DRF's are misspelt in Portuguese."""
+    seconds = max(1, math.ceil(getattr(exception, "wait", None) or 0))
+    sentence = ngettext(
+        "Too many requests. Try again in %(seconds)d second.",
+        "Too many requests. Try again in %(seconds)d seconds.",
+        seconds,
+    )
+    exception.detail = exceptions.ErrorDetail(sentence % {"seconds": seconds}, "throttled")
+    return exception
 
 
 def unavailable(exception: Exception) -> Unavailable:

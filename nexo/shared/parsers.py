@@ -148,6 +148,8 @@ def checked_json(body: bytes) -> Any:
         raise _not_json(cause) from error
     except UnicodeDecodeError as error:
         raise _not_json(_("it is not UTF-8")) from error
+    except UnicodeEncodeError as error:
+        raise _not_json(_("a text has half of a character in it, a lone surrogate")) from error
     except (ValueError, RecursionError) as error:
         raise _not_json(str(error)[:120]) from error
 

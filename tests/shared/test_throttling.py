@@ -40,6 +40,7 @@ def test_the_fourth_call_in_a_minute_is_told_when_to_come_again() -> None:
     answer = client.get(URL)
     refused(answer, 429, "throttled")
     assert 1 <= int(answer["Retry-After"]) <= 60
+    assert answer.json()["error"].startswith("Pedidos demais. Tente de novo em ")
 
 
 def test_a_refused_write_changes_nothing_and_counts_with_the_reads() -> None:
