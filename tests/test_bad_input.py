@@ -410,7 +410,20 @@ def test_a_compressed_body_is_refused(api: Client, task_id: str, call: int, codi
 NOT_TEXT: list[Any] = [None, True, 7, 1.5, [], ["amazon"], {}, {"a": 1}]
 BIDI, INVISIBLE = "Foto \u202egnp.exe", "\u200b\u200d\u2060\ufeff"
 BAD_NEW_TASKS: Mapping[str, list[Any]] = {
-    "taskType": [*NOT_TEXT, "", " ", "a b", "é", "a/b", "\u200ba", "а", "x" * 65, "a,b", "a\n", " a"],
+    "taskType": [
+        *NOT_TEXT,
+        "",
+        " ",
+        "a b",
+        "é",
+        "a/b",
+        "\u200ba",
+        "а",
+        "x" * 65,
+        "a,b",
+        "a\n",
+        " a",
+    ],
     "title": [
         *NOT_TEXT,
         "",
