@@ -373,7 +373,7 @@ class NewTask:
 
 def create_tasks_of_system(new_tasks: Sequence[NewTask], *, actor: str) -> list[TaskState]:
     """Create tasks that no person asked for one by one, in the caller's transaction."""
-    return _create(new_tasks, actor=actor, now=clock.now())
+    return _create(new_tasks, _assigned(new_tasks), actor=actor, now=clock.now())
 
 
 def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskState]:
@@ -386,9 +386,11 @@ def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskSt
     if not caller.may(OPERATE_TASKS):
         raise NotAllowed
     _check_external_ids(new_tasks)
+    # Before the transaction: it reads much, and counts events under a lock that readers want too.
+    assigned = _assigned(new_tasks)
     try:
         with transaction.atomic():
-            return _create(new_tasks, actor=caller.actor, now=clock.now())
+            return _create(new_tasks, assigned, actor=caller.actor, now=clock.now())
     except IntegrityError as error:
         # Another request took the external id between the check and the insert.
         if queries.known_external_ids([task.external_id for task in new_tasks if task.external_id]):
@@ -413,16 +415,24 @@ def _check_external_ids(new_tasks: Sequence[NewTask]) -> None:
         )
 
 
-def _create(new_tasks: Sequence[NewTask], *, actor: str, now: datetime) -> list[TaskState]:
-    needs = [
-        assignment.Need(task.task_type, task.marketplace_id)
-        for task in new_tasks
-        if task.agent_id is None
-    ]
-    assigned = iter(assignment.assign(needs))
+def _assigned(new_tasks: Sequence[NewTask]) -> list[assignment.Assignment | None]:
+    """For each of them who is to do it; None where that is said."""
+    without = [task for task in new_tasks if task.agent_id is None]
+    needs = [assignment.Need(task.task_type, task.marketplace_id) for task in without]
+    chosen = iter(assignment.assign(needs))
+    return [next(chosen) if task.agent_id is None else None for task in new_tasks]
+
+
+def _create(
+    new_tasks: Sequence[NewTask],
+    assigned: Sequence[assignment.Assignment | None],
+    *,
+    actor: str,
+    now: datetime,
+) -> list[TaskState]:
     histories = [
-        _history(new, next(assigned) if new.agent_id is None else None, actor=actor, now=now)
-        for new in new_tasks
+        _history(new, chosen, actor=actor, now=now)
+        for new, chosen in zip(new_tasks, assigned, strict=True)
     ]
     record_histories(histories)
     tasks = [history.task for history in histories]

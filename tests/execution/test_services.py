@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -316,3 +317,19 @@ def test_racing_writers_leave_a_legal_order_and_true_counters() -> None:
         steps = list(task.events.order_by("sequence").values_list("from_status", "to_status"))
         assert [step[0] for step in steps[1:]] == [step[1] for step in steps[:-1]]
         assert task.status == steps[-1][1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_agents_are_chosen_before_anything_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule may read much, and SQLite has one writer at a time."""
+    in_transaction = []
+
+    def assigner(needs: Sequence[assignment.Need]) -> list[assignment.Assignment]:
+        in_transaction.append(connection.in_atomic_block)
+        return assignment.assign_least_loaded(needs)
+
+    monkeypatch.setattr(assignment, "_assigner", assigner)
+    make_agent("alex")
+    (state,) = services.create_tasks([new_task()], caller=OPERATOR)
+    assert state.row["agent_id"] == "alex"
+    assert in_transaction == [False]
