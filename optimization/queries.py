@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ from optimization.models import TERMS, AgentDay, DailyFact
 WINDOW_DAYS: Final = 30
 # A task is late from this many times its estimate after its approval on.
 LATE_AFTER_ESTIMATES: Final = 2
+LONG_MINUTES: Final = 7 * 24 * 60
 SUMMED: Final = (
     *("approved", "rejected", "completed", "failed_error", "failed_timeout", "cancelled"),
     *("timed", "estimated_minutes", "executed_minutes"),
@@ -146,10 +147,15 @@ def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[tuple[str | N
     """The agent of each late one of these tasks, and the day of the window that made it late."""
     # Nothing is late before it is due, but for an imported task that was approved before it was
     # created; each of the two has an index.
-    is_open = tasks.filter(ended_at__isnull=True)
+    first = window.first
+    # What became late before the window counts nowhere, however much of it there is: but for long
+    # tasks, that is what was approved so long ago.
+    begins = datetime.combine(first, time.min, UTC) - timedelta(days=1)
+    is_long = Q(estimated_minutes__gt=LONG_MINUTES)
+    latest = begins - LATE_AFTER_ESTIMATES * timedelta(minutes=LONG_MINUTES)
+    is_open = tasks.filter(is_long | Q(approved_at__gte=latest), ended_at__isnull=True)
     waiting = is_open.filter(due_at__lt=window.now, approved_at__isnull=False)
     approved_first = is_open.filter(due_at__gte=window.now, approved_at__lt=F("created_at"))
-    first = window.first
     columns = ("agent_id", "approved_at", "estimated_minutes")
     rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(*columns).union(
         approved_first.values_list(*columns), all=True

@@ -72,6 +72,25 @@ def test_a_task_approved_long_before_it_was_created_is_late(head: APIClient) -> 
 
 
 @pytest.mark.parametrize(
+    ("approved_days_ago", "estimated_days", "late"),
+    [(29, 0.1, 1), (40, 0.1, 0), (40, 7, 1), (60, 7, 0), (60, 22, 1), (400, 199, 1), (400, 180, 0)],
+)
+def test_late_work_counts_on_the_day_it_became_late_however_long_it_is(
+    head: APIClient, approved_days_ago: int, estimated_days: float, late: int
+) -> None:
+    state = make_task_in(TaskStatus.APPROVED, agent_id="marina")
+    approved = clock.now() - timedelta(days=approved_days_ago)
+    Task.objects.filter(task_id=state.row["task_id"]).update(
+        created_at=approved,
+        approved_at=approved,
+        due_at=approved + timedelta(days=estimated_days),
+        estimated_minutes=estimated_days * 24 * 60,
+    )
+    (marina, _viral) = head.get(BASE).json()["optimizations"]
+    assert marina["terms"]["completionRate"]["late"] == late
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     # 1 of 32 decisions is 3.125 percent.
     [(3.125, 3.13), (66.665, 66.67), (0.0, 0.0), (100.0, 100.0), (33.333333, 33.33), (None, None)],
