@@ -169,7 +169,7 @@ def _show_codes(request: HttpRequest, codes: list[str], next_page: str) -> HttpR
 def _too_many(request: HttpRequest, user: User) -> HttpResponse | None:
     """As at the first step: per address, and per account over both steps."""
     rate = LoginRate()
-    if not rate.allow_request(request, None):  # type: ignore[arg-type]  # it asks no view
+    if not rate.allow_request(request, None):
         return throttled(request, wait=rate.wait())
     if steps.is_locked(request, user):
         steps.forget(request)

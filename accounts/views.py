@@ -13,15 +13,15 @@ from django.urls import reverse_lazy
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
-from rest_framework.throttling import SimpleRateThrottle
 
 from accounts import second_factor, steps
 from accounts.forms import ThemeForm
+from nexo.shared.throttling import RateThrottle
 
 A_YEAR_SECONDS = 365 * 24 * 3600
 
 
-class LoginRate(SimpleRateThrottle):
+class LoginRate(RateThrottle):
     """Sign-in attempts per address, whatever account they try."""
 
     scope = "login"
@@ -39,7 +39,7 @@ class LoginView(views.LoginView):
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         rate = LoginRate()
-        if not rate.allow_request(request, self):  # type: ignore[arg-type]
+        if not rate.allow_request(request, self):
             return throttled(request, wait=rate.wait())
         return super().post(request, *args, **kwargs)
 

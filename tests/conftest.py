@@ -17,7 +17,7 @@ from django.test import TransactionTestCase
 
 from execution import listing
 from execution.queries import RECENT_TOTALS
-from nexo.shared.throttling import CallerRateThrottle
+from nexo.shared.throttling import RateThrottle
 
 if not settings.TESTING:
     pytest.exit("Start the tests with make (make help), or set NEXO_TESTING=1.", returncode=4)
@@ -115,12 +115,33 @@ def module_db(
         transaction.set_rollback(True)
 
 
+def _rates(base: type[RateThrottle]) -> Iterator[type[RateThrottle]]:
+    for rate in base.__subclasses__():
+        yield rate
+        yield from _rates(rate)
+
+
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
     """Throttle counts, cached sessions and totals end with the test that made them."""
     yield
     django_cache.clear()
-    CallerRateThrottle.cache.clear()
-    CallerRateThrottle._away_until = 0.0
+    for rate in _rates(RateThrottle):
+        rate.own.clear()
+    RateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()
     listing.forget()
+
+
+@pytest.fixture
+def redis_away(
+    settings: "pytest_django.fixtures.SettingsWrapper", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a REDIS_URL that nobody answers at."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1/0",
+        }
+    }
+    monkeypatch.setattr(RateThrottle, "shared", django_cache)

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,12 +41,6 @@ NEW = [
     },
     {"type": "deprecation", "age": 1, "url": "https://nexo.example/", "body": {"id": "x"}},
 ]
-
-
-@pytest.fixture(autouse=True)
-def _not_yet_throttled() -> Iterator[None]:
-    yield
-    csp_reports.AddressRate.cache.clear()
 
 
 def send(body: Any, content_type: str = OLD_FORM, **options: Any) -> Any:
@@ -174,6 +167,12 @@ def test_an_address_is_throttled_and_so_are_all_together(monkeypatch: Any) -> No
     answers = [send(OLD, REMOTE_ADDR=address) for address in addresses]
     assert [answer.status_code for answer in answers] == [204, 204, 429, 204, 429]
     assert int(answers[2]["Retry-After"]) > 0
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_while_redis_is_away_reports_are_taken_and_bounded(monkeypatch: Any) -> None:
+    monkeypatch.setattr(csp_reports.AddressRate, "rate", "2/min")
+    assert [send(OLD).status_code for _report in range(3)] == [204, 204, 429]
 
 
 def test_metrics_show_the_reports(settings: Any) -> None:

@@ -1,10 +1,11 @@
-"""The API's rate, per person or agent token."""
+"""How often one may call: what all rates share, and the API's own."""
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
+from django.core.cache import cache as default_cache
 from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -41,26 +42,41 @@ class ProcessCache:
         self._lists = kept if len(kept) < self.MOST_KEYS else {}
 
 
-class CallerRateThrottle(SimpleRateThrottle):
-    scope = "caller"
+class RateThrottle(SimpleRateThrottle):
+    """A rate over all processes by Redis; without one, or while it is away, each counts its own.
+
+    What is throttled goes on in any case: better counted too low than answered by nobody.
+    """
+
+    shared: ClassVar[Any] = default_cache if settings.REDIS_URL else None
+    own: ClassVar[ProcessCache]
     # Until then Redis is not asked, for each question to one that stands still takes seconds.
-    _away_until = 0.0
-    if not settings.REDIS_URL:
-        cache = ProcessCache()  # type: ignore[assignment]  # what a throttle asks of a cache
+    _away_until: ClassVar[float] = 0.0
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # A rate of many addresses must not push another's counts out.
+        cls.own = ProcessCache()
+
+    def allow_request(self, request: Any, view: Any) -> bool:
+        if self.shared is not None and time.monotonic() >= RateThrottle._away_until:
+            self.cache = self.shared
+            try:
+                return bool(super().allow_request(request, view))
+            except RedisError as error:
+                RateThrottle._away_until = time.monotonic() + ASK_AGAIN_AFTER_SECONDS
+                logger.warning("each process counts calls by itself: %s", error)
+        self.cache = self.own  # type: ignore[assignment]  # what a throttle asks of a cache
+        return bool(super().allow_request(request, view))
+
+
+class CallerRateThrottle(RateThrottle):
+    """Calls per person or agent token."""
+
+    scope = "caller"
 
     def get_cache_key(self, request: Request, view: "APIView") -> str:
         caller = getattr(request.auth, "throttle_key", None)
         if caller is None and request.user.is_authenticated:
             caller = f"user:{request.user.pk}"
         return f"throttle:{caller or self.get_ident(request)}"
-
-    def allow_request(self, request: Request, view: "APIView") -> bool:
-        if time.monotonic() < CallerRateThrottle._away_until:
-            return True
-        try:
-            return bool(super().allow_request(request, view))
-        except RedisError as error:
-            # Without Redis nobody's calls are counted: better than to answer none.
-            CallerRateThrottle._away_until = time.monotonic() + ASK_AGAIN_AFTER_SECONDS
-            logger.warning("calls are not counted: %s", error)
-            return True

@@ -108,7 +108,7 @@ def test_made_up_calls(
     def tried(case: Case, real: bool) -> None:
         hypothesis.assume(not sounds_like_us(case))
         count("OpenAPI: made up by Schemathesis")
-        CallerRateThrottle.cache.clear()
+        CallerRateThrottle.own.clear()
         with transaction.atomic():
             check(case, send(ground, case, real=real), before)
             transaction.set_rollback(True)

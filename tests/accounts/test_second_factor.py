@@ -1,7 +1,6 @@
 """The second factor: enrolling, showing it, the limits on guessing, and taking it away."""
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,6 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -237,13 +235,20 @@ def test_codes_count_with_passwords_per_address(ana: User, settings: Any) -> Non
     assert not is_signed_in(client)
 
 
+@pytest.mark.usefixtures("redis_away")
+def test_while_redis_is_away_codes_are_taken(ana: User) -> None:
+    enrolled(ana)
+    client = Client()
+    give_password(client)
+    assert client.post(CODE, {"code": code_of(device(ana).key)}).status_code == 302
+    assert is_signed_in(client)
+
+
 @pytest.fixture
-def lockout(settings: Any) -> Iterator[None]:
+def lockout(settings: Any) -> None:
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 3
     settings.LOGIN_RATE = "1000/min"
-    yield
-    cache.clear()
 
 
 @pytest.mark.usefixtures("lockout")

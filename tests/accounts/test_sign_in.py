@@ -1,12 +1,10 @@
 """Signing in and out, as a browser does."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 
 from tests.factories import make_user
@@ -149,13 +147,11 @@ def test_an_address_is_limited_whatever_account_it_tries(
 
 
 @pytest.fixture
-def lockout(settings: Any) -> Iterator[None]:
+def lockout(settings: Any) -> None:
     """Elsewhere off: the lockout of one test would be felt by the next."""
     settings.AXES_ENABLED = True
     settings.AXES_FAILURE_LIMIT = 3
     settings.LOGIN_RATE = "1000/min"
-    yield
-    cache.clear()
 
 
 @pytest.mark.usefixtures("lockout")
@@ -200,3 +196,20 @@ def test_the_language_is_portuguese_until_another_is_chosen(client: Client) -> N
     assert 'lang="pt-br"' in client.get(LOGIN).content.decode()
     client.post("/i18n/setlang/", {"language": "en", "next": LOGIN})
     assert 'lang="en"' in client.get(LOGIN).content.decode()
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_while_redis_is_away_people_sign_in_and_attempts_per_address_are_counted(
+    ana: User, client: Client, settings: Any
+) -> None:
+    settings.LOGIN_RATE = "3/min"
+    assert sign_in(client) == 302
+    assert is_signed_in(client)
+    assert [sign_in(Client(), password="errada") for _attempt in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.usefixtures("lockout", "redis_away")
+def test_while_redis_is_away_an_account_is_limited_as_ever(ana: User) -> None:
+    statuses = [sign_in(Client(), password="errada") for _attempt in range(3)]
+    assert statuses == [200, 200, 429]
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.99")) == 429

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
-from redis.exceptions import ConnectionError as RedisAway
-from rest_framework.throttling import SimpleRateThrottle
 
 from accounts import tokens
+from accounts.views import LoginRate
 from nexo.shared.throttling import CallerRateThrottle
 from tests.envelope import refused
 from tests.factories import make_user
@@ -70,12 +69,15 @@ def test_a_new_session_is_no_new_rate() -> None:
     assert [client.get(URL).status_code for client in clients] == [200, 200, 200, 429]
 
 
-def test_while_redis_is_away_calls_are_answered(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.usefixtures("redis_away")
+def test_while_redis_is_away_each_process_counts_by_itself(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def away(*_: Any) -> bool:
-        raise RedisAway("refused")
+    client = session()
+    assert [client.get(URL).status_code for _call in range(4)] == [200, 200, 200, 429]
+    # Asked once, and not again for a while.
+    assert caplog.text.count("each process counts calls by itself: ") == 1
 
-    monkeypatch.setattr(SimpleRateThrottle, "allow_request", away)
-    assert session().get(URL).status_code == 200
-    assert "calls are not counted: refused" in caplog.text
+
+def test_rates_of_different_kinds_keep_their_counts_apart() -> None:
+    assert CallerRateThrottle.own is not LoginRate.own
