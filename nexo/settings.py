@@ -67,6 +67,13 @@ def _positive(name: str, default: int) -> int:
     return int(value)
 
 
+def _port(name: str, default: int) -> int:
+    value = env.str(name, default=str(default))
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 65_535):
+        raise ImproperlyConfigured(f"{name} must be a whole number from 1 to 65535, not {value!r}.")
+    return int(value)
+
+
 def _days(name: str, default: int) -> int:
     value = env.str(name, default=str(default))
     if not (value.isascii() and value.isdigit() and int(value[:6]) <= 36_500):
@@ -112,7 +119,39 @@ def _origins() -> list[str]:
     return origins
 
 
-PORT = _positive("PORT", 8000)
+# Of both kinds of address the sentence leaves the value out, for it may hold a password.
+def _database_url(name: str) -> dict[str, Any]:
+    kind, _mark, _rest = env.str(name).partition("://")
+    found: dict[str, Any] = {}
+    with suppress(ValueError):  # of a port
+        if kind in {"sqlite", "postgres", "postgresql", "psql", "pgsql"}:
+            found = env.db(name)
+    if not found.get("NAME"):
+        raise ImproperlyConfigured(
+            f"{name} must look like sqlite:////path/file.sqlite3 or "
+            "postgres://user:password@host:5432/name."
+        )
+    return found
+
+
+def _redis_url(name: str) -> str:
+    value = env.str(name, default="")
+    if not value:
+        return ""
+    from redis.connection import parse_url  # what needs no Redis does without loading its library
+
+    place: dict[str, Any] = {}
+    with suppress(ValueError):
+        place = parse_url(value)
+    if not (place.get("host") or place.get("path")):
+        raise ImproperlyConfigured(
+            f"{name} must look like redis://host:6379/0, rediss://host:6379/0 or "
+            "unix:///path/redis.sock."
+        )
+    return value
+
+
+PORT = _port("PORT", 8000)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 
@@ -123,7 +162,17 @@ def _origin_of(host: str) -> str:
     return f"http://{host}" if PORT == 80 else f"http://{host}:{PORT}"
 
 
-ALLOWED_ORIGINS = _origins() or [_origin_of(host) for host in ALLOWED_HOSTS if host != "*"]
+def _origins_of(hosts: list[str]) -> list[str]:
+    for host in hosts:
+        if host.startswith((".", "*")):
+            raise ImproperlyConfigured(
+                f"ALLOWED_HOSTS holds {host!r}, which names no one host: ALLOWED_ORIGINS must then "
+                "say where pages come from, each as scheme://host[:port]."
+            )
+    return [_origin_of(host) for host in hosts]
+
+
+ALLOWED_ORIGINS = _origins() or _origins_of(ALLOWED_HOSTS)
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
 API_RATE = _rate("API_RATE", "6000/min")
@@ -132,7 +181,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = _redis_url("REDIS_URL")
 HTTP_THREADS = _positive("HTTP_THREADS", 8)
 # 0: for ever.
 PROGRESS_KEPT_DAYS = _days("PROGRESS_KEPT_DAYS", 0)
@@ -208,7 +257,7 @@ TEMPLATES = [
 
 # The default is no URL: a folder's name may hold what means something else in one.
 _database: dict[str, Any] = (
-    env.db("DATABASE_URL")
+    _database_url("DATABASE_URL")
     if env.str("DATABASE_URL", default="")
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "nexo.sqlite3")}
 )

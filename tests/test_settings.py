@@ -21,7 +21,7 @@ READ_ELSEWHERE = {
     "POSTGRES_PASSWORD",
 }
 READ_BY_SETTINGS = re.compile(
-    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_days|_switch)\("([A-Z_]+)"'
+    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_port|_days|_switch|_redis_url)\("([A-Z_]+)"'
 )
 
 
@@ -72,6 +72,19 @@ def test_every_setting_is_in_the_reference() -> None:
         ("ALLOWED_ORIGINS", "https://nexo.example/path"),
         ("HTTP_THREADS", "0"),
         ("PORT", "http"),
+        ("PORT", "70000"),
+        ("PORT", "0"),
+        ("ALLOWED_HOSTS", ".nexo.example"),
+        ("ALLOWED_HOSTS", "nexo.example,*"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://nexo:secret@host/nexo"),
+        ("DATABASE_URL", "postgres://nexo:secret@host:70000/nexo"),
+        ("DATABASE_URL", "postgres://nexo:secret@host"),
+        ("REDIS_URL", "nonsense"),
+        ("REDIS_URL", "http://:secret@redis:6379/0"),
+        ("REDIS_URL", "redis://:secret@redis:70000/0"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "unix://"),
         ("NEXO_TESTING", "maybe"),
         ("LOG_LEVEL", "LOUD"),
         ("SECOND_FACTOR", "yes"),
@@ -82,7 +95,11 @@ def test_every_setting_is_in_the_reference() -> None:
 def test_a_bad_value_stops_the_start_and_is_named(tmp_path: Path, name: str, bad: str) -> None:
     done = load(tmp_path, **{name: bad})
     assert done.returncode != 0
-    assert name in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
+    assert name in last
+    assert last.endswith(".")
+    assert "secret" not in last
 
 
 @pytest.mark.integration
@@ -93,13 +110,32 @@ def test_a_bad_value_stops_the_start_and_is_named(tmp_path: Path, name: str, bad
         ({"PORT": "80"}, ["http://nexo.example"]),
         ({"NEXO_PRODUCTION": "1", "SECRET_KEY": "k" * 50}, ["https://nexo.example"]),
         ({"ALLOWED_ORIGINS": "https://other.example:8443"}, ["https://other.example:8443"]),
+        (
+            {"ALLOWED_HOSTS": ".nexo.example", "ALLOWED_ORIGINS": "https://a.nexo.example"},
+            ["https://a.nexo.example"],
+        ),
     ],
 )
 def test_origins_follow_the_allowed_hosts(
     tmp_path: Path, values: dict[str, str], origins: list[str]
 ) -> None:
-    done = load(tmp_path, ALLOWED_HOSTS="nexo.example", **values)
+    done = load(tmp_path, **{"ALLOWED_HOSTS": "nexo.example", **values})
     assert done.stdout.splitlines()[0] == str(origins), done.stderr
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("url", "engine", "name"),
+    [
+        ("sqlite:////srv/nexo.sqlite3", "sqlite3", "/srv/nexo.sqlite3"),
+        ("postgres://nexo:a%2Fb@host:5432/nexo", "postgresql", "nexo"),
+        ("postgresql://nexo@%2Frun%2Fpostgresql/nexo", "postgresql", "nexo"),
+    ],
+)
+def test_a_database_is_found_by_its_url(tmp_path: Path, url: str, engine: str, name: str) -> None:
+    show = "from nexo.settings import *; print(*map(DATABASES['default'].get, ['ENGINE', 'NAME']))"
+    done = load(tmp_path, show, DATABASE_URL=url)
+    assert done.stdout == f"django.db.backends.{engine} {name}\n", done.stderr
 
 
 @pytest.mark.integration
