@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts.second_factor import reset
-from nexo.shared.commands import text
+from nexo.shared.commands import migrated_database, text
 from nexo.shared.origin import working_for
 
 
@@ -17,6 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", type=text)
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         name = options["username"]

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.roles import Role
 from accounts.services import set_role
-from nexo.shared.commands import text
+from nexo.shared.commands import migrated_database, text
 from nexo.shared.origin import working_for
 
 
@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("username", type=text)
         parser.add_argument("role", choices=Role.values)
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Recount what is kept beside the tasks; exit 1 on any difference."""
+"""Recount what is kept beside the tasks; exit 1 on any difference, 2 if nothing was compared."""
 
 from typing import Any
 
@@ -7,11 +7,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from execution.consistency import differences
+from nexo.shared.commands import migrated_database
+
+NOT_COMPARED = 2
 
 
 class Command(BaseCommand):
     help = "Compare counters, event numbers and tasks with the rows they come from."
 
+    @migrated_database(returncode=NOT_COMPARED)
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
         for difference in differences():

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.tokens import issue_token
 from execution.models import Agent
-from nexo.shared.commands import text
+from nexo.shared.commands import migrated_database, text
 from nexo.shared.origin import working_for
 
 
@@ -17,6 +17,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("agent", metavar="AGENT", type=text)
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["agent"]

@@ -15,7 +15,7 @@ from execution.importing.log import TaskLogFile
 from execution.importing.options import BadOption
 from execution.importing.records import Problem
 from nexo.shared import clock
-from nexo.shared.commands import require_migrated_database
+from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
 from nexo.shared.statistics import gather_statistics
@@ -61,9 +61,9 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help=_("check and count the rows, write nothing")
         )
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **given: Any) -> None:
-        require_migrated_database()
         path: Path = given["file"]
         if not _is_file(path):
             raise CommandError(_("%s is not a file that can be read.") % path)

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from nexo.shared import clock, pruning
+from nexo.shared.commands import migrated_database
 
 
 class Command(BaseCommand):
@@ -13,6 +14,7 @@ class Command(BaseCommand):
         "progress reports if PROGRESS_KEPT_DAYS is set; run it daily."
     )
 
+    @migrated_database()
     def handle(self, *args: Any, **options: Any) -> None:
         now = clock.now()
         for name, prune in pruning.registered():

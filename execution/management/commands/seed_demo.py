@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from execution.demo import seeding
 from nexo.shared import clock
-from nexo.shared.commands import require_migrated_database
+from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
 from nexo.shared.statistics import gather_statistics
@@ -25,12 +25,12 @@ class Command(BaseCommand):
             help=_("N further tasks as load; 0: users and agents only, no task at all"),
         )
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         load: int | None = options["tasks"]
         if load is not None and load < 0:
             raise CommandError(_("--tasks must be 0 or more."))
-        require_migrated_database()
         now = clock.now()
         self.stdout.write(_("Added to this database:"))
         self._people()

@@ -23,6 +23,7 @@ from execution.simulation.client import Api, TokenRefused
 from execution.simulation.credentials import LIFETIME, credentials
 from execution.simulation.decisions import HEAD
 from execution.simulation.driver import Driver
+from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
 
 DEFAULT_RATE = 1.5
@@ -82,6 +83,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, help=_("the same choices each time"))
         parser.add_argument("--duration", type=_positive, help=_("seconds; without it, no end"))
 
+    @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
         head, agents = self._head(), self._agents()

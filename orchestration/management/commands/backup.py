@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
 from orchestration.backups.contents import Contents
 from orchestration.backups.exceptions import BackupFailed
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
+    @reached_database()
     def handle(self, *args: Any, **options: Any) -> None:
         target: Path = options["file"]
         try:

@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from execution.consistency import differences
+from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
 from orchestration.backups.contents import Afterwards, Contents, present_contents
 from orchestration.backups.exceptions import BackupFailed
@@ -30,6 +31,7 @@ class Command(BaseCommand):
             help="end all sessions, also those that had ended after the backup was made",
         )
 
+    @reached_database()
     def handle(self, *args: Any, **options: Any) -> None:
         source: Path = options["file"]
         try:

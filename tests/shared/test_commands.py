@@ -1,0 +1,92 @@
+"""Commands say in one sentence what is wrong with the database."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.servers import PROJECT, bare_environment
+
+pytestmark = pytest.mark.integration
+FILE = "PGDMP.backup"
+COMMANDS = [
+    ["set_role", "ana", "qa"],
+    ["reset_second_factor", "ana"],
+    ["create_agent_token", "alex"],
+    ["import_tasks", FILE],
+    ["seed_demo"],
+    ["simulate", "--duration", "1"],
+    ["prune"],
+    ["rebuild_metrics"],
+    ["check_consistency"],
+]
+# They take a database as it is.
+OF_ANY_VERSION = [["restore", FILE]]
+RUN = """
+import json, os, sys, io
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexo.settings"
+import django
+django.setup()
+from django.core.management import CommandError, call_command
+def said(command):
+    try:
+        call_command(*command, stdout=io.StringIO(), stderr=io.StringIO())
+    except CommandError as error:
+        return [str(error), error.returncode]
+    except Exception as error:
+        return [repr(error), None]
+    return ["", 0]
+print(json.dumps([said(command) for command in json.loads(sys.argv[1])]))
+"""
+
+
+class Said(NamedTuple):
+    sentence: str
+    exit_code: int | None
+
+
+def run(environment: Mapping[str, str], folder: Path, commands: list[list[str]]) -> dict[str, Said]:
+    """Each command's answer, from one process, for to start one takes a second."""
+    file = folder / FILE
+    file.write_bytes(b"PGDMP" if environment.get("DATABASE_URL") else b"SQLite format 3\0")
+    given = [[str(file) if word == FILE else word for word in command] for command in commands]
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, json.dumps(given)],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = [Said(*answer) for answer in json.loads(done.stdout.splitlines()[-1])]
+    return {command[0]: answer for command, answer in zip(commands, answers, strict=True)}
+
+
+def exit_code(command: str) -> int:
+    """That of a failure; of `check_consistency` 1 would say that there is a difference."""
+    return 2 if command == "check_consistency" else 1
+
+
+def test_a_database_without_tables_is_told_of(tmp_path: Path) -> None:
+    answers = run(bare_environment(tmp_path / "data"), tmp_path, COMMANDS)
+    told = "O banco de dados não está atualizado: rode `manage.py migrate` antes."
+    assert answers == {name: (told, exit_code(name)) for name in answers}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_that_is_away_is_told_of(tmp_path: Path, kind: str) -> None:
+    environment = bare_environment(tmp_path / "data", DATABASE_URL="")
+    if kind == "postgresql":
+        environment["DATABASE_URL"] = "postgres://nexo:secret@127.0.0.1:1/nexo"
+    else:
+        (tmp_path / "data/nexo.sqlite3").mkdir()
+    for name, said in run(environment, tmp_path, COMMANDS + OF_ANY_VERSION).items():
+        assert said.exit_code == exit_code(name), (name, said)
+        assert said.sentence.startswith("O banco de dados está ocupado ou fora do ar: ")
+        assert "\n" not in said.sentence
+        assert "secret" not in said.sentence
