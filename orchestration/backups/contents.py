@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
+from django.utils.translation import gettext as _
 
 from execution.services import NEW_EPOCH
 from optimization.projection import SAME_FACTS
@@ -36,12 +37,13 @@ class Contents:
         return not (self.tasks or self.events or self.sequence or self.people)
 
     def lines(self) -> Iterable[str]:
-        yield f"tasks: {self.tasks}"
-        yield f"events: {self.events}"
+        yield _("tasks: %d") % self.tasks
+        yield _("events: %d") % self.events
         if self.newest_at is None:
-            yield f"last event: {self.sequence}"
+            yield _("last event: %d") % self.sequence
         else:
-            yield f"last event: {self.sequence}, at {self.newest_at.isoformat(timespec='seconds')}"
+            at = self.newest_at.isoformat(timespec="seconds")
+            yield _("last event: %(number)d, at %(at)s") % {"number": self.sequence, "at": at}
 
 
 def read_contents(ask: Ask) -> Contents:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from orchestration.backups.exceptions import BackupFailed
 
 # What SQLite may leave beside a database that it was writing.
@@ -32,7 +34,7 @@ def written_whole(target: Path, *, force: bool) -> Iterator[Path]:
         _publish(part, target, force=force)
         _to_disk(target.parent)
     except OSError as error:
-        raise BackupFailed(f"{target} cannot be written: {error.strerror or error}.") from error
+        raise cannot_be_written(target, error) from error
     finally:
         discard(part)
 
@@ -61,7 +63,12 @@ def _publish(part: Path, target: Path, *, force: bool) -> None:
 
 
 def _exists(target: Path) -> BackupFailed:
-    return BackupFailed(f"{target} exists already; --force replaces it.")
+    return BackupFailed(_("%s exists already; --force replaces it.") % target)
+
+
+def cannot_be_written(file: Path, error: OSError) -> BackupFailed:
+    values = {"file": file, "cause": error.strerror or error}
+    return BackupFailed(_("%(file)s cannot be written: %(cause)s.") % values)
 
 
 def _to_disk(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from orchestration.backups.contents import Afterwards, Contents, ask_present, read_contents
 from orchestration.backups.exceptions import BackupFailed
@@ -63,7 +64,7 @@ def restore(source: Path, afterwards: Afterwards) -> None:
     """
     tables = _tables_in(source)
     if not {"execution_stream", "execution_task", "django_migrations"} <= tables:
-        raise BackupFailed(f"{source} is a dump, but none of NEXO.")
+        raise BackupFailed(_("%s is a dump, but none of NEXO.") % source)
     check_version(source, _applied_in(source))
     last = ";\n".join(afterwards.statements(tables))
     reader = [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error"]
@@ -76,10 +77,14 @@ def restore(source: Path, afterwards: Afterwards) -> None:
 def _program(name: str) -> str:
     found = shutil.which(name, path=settings.PG_BIN or None)
     if found is None:
-        where = f"in {settings.PG_BIN} (PG_BIN)" if settings.PG_BIN else "on PATH"
+        where = f"{settings.PG_BIN} (PG_BIN)" if settings.PG_BIN else "PATH"
         raise BackupFailed(
-            f"{name} is not {where}. Install PostgreSQL's client programs, of the server's version "
-            "or newer (Debian: postgresql-client), or name their folder in PG_BIN."
+            _(
+                "%(program)s is not in %(where)s. Install PostgreSQL's client programs, of the "
+                "server's version or newer (Debian: postgresql-client), or name their folder in "
+                "PG_BIN."
+            )
+            % {"program": name, "where": where}
         )
     return found
 
@@ -121,7 +126,8 @@ def _failed(program: str, said: str) -> BackupFailed:
     """Its last words, for what comes before is often the statement."""
     lines = [line for line in said.strip().splitlines() if line.strip()]
     told = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "?")
-    return BackupFailed(f"{Path(program).name} failed: {told.strip()}")
+    values = {"program": Path(program).name, "cause": told.strip()}
+    return BackupFailed(_("%(program)s failed: %(cause)s") % values)
 
 
 def _tables_in(source: Path) -> set[str]:

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from orchestration.backups.contents import Afterwards, Contents, read_contents, unknown_migrations
 from orchestration.backups.exceptions import BackupFailed
-from orchestration.backups.files import discard, written_whole
+from orchestration.backups.files import cannot_be_written, discard, written_whole
 
 BUSY_SECONDS = 10.0
 
@@ -27,9 +30,9 @@ def back_up(database: Path, target: Path, *, force: bool) -> Contents:
     BackupFailed
     """
     if not database.is_file():
-        raise BackupFailed(f"There is no database at {database}.")
+        raise BackupFailed(_("There is no database at %s.") % database)
     if target.exists() and target.samefile(database):
-        raise BackupFailed(f"{target} is the database itself.")
+        raise BackupFailed(_("%s is the database itself.") % target)
     with (
         written_whole(target, force=force) as part,
         _sentences(database),
@@ -50,7 +53,7 @@ def restore(source: Path, database: Path, afterwards: Afterwards) -> None:
     BackupFailed: nothing has been changed
     """
     if database.exists() and source.samefile(database):
-        raise BackupFailed(f"{source} is the database itself.")
+        raise BackupFailed(_("%s is the database itself.") % source)
     # Beside the database, where there is room for it or the restore would fail anyway.
     prepared = database.with_name(f".{database.name}.restore")
     discard(prepared)
@@ -63,7 +66,7 @@ def restore(source: Path, database: Path, afterwards: Afterwards) -> None:
         with _sentences(database), _opened(prepared) as copy, _opened(database, "rwc") as present:
             _copy(copy, present)
     except OSError as error:
-        raise BackupFailed(f"{database} cannot be written: {error.strerror or error}.") from error
+        raise cannot_be_written(database, error) from error
     finally:
         discard(prepared)
 
@@ -72,7 +75,7 @@ def _prepare(copy: sqlite3.Connection, source: Path, afterwards: Afterwards) -> 
     _check(copy, source)
     tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type='table'")}
     if not {"execution_stream", "execution_task", "django_migrations"} <= tables:
-        raise BackupFailed(f"{source} is a database, but none of NEXO.")
+        raise BackupFailed(_("%s is a database, but none of NEXO.") % source)
     check_version(source, copy.execute("SELECT app, name FROM django_migrations"))
     with copy:
         for statement in afterwards.statements(tables):
@@ -86,8 +89,13 @@ def check_version(source: Path, applied: Any) -> None:
     BackupFailed: this version would not know what to do with it
     """
     if unknown := unknown_migrations(applied):
+        values = {"file": source, "step": unknown[-1]}
         raise BackupFailed(
-            f"{source} was made by a newer version, which knows {unknown[-1]}: restore it with it."
+            _(
+                "%(file)s was made by a newer version, which knows %(step)s: restore it with that "
+                "version."
+            )
+            % values
         )
 
 
@@ -112,7 +120,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
     def give_up(status: int, _remaining: int, _total: int) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > deadline:
-            raise BackupFailed("The database is in use: stop what writes to it and try again.")
+            raise BackupFailed(_("The database is in use: stop what writes to it and try again."))
 
     source.backup(target, progress=give_up)
 
@@ -124,9 +132,16 @@ def _into_one_file(copy: sqlite3.Connection) -> None:
 def _check(copy: sqlite3.Connection, named: Path) -> None:
     found = [text for (text,) in copy.execute("PRAGMA integrity_check")]
     if found != ["ok"]:
-        raise BackupFailed(f"{named} is damaged: {found[0]}.")
+        raise BackupFailed(
+            _("%(file)s is damaged: %(cause)s.") % {"file": named, "cause": found[0]}
+        )
     if strays := copy.execute("PRAGMA foreign_key_check").fetchall():
-        raise BackupFailed(f"{named} is damaged: {len(strays)} rows point at none.")
+        text = ngettext(
+            "%(file)s is damaged: %(count)d row points at none.",
+            "%(file)s is damaged: %(count)d rows point at none.",
+            len(strays),
+        )
+        raise BackupFailed(text % {"file": named, "count": len(strays)})
 
 
 def _asking(database: sqlite3.Connection) -> Callable[[str], Any]:

@@ -118,13 +118,13 @@ async def test_a_restored_server_holds_every_acknowledged_change_and_resets_its_
             written, told = await backed_up_while_writing(api, environment, backup)
             lost = [await api.create() for _ in range(5)]
             last_seen = await api.snapshot()
-    saved = int(re.findall(r"^last event: (\d+)", told, re.MULTILINE)[0])
+    saved = int(re.findall(r"^último evento: (\d+)", told, re.MULTILINE)[0])
     kept = [task for task in written if task["sequence"] <= saved]
     lost += [task for task in written if task["sequence"] > saved]
 
     restored = manage(environment, "restore", str(backup), "--force").splitlines()
-    assert restored[0].startswith(f"Restored from {backup}")
-    assert restored[1:] == [*told.splitlines()[1:], "Everything agrees."]
+    assert restored[0].startswith(f"Restaurado de {backup}")
+    assert restored[1:] == [*told.splitlines()[1:], "Tudo confere."]
 
     with running_server("daphne", environment, tmp_path / "second.log") as server:
         async with AsyncExitStack() as stack:
@@ -171,7 +171,7 @@ async def backed_up_while_writing(
     meanwhile = max(task["sequence"] for task in writers.acknowledged)
     writers.stop()
     await asyncio.gather(*working)
-    saved = int(re.findall(r"^last event: (\d+)", told, re.MULTILINE)[0])
+    saved = int(re.findall(r"^último evento: (\d+)", told, re.MULTILINE)[0])
     assert before <= saved <= max(task["sequence"] for task in writers.acknowledged)
     assert meanwhile > before, "nothing was written while the backup was made"
     return writers.acknowledged, told
@@ -232,7 +232,7 @@ def test_a_restore_replaces_no_data_unless_told_to(
 ) -> None:
     before = state(environment)
     told = refused(environment, "restore", str(backup))
-    assert "2 tasks, 2 events" in told and "--force" in told
+    assert "tarefas: 2, eventos: 2" in told and "--force" in told
     assert state(environment) == before
 
 
@@ -241,8 +241,8 @@ def test_a_restore_fills_a_database_without_tables_and_one_without_rows(
 ) -> None:
     bare = bare_environment(tmp_path / "data")
     told = manage(bare, "restore", str(backup)).splitlines()
-    assert told[1:3] == ["tasks: 2", "events: 2"]
-    assert re.fullmatch(r"last event: 2, at 20\d\d-\S+T\S+\+00:00", told[3])
+    assert told[1:3] == ["tarefas: 2", "eventos: 2"]
+    assert re.fullmatch(r"último evento: 2, em 20\d\d-\S+T\S+\+00:00", told[3])
     manage(bare, "flush", "--no-input", "--verbosity", "0")
     shell(bare, "from execution.models import Stream; Stream(pk=1, epoch='none').save()")
     manage(bare, "restore", str(backup))
@@ -311,8 +311,8 @@ def test_a_damaged_backup_changes_nothing(
 @only_sqlite
 def test_a_database_is_no_backup_of_itself(environment: dict[str, str]) -> None:
     database = str(Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3")
-    assert "itself" in refused(environment, "backup", database, "--force")
-    assert "itself" in refused(environment, "restore", database, "--force")
+    assert "próprio banco" in refused(environment, "backup", database, "--force")
+    assert "próprio banco" in refused(environment, "restore", database, "--force")
 
 
 @only_sqlite
@@ -324,7 +324,7 @@ def test_rows_that_point_at_none_are_found_before_anything_is_replaced(
     torn.write_bytes(backup.read_bytes())
     with closing(sqlite3.connect(torn)) as opened, opened:
         opened.execute("DELETE FROM execution_task WHERE id = 1")
-    assert "damaged" in refused(environment, "restore", str(torn), "--force")
+    assert "danificado" in refused(environment, "restore", str(torn), "--force")
     assert state(environment) == before
 
 
@@ -337,7 +337,7 @@ def test_a_database_that_is_being_written_to_is_left_alone(
         writer.execute("BEGIN IMMEDIATE")
         told = refused(environment, "restore", str(backup), "--force")
         writer.rollback()
-    assert "in use" in told or "locked" in told
+    assert "em uso" in told or "locked" in told
     assert state(environment) == before
 
 
@@ -347,5 +347,5 @@ def test_without_postgres_programs_it_says_what_to_install(
 ) -> None:
     nowhere = {**environment, "PG_BIN": str(tmp_path)}
     told = refused(nowhere, "backup", str(tmp_path / "b"))
-    assert "pg_dump is not in" in told and "PG_BIN" in told
+    assert "pg_dump não está em" in told and "PG_BIN" in told
     assert list(tmp_path.iterdir()) == []

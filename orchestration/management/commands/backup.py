@@ -5,6 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 
 from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
@@ -17,7 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
+        parser.add_argument("--force", action="store_true", help=_("replace FILE if it exists"))
 
     @reached_database()
     def handle(self, *args: Any, **options: Any) -> None:
@@ -27,16 +29,17 @@ class Command(BaseCommand):
         except BackupFailed as error:
             raise CommandError(str(error)) from error
         size = target.stat().st_size / 1e6
-        self.stdout.write(f"Backed up to {target} ({size:.1f} MB):")
+        told = {"file": target, "size": number_format(size, decimal_pos=1)}
+        self.stdout.write(_("Backed up to %(file)s (%(size)s MB):") % told)
         for line in contents.lines():
             self.stdout.write(line)
 
 
 def _back_up(target: Path, *, force: bool) -> Contents:
     if not target.parent.is_dir():
-        raise BackupFailed(f"{target.parent} is no folder.")
+        raise BackupFailed(_("%s is no folder.") % target.parent)
     if target.is_dir():
-        raise BackupFailed(f"{target} is a folder.")
+        raise BackupFailed(_("%s is a folder.") % target)
     if connection.vendor == "sqlite":
         return sqlite.back_up(Path(connection.settings_dict["NAME"]), target, force=force)
     return postgres.back_up(target, force=force)

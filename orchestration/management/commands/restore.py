@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
 
 from execution.consistency import differences
 from nexo.shared.commands import reached_database
@@ -23,12 +24,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
-            "--force", action="store_true", help="replace a database that holds something"
+            "--force", action="store_true", help=_("replace a database that holds something")
         )
         parser.add_argument(
             "--sign-out",
             action="store_true",
-            help="end all sessions, also those that had ended after the backup was made",
+            help=_("end all sessions, also those that had ended after the backup was made"),
         )
 
     @reached_database()
@@ -47,7 +48,7 @@ class Command(BaseCommand):
     def _tell(self, source: Path) -> None:
         contents = present_contents()
         assert contents is not None
-        self.stdout.write(f"Restored from {source}, under a new epoch:")
+        self.stdout.write(_("Restored from %s, under a new epoch:") % source)
         for line in contents.lines():
             self.stdout.write(line)
 
@@ -55,16 +56,18 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write(
-                "It is of an earlier version: run `manage.py migrate`, then "
-                "`manage.py check_consistency`."
+                _(
+                    "It is of an earlier version: run `manage.py migrate`, then "
+                    "`manage.py check_consistency`."
+                )
             )
             return
         found = list(differences())
         for difference in found:
             self.stdout.write(difference)
         if found:
-            raise CommandError("It is restored, but what it keeps does not agree.")
-        self.stdout.write("Everything agrees.")
+            raise CommandError(_("It is restored, but what it keeps does not agree."))
+        self.stdout.write(_("Everything agrees."))
 
 
 def _check_source(source: Path) -> None:
@@ -72,20 +75,29 @@ def _check_source(source: Path) -> None:
         with source.open("rb") as opened:
             start = opened.read(16)
     except OSError as error:
-        raise BackupFailed(f"{source} cannot be read: {error.strerror or error}.") from error
+        values = {"file": source, "cause": error.strerror or error}
+        raise BackupFailed(_("%(file)s cannot be read: %(cause)s.") % values) from error
     kinds = {"sqlite": b"SQLite format 3\0", "postgresql": b"PGDMP"}
     if not start.startswith(kinds[connection.vendor]):
         other = any(start.startswith(kind) for kind in kinds.values())
-        wanted = "of the other kind of database" if other else "no backup"
-        raise BackupFailed(f"{source} is {wanted}; this database is {connection.vendor}.")
+        values = {"file": source, "kind": connection.vendor}
+        raise BackupFailed(
+            _("%(file)s is of the other kind of database; this one is %(kind)s.") % values
+            if other
+            else _("%(file)s is no backup of %(kind)s, which this database is.") % values
+        )
 
 
 def _check_present() -> None:
     present = _present()
     if present is not None and not present.is_empty:
+        values = {"tasks": present.tasks, "events": present.events, "people": present.people}
         raise BackupFailed(
-            f"The database holds {present.tasks} tasks, {present.events} events and "
-            f"{present.people} people; --force replaces it. Back it up first."
+            _(
+                "The database holds something (tasks: %(tasks)d, events: %(events)d, people: "
+                "%(people)d); --force replaces it. Back it up first."
+            )
+            % values
         )
 
 
