@@ -1,14 +1,18 @@
 """Whatever is done at once, nobody waits in a circle."""
 
+import os
 import random
 import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.db import connection, transaction
+from django.test import Client
 from rest_framework.exceptions import APIException
 
 from accounts.callers import Caller, caller_for_agent
@@ -22,9 +26,11 @@ from execution.services import NewTask
 from execution.task_logs import LogLine
 from optimization.services import clear_weights, set_weights
 from orchestration.services import activate
-from tests.factories import OPERATOR, make_agent
+from tests.envelope import refused
+from tests.factories import OPERATOR, make_agent, make_task_in, make_user
 from tests.servers import PROJECT
 
+API = "/api/marketplace/orchestration/task-execution"
 AGENTS = ("alex", "marina", "sunny")
 HEADS = [Caller(actor=f"user:head-{number}", is_superuser=True) for number in range(4)]
 THREADS = 6
@@ -147,3 +153,40 @@ def test_everything_at_once_fails_nobody() -> None:
     assert failures == {}
     assert done.keys() >= {step.__name__ for step in work.all()}
     assert list(differences()) == []
+
+
+def waiting_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="on SQLite one writes at a time")
+def test_who_is_rolled_back_out_of_a_circle_is_told_that_nothing_was_changed() -> None:
+    task = make_task_in(TaskStatus.IN_PROGRESS)
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(make_user("head"), settings.AUTHENTICATION_BACKENDS[-1])
+    change = {"taskId": task.row["task_id"], "status": "in_progress", "progress": 60}
+
+    def report() -> Any:
+        try:
+            return client.patch(API, change, content_type="application/json")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic(), connection.cursor() as cursor:
+            # PostgreSQL rolls back who looks for a circle first: not this one.
+            cursor.execute("SET LOCAL deadlock_timeout = '30s'")
+            cursor.execute("SELECT FROM execution_stream WHERE id = 1 FOR NO KEY UPDATE")
+            call = threads.submit(report)
+            deadline = time.monotonic() + 5
+            while not waiting_for_a_lock():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            cursor.execute("SELECT FROM execution_task FOR NO KEY UPDATE")
+        answer = call.result()
+    assert "Nothing was changed" in refused(answer, 503, "unavailable")["error"]
+    assert Task.objects.get().progress == 50

@@ -26,11 +26,14 @@ from nexo.shared.context import frame
 from nexo.shared.exceptions import NeedsRole, PayloadTooLarge, Unavailable
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.renderers import JSONRenderer, dump_json
+from nexo.shared.turns import TurnNotCome
 
 logger = logging.getLogger(__name__)
 API_PREFIX = "/api/"
 RETRY_AFTER_SECONDS = 5
-LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL's, after lock_timeout
+# PostgreSQL's, of a transaction that it has rolled back: lock_timeout is over, or each of several
+# waits for the other.
+LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED = "55P03", "40P01"
 PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
 MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
 # DRF's own words differ from those that the product's own refusals use.
@@ -123,9 +126,10 @@ def _throttled(exception: exceptions.Throttled) -> exceptions.Throttled:
 def unavailable(exception: Exception) -> Unavailable:
     """What waited too long for a lock changed nothing; a connection may break as it commits."""
     cause = exception.__cause__
-    is_locked = getattr(cause, "sqlstate", None) == LOCK_NOT_AVAILABLE
+    is_locked = getattr(cause, "sqlstate", None) in (LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED)
     code = getattr(cause, "sqlite_errorcode", 0) & PRIMARY_CODE
-    if is_locked or code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    is_locked |= code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    if is_locked or isinstance(exception, TurnNotCome):
         return Unavailable()
     return Unavailable(MAY_HAVE_CHANGED)
 

@@ -14,6 +14,11 @@ from typing import Any
 from django.conf import settings
 from django.db import OperationalError
 
+
+class TurnNotCome(OperationalError):
+    """Others wrote for too long; the transaction has not begun."""
+
+
 Step = Callable[[Any], None]
 
 # By the database's file.
@@ -31,7 +36,7 @@ def take_turns(connection: Any, *, begin: Step, commit: Step) -> None:
 def _begin(connection: Any, begin: Step) -> None:
     turn = _turns[connection.settings_dict["NAME"]]
     if not turn.acquire(timeout=settings.LOCK_TIMEOUT_SECONDS):
-        raise OperationalError("database is locked")
+        raise TurnNotCome("database is locked")
     connection.turn = turn
     try:
         begin(connection)

@@ -121,6 +121,7 @@ def locked() -> Exception:
     [
         (locked(), "Nothing was changed"),
         (psycopg.errors.LockNotAvailable("canceling statement"), "Nothing was changed"),
+        (psycopg.errors.DeadlockDetected("deadlock detected"), "Nothing was changed"),
         # It may have died just after it had committed.
         (psycopg.OperationalError("server closed the connection"), "Check whether it was done"),
         (psycopg.errors.AdminShutdown("terminating connection"), "Check whether it was done"),

@@ -5,19 +5,25 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
+from django.test import Client
 
 from accounts.models import SignIn
 from nexo.shared import clock
+from tests.envelope import refused
+from tests.factories import make_user
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.one_database,
     pytest.mark.django_db(transaction=True),
 ]
+
+API = "/api/marketplace/orchestration/task-execution"
 
 
 @pytest.fixture
@@ -110,6 +116,20 @@ def test_who_waits_too_long_is_refused(threads: ThreadPoolExecutor, settings: An
     with transaction.atomic(), pytest.raises(OperationalError, match="locked"):
         in_thread(threads, write).result()
     in_thread(threads, write).result()
+
+
+def test_the_api_says_that_nothing_was_changed_while_others_write(
+    threads: ThreadPoolExecutor, settings: Any
+) -> None:
+    client = Client(headers={"accept-language": "en"})
+    client.force_login(make_user("head"), settings.AUTHENTICATION_BACKENDS[-1])
+    settings.LOCK_TIMEOUT_SECONDS = 0.05
+    new = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
+    create = partial(client.post, API, new, content_type="application/json")
+    with transaction.atomic():
+        answer = in_thread(threads, create).result()
+    assert "Nothing was changed" in refused(answer, 503, "unavailable")["error"]
+    assert in_thread(threads, create).result().status_code == 201
 
 
 def test_another_program_that_writes_is_still_waited_for(threads: ThreadPoolExecutor) -> None:
