@@ -42,11 +42,6 @@ class Credential:
     token_hash: str | None = None
 
 
-def session_credential(cookies: Mapping[str, str]) -> Credential | None:
-    key = cookies.get(settings.SESSION_COOKIE_NAME)
-    return Credential(session_key=key) if key else None
-
-
 def token_credential(key: str) -> Credential:
     return Credential(token_hash=tokens.digest(key))
 

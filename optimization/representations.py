@@ -8,12 +8,11 @@ from django.utils.translation import gettext as _
 
 from nexo.shared.instants import to_rfc3339
 from optimization.arrays import round_half_up
-from optimization.models import TERMS, WeightChange
+from optimization.models import WeightChange
 from optimization.optimizations import Optimization, Shares, Summary
 from optimization.recommendation import Ranked, Reason, Recommendation, confidence_band
 
 WEIGHT_KEYS = ("approvalRate", "completionRate", "executionTime")
-FIELD_OF_KEY = dict(zip(WEIGHT_KEYS, TERMS, strict=True))
 
 
 def weights_json(weights: Iterable[float]) -> dict[str, float]:

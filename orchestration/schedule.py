@@ -74,14 +74,6 @@ def due(expression: str, *, since: datetime, now: datetime) -> Due | None:
     return Due(found, count if now - found > IN_TIME else count - 1)
 
 
-def next_due(expression: str, *, after: datetime) -> datetime:
-    """The first due time after an instant."""
-    steps = croniter(expression, _wall_clock(after))
-    while (at := _instant(steps.get_next(datetime))) <= after:
-        pass
-    return at
-
-
 def _back_from(expression: str, now: datetime) -> Iterator[datetime]:
     """Due times from `now` backwards, `now` itself included."""
     # A microsecond on: croniter gives times before, never at, the one it starts from.

@@ -25,6 +25,7 @@ _BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
 _REORDERING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _LOOKED_FOR_BEFORE: Final = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 # Said by DRF, whose Portuguese of them is wrong ("may not" as "perhaps not"); ours goes before it.
+# Read by `make messages` alone, which keeps no translation of what no source holds.
 SAID_BY_DRF: Final = (
     gettext_noop("Ensure this value is greater than or equal to {min_value}."),
     gettext_noop("This field may not be blank."),

@@ -17,7 +17,6 @@ from accounts.access import (
     Credential,
     authorise,
     current_callers,
-    session_credential,
     still_holds,
     token_credential,
 )
@@ -30,15 +29,12 @@ from nexo.shared import clock
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-NAME = settings.SESSION_COOKIE_NAME
 
 
 def signed_in(user: User) -> Credential:
     client = Client()
     client.force_login(user, settings.AUTHENTICATION_BACKENDS[-1])
-    credential = session_credential({NAME: client.cookies[NAME].value})
-    assert credential is not None
-    return credential
+    return Credential(session_key=client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
 def with_token(**fields: Any) -> Credential:
@@ -60,11 +56,6 @@ def test_a_token_is_its_person_or_its_agent() -> None:
     assert person.actor == "user:helena"
     agent = authorise(with_token(agent_id="alex"))
     assert agent == Caller(actor="agent:alex", agent_id="alex")
-
-
-@pytest.mark.parametrize("cookies", [{}, {NAME: ""}, {"other": "x"}])
-def test_without_a_session_there_is_no_credential(cookies: Mapping[str, str]) -> None:
-    assert session_credential(cookies) is None
 
 
 def change_session(**values: Any) -> None:
