@@ -152,19 +152,23 @@ def manage(environment: Mapping[str, str], *arguments: str) -> str:
 
 @contextmanager
 def running_server(
-    server: ServerName, environment: Mapping[str, str], log_file: Path
+    server: ServerName, environment: Mapping[str, str], log_file: Path, *, port: int = 0
 ) -> Iterator[RunningServer]:
-    """Serve on a free port of 127.0.0.1 until the block ends."""
-    with running(partial(server_command, server), environment, log_file) as started:
+    """Serve on a port of 127.0.0.1, a free one if none is named, until the block ends."""
+    with running(partial(server_command, server), environment, log_file, port=port) as started:
         yield started
 
 
 @contextmanager
 def running(
-    command: Callable[[int], Sequence[str]], environment: Mapping[str, str], log_file: Path
+    command: Callable[[int], Sequence[str]],
+    environment: Mapping[str, str],
+    log_file: Path,
+    *,
+    port: int = 0,
 ) -> Iterator[RunningServer]:
     """Run what `command` says for a listening socket, until the block ends; it has `/readyz`."""
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+    with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
         # Accepted connections inherit it. uvicorn sets it only on those of an address it binds.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = listener.getsockname()[1]
