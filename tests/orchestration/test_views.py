@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import translation
 
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task
 from nexo.shared import clock
+from orchestration.enums import Health
 from orchestration.models import Plan
 from orchestration.services import activate, run_due_templates
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
@@ -83,6 +85,20 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "Taxa de aprovação 66,7% mínimo 70%" in text
     assert "Taxa de erro 50,0% máximo 10%" in text
     assert "oriente o agente" in text
+
+
+@pytest.mark.parametrize(
+    ("health", "word"),
+    [
+        (Health.EXCELLENT, "Excelente"),
+        (Health.GOOD, "Boa"),
+        (Health.FAIR, "Regular"),
+        (Health.POOR, "Ruim"),
+    ],
+)
+def test_health_agrees_with_its_noun(health: Health, word: str) -> None:
+    with translation.override("pt-br"):
+        assert f"Saúde do sistema: {health.label}" == f"Saúde do sistema: {word}"
 
 
 @pytest.mark.usefixtures("worked")
