@@ -1,6 +1,6 @@
 """The answer to "Who should do it?", for its template: a ranked list with a bar of its terms."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,7 +33,7 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class RankedAgent:
     place: int
-    agent_id: str
+    name: str
     score: int
     tone: str
     terms: Sequence[Term]
@@ -55,12 +55,16 @@ class Answer:
     expected: int
 
 
-def answer_to(found: Recommendation, *, task_type: str, marketplace_id: str) -> Answer:
+def answer_to(
+    found: Recommendation, *, task_type: str, marketplace_id: str, names: Mapping[str, str]
+) -> Answer:
+    """`names` are the agents' by id; who is not among them goes by the id."""
     return Answer(
         task_type=task_type,
         channel=str(MarketplaceSlug(marketplace_id).label),
         ranking=[
-            _ranked(place, ranked, task_type) for place, ranked in enumerate(found.ranking, start=1)
+            _ranked(place, ranked, task_type, names)
+            for place, ranked in enumerate(found.ranking, start=1)
         ],
         confidence=found.confidence,
         confidence_word=str(texts.CONFIDENCE[confidence_band(found.confidence)]),
@@ -68,7 +72,7 @@ def answer_to(found: Recommendation, *, task_type: str, marketplace_id: str) -> 
     )
 
 
-def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
+def _ranked(place: int, ranked: Ranked, task_type: str, names: Mapping[str, str]) -> RankedAgent:
     candidate = ranked.candidate
     base = Term(str(_("Base score")), str(candidate.base_score), "base")
     adjustments = [
@@ -77,7 +81,7 @@ def _ranked(place: int, ranked: Ranked, task_type: str) -> RankedAgent:
     ]
     return RankedAgent(
         place=place,
-        agent_id=candidate.agent_id,
+        name=names.get(candidate.agent_id, candidate.agent_id),
         score=ranked.score,
         tone="green" if place == 1 else "neutral",
         terms=[base, *adjustments],

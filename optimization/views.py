@@ -131,7 +131,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         "has_agents": bool(found),
         "more": page.more_link(state, rest),
         "drawer": _drawer(state, found, editor, may_change=may_change),
-        "who": _who(state),
+        "who": _who(state, found),
         "now": now,
         "page_data": {
             "epoch": known.position.epoch,
@@ -181,15 +181,16 @@ def _drawer(
     }
 
 
-def _who(state: PageState) -> dict[str, Any]:
+def _who(state: PageState, found: list[Optimization]) -> dict[str, Any]:
     """The question and, once both its parts are given, its answer."""
     task_type, channel = state.values.get("taskType", ""), state.values.get("channel", "")
     is_asked = bool(task_type and channel)
     is_legal = channel in MarketplaceSlug.values and _is_slug(task_type)
     answer = None
     if is_asked and is_legal:
-        found = recommend_agent(Need(task_type, channel))
-        answer = answer_to(found, task_type=task_type, marketplace_id=channel)
+        recommended = recommend_agent(Need(task_type, channel))
+        names = {one.agent.slug: one.agent.name for one in found}
+        answer = answer_to(recommended, task_type=task_type, marketplace_id=channel, names=names)
     return {
         "task_type": task_type,
         "channel": channel,

@@ -276,7 +276,7 @@ class TestWho:
         failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
         text = text_of(head, "taskType=photo&channel=amazon")
         # 85 − 20 for an error rate of 50
-        assert "1. marina 65" in text
+        assert "1. Marina 65" in text
         assert "Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "Confiança de 65% (moderada), sucesso esperado de 62%." in text
 
