@@ -382,6 +382,7 @@ LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", _("Portuguese")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
+FORMAT_MODULE_PATH = "nexo.formats"
 USE_TZ = True
 USE_THOUSAND_SEPARATOR = True
 TIME_ZONE = BUSINESS_TIME_ZONE

@@ -14,7 +14,7 @@ from accounts.models import Scope
 from accounts.permissions import LABELS
 from accounts.roles import Role
 from execution.enums import EventKind
-from execution.texts import NO_NAMES, actor_text, event_text
+from execution.texts import NO_NAMES, actor_text, event_text, exact_text
 from nexo.shared.clock import BUSINESS_ZONE
 from orchestration import texts
 from orchestration.audit import FAILURES, OF_AGENTS, ROLE, TASK, Line, Source
@@ -338,7 +338,7 @@ def _value(name: str, value: Any) -> str:
     if name == "scope" and value in Scope.values:
         return str(Scope(value).label)
     if name == "expires_at":
-        return texts.instant_text(datetime.fromisoformat(str(value)))
+        return exact_text(datetime.fromisoformat(str(value)))
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

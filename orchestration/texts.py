@@ -9,8 +9,8 @@ from django.utils.translation import get_language, gettext_lazy, ngettext, pgett
 from django.utils.translation import gettext as _
 
 from execution.models import Agent
-from execution.texts import actor_text, number_text
-from nexo.shared.clock import BUSINESS_ZONE
+from execution.texts import actor_text, exact_text, number_text
+from nexo.shared.clock import BUSINESS_ZONE, business_day
 from optimization.texts import rate
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import Health, PlanCause
@@ -47,22 +47,28 @@ WHAT_TO_DO: Final = {
 
 
 def day_text(day: date) -> str:
-    """`27/11/2026` in Portuguese; in English, where that could be July, `2026-11-27`."""
+    """In files: `27/11/2026` in Portuguese, `2026-11-27` in English, as spreadsheets read them."""
     return f"{day:%d/%m/%Y}" if _is_portuguese() else f"{day:%Y-%m-%d}"
 
 
 def instant_text(instant: datetime) -> str:
-    """The day and `14:30:25`, business time."""
+    """In files: the day and `14:30:25`, business time."""
     local = instant.astimezone(BUSINESS_ZONE)
     return f"{day_text(local)} {local:%H:%M:%S}"
 
 
-def minute_text(instant: datetime, *, now: datetime | None = None) -> str:
-    """The day and `14:30`; of today's the time alone, where `now` is given."""
+def minute_text(instant: datetime) -> str:
+    """In files: the day and `14:30`, business time."""
     local = instant.astimezone(BUSINESS_ZONE)
-    if now is not None and local.date() == now.astimezone(BUSINESS_ZONE).date():
-        return f"{local:%H:%M}"
     return f"{day_text(local)} {local:%H:%M}"
+
+
+def moment_text(instant: datetime, *, now: datetime | None = None) -> str:
+    """On pages: `24/02/2026 14:30`; of today's the time alone, where `now` is given."""
+    text = exact_text(instant)[:-3]
+    if now is not None and business_day(instant) == business_day(now):
+        return text[-5:]
+    return text
 
 
 def _is_portuguese() -> bool:
@@ -158,7 +164,7 @@ def plan_text(plan: Plan) -> str:
 
 def due_text(due_at: datetime, missed: int) -> str:
     """When it was due; and of how many missed times it is the one that is caught up."""
-    sentence = _("due %(at)s") % {"at": minute_text(due_at)}
+    sentence = _("due %(at)s") % {"at": moment_text(due_at)}
     if not missed:
         return sentence
     caught_up = ngettext(

@@ -17,6 +17,7 @@ from accounts import access
 from accounts.access import Credential
 from accounts.models import AuditEntry, SignIn
 from accounts.sign_ins import browser_text, live_sign_ins
+from execution.texts import exact_text
 from nexo.shared import clock
 from nexo.shared.pruning import delete_in_batches
 from tests.factories import make_user
@@ -75,6 +76,13 @@ def test_the_page_marks_the_present_one_and_offers_to_end_the_others(ana: User) 
     assert re.search(r"Firefox (em|no|on) Linux", text)
     assert text.count('name="sign_in"') == 1
     assert text.count('data-tone="green"') == 1
+
+
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_times_are_written_as_on_every_other_page(ana: User, language: str) -> None:
+    here = sign_in(HTTP_ACCEPT_LANGUAGE=language)
+    at = SignIn.objects.get().at
+    assert f">{exact_text(at)[:-3]}</time>" in here.get(PATH).content.decode()
 
 
 def test_the_number_of_queries_does_not_grow(ana: User, django_assert_max_num_queries: Any) -> None:

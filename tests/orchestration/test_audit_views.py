@@ -329,7 +329,7 @@ def test_a_scheduled_plan_says_when_it_was_due_and_what_came_of_it(client: Clien
     page = read(client)
     assert "<p>Activated the playbook</p>" in page
     assert (
-        "no task generated, 8 left out; due 2026-11-26 06:00, caught up once for 2 missed times"
+        "no task generated, 8 left out; due 26/11/2026 06:00, caught up once for 2 missed times"
         in page
     )
 
@@ -347,7 +347,7 @@ def test_times_of_today_are_clock_times(client: Client) -> None:
     add(at=now - timedelta(days=3))
     times = re.findall(r'<td role="cell" class="at-when"><time[^>]*>(.*?)</time>', read(client))
     assert re.fullmatch(r"\d\d:\d\d", times[0])
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", times[1])
+    assert re.fullmatch(r"\d\d/\d\d/\d{4} \d\d:\d\d", times[1])
 
 
 def test_the_csv_has_words_for_people_and_codes_for_programs(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 /* global uPlot */
 
-import { language } from "../../shared/js/strings.js";
 
 const HEIGHT = 130;
 // Room for the half of a line or point at 0 or 100 that lies beyond it.
@@ -56,7 +55,8 @@ function options(place) {
   const [ink, line, accent, violet] = ["--ink-soft", "--line", "--accent", "--violet-line"].map(
     colour,
   );
-  const dayFormat = new Intl.DateTimeFormat(language(), {
+  // The day first, as every page writes it, in English too.
+  const dayFormat = new Intl.DateTimeFormat("en-GB", {
     day: "2-digit",
     month: "2-digit",
     timeZone: "UTC",
