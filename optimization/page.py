@@ -165,7 +165,7 @@ def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[Summa
         ),
         SummaryCard(
             "agents",
-            str(_("Total optimised")),
+            str(_("Total optimized")),
             str(summary.agents),
             str(_("active agents")),
             "blue",

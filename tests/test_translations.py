@@ -69,6 +69,17 @@ def test_no_translation_is_empty_or_doubtful(entries: list[Entry]) -> None:
     assert bad == []
 
 
+def test_english_is_american(entries: list[Entry]) -> None:
+    """Of what the interface could say in either spelling."""
+    british = re.compile(
+        r"\b\w*(?:(?:optim|organ|recogn|author|synchron|normal|custom|priorit|special)is(?:e|ing|ation)"
+        r"|colour|behaviour|favour|catalogue|licence|labell)\w*",
+        re.IGNORECASE,
+    )
+    text = "\n".join(entry.key.text + (entry.plural or "") for entry in entries)
+    assert british.findall(text) == []
+
+
 def test_no_string_is_translated_twice(entries: list[Entry]) -> None:
     keys = [entry.key for entry in entries]
     assert len(keys) == len(set(keys))

@@ -51,7 +51,7 @@ EVERYWHERE = (
         "listing-titles",
         "listing_optimization",
         "Otimizar títulos de anúncios com poucos cliques",
-        "Optimise titles of listings with few clicks",
+        "Optimize titles of listings with few clicks",
         "1.5",
         "normal",
         True,
