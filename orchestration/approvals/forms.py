@@ -12,6 +12,7 @@ from execution import queries
 from execution.changes import UNSET, Edits
 from execution.commands import Command
 from execution.enums import MarketplaceSlug, Priority
+from execution.representations import whole_minutes
 from execution.rows import TaskState
 from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, EditsSerializer
 
@@ -106,7 +107,8 @@ class EditForm(forms.Form):
             data,
             initial={
                 "title": row["title"],
-                "minutes": _plain(row["estimated_minutes"]),
+                # As the row says it; unless another number is typed, the exact one stays.
+                "minutes": whole_minutes(row["estimated_minutes"]),
                 "agent": row["agent_id"] or "",
                 "priority": row["priority"],
                 "targets": [target["marketplace_id"] for target in state.targets],
@@ -120,7 +122,7 @@ class EditForm(forms.Form):
 
     def clean_minutes(self) -> float:
         minutes: float = self.cleaned_data["minutes"]
-        if minutes <= 0:
+        if minutes <= 0 and "minutes" in self.changed_data:
             raise forms.ValidationError(_("Must be greater than 0."))
         return minutes
 
@@ -149,10 +151,6 @@ class EditForm(forms.Form):
 
 
 EDITED: Final = ("title", "minutes", "agent", "priority", "targets")
-
-
-def _plain(minutes: float) -> float | int:
-    return int(minutes) if minutes == int(minutes) else minutes
 
 
 def _agents(state: TaskState) -> list[Any]:

@@ -289,8 +289,6 @@ def edit(state: TaskState, **changes: Any) -> dict[str, Any]:
 def test_edits_are_recorded_with_what_was_before(qa: Client) -> None:
     make_agent("marina", "shein")
     state = make_task(agent_id="alex", estimated_minutes=66.6)
-    html = html_of(qa, f"?edit={state.row['task_id']}")
-    assert 'value="66.6"' in html
     changes = {"agent": "marina", "minutes": "90", "targets": ["amazon", "kaway"], "note": "foto"}
     assert results(send(qa, edit(state, **changes))) == [(state.row["task_id"], "done")]
     event = queries.events_of(state.row["id"])[-1]
@@ -307,6 +305,22 @@ def test_an_edit_of_nothing_is_an_approval(qa: Client) -> None:
     send(qa, edit(state))
     event = queries.events_of(state.row["id"])[-1]
     assert (event["kind"], event["details"]) == ("approved", None)
+
+
+@pytest.mark.parametrize(
+    ("exact", "shown_as"), [(3.72, "4"), (66.6, "67"), (60.0, "60"), (0.3, "0")]
+)
+def test_the_estimate_is_shown_whole_and_kept_exact(
+    qa: Client, exact: float, shown_as: str
+) -> None:
+    state = make_task(agent_id="alex", estimated_minutes=exact)
+    html = html_of(qa, f"?edit={state.row['task_id']}")
+    assert re.findall(r'name="minutes" value="([^"]*)"', html) == [shown_as]
+    sent = edit(state, minutes=shown_as, title="Outro título")
+    assert results(send(qa, sent)) == [(state.row["task_id"], "done")]
+    assert Task.objects.get(pk=state.row["id"]).estimated_minutes == exact
+    edits = queries.events_of(state.row["id"])[-1]["details"]["edits"]
+    assert edits == {"title": [state.row["title"], "Outro título"]}
 
 
 @pytest.mark.parametrize(
