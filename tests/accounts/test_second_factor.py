@@ -90,6 +90,8 @@ def test_the_password_alone_opens_nothing_and_the_code_signs_in(ana: User) -> No
     page = client.get(CODE)
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
+    # Whoever reads it may be no administrator, so none is "another".
+    assert "Nenhum dos dois à mão? Um administrador pode" in page.content.decode()
     answer = client.post(CODE, {"code": code_of(device(ana).key)})
     assert (answer.status_code, answer["Location"]) == (302, "/accounts/password/")
     assert is_signed_in(client)
