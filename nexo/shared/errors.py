@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.cache import add_never_cache_headers
 from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -214,8 +215,10 @@ def _error_page(
     *,
     template: str = "",
     roles: Sequence[str] = (),
+    may_sign_out: bool = False,
 ) -> HttpResponse:
     context = {"status_code": int(status), "sentence": sentence, "roles": roles}
+    context["may_sign_out"] = may_sign_out
     context["role_names"] = get_text_list(list(roles))
     template = template or f"errors/{int(status)}.html"
     if status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -272,6 +275,24 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _answer(request, HTTPStatus.NOT_FOUND, "not_found", exceptions.NotFound.default_detail)
+
+
+def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Also for who types the address of a button, such as the one that signs out."""
+    sentence = _("This address does not take requests of this kind.")
+    match, user = request.resolver_match, getattr(request, "user", None)
+    is_sign_out = match is not None and match.url_name == "logout"
+    response = _answer(
+        request,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        sentence,
+        may_sign_out=is_sign_out and user is not None and user.is_authenticated,
+    )
+    response["Allow"] = allowed
+    # Who was signed in then may not be now.
+    add_never_cache_headers(response)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware, get_user
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
@@ -24,7 +24,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from simple_history.middleware import HistoryRequestMiddleware
 
-from nexo.shared.errors import is_api
+from nexo.shared.errors import is_api, method_not_allowed
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -105,5 +105,8 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
         request.user = SimpleLazyObject(partial(self.person_of, request))  # type: ignore[assignment]
         MessageMiddleware.process_request(self, request)
         response = self._answer_page(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            # Django's has no body, for which browsers show a page of their own.
+            response = method_not_allowed(request, response["Allow"])
         response = MessageMiddleware.process_response(self, request, response)
         return SessionMiddleware.process_response(self, request, response)

@@ -37,9 +37,32 @@ def test_a_person_signs_in_and_out(ana: User, client: Client) -> None:
 
 
 def test_signing_out_is_a_post(ana: User, client: Client) -> None:
+    stranger = client.get("/accounts/logout/")
+    assert stranger.status_code == 405
+    assert "Nada foi alterado. Volte" in stranger.content.decode()
     sign_in(client)
-    assert client.get("/accounts/logout/").status_code == 405
+    answer = client.get("/accounts/logout/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS")
+    page = answer.content.decode()
+    assert "Você ainda não saiu" in page
+    assert page.count('<form method="post" action="/accounts/logout') == 2  # menu and page
+    assert '<a class="button" href="/">Voltar às tarefas</a>' in page
     assert is_signed_in(client)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("get", "/accounts/theme", "POST"), ("delete", "/accounts/sessions", "GET, HEAD, POST")],
+)
+def test_no_refused_method_leaves_the_browser_without_a_page(
+    ana: User, client: Client, method: str, path: str, allowed: str
+) -> None:
+    sign_in(client)
+    answer = getattr(client, method)(path)
+    assert (answer.status_code, answer["Allow"]) == (405, allowed)
+    assert "Não funciona desse jeito" in answer.content.decode()
+    script = getattr(client, method)(path, headers={"Accept": "application/json"})
+    assert script.json()["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
