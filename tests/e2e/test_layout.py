@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import LIST
+from tests.e2e.conftest import LIST, Api
 
 APPROVALS = "/marketplace/tasks/approvals"
 OVERVIEW = "/marketplace/orchestration"
-WIDTHS = (360, 390, 640, 641, 768, 800, 801, 840, 960, 961, 1100, 1101, 1180, 1181, 1280, 1600)
+WIDTHS = (320, 390, 640, 641, 768, 800, 801, 840, 960, 961, 1100, 1101, 1180, 1181, 1280, 1600)
 
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
@@ -53,3 +53,54 @@ def test_live_indicator_begins_where_the_title_does(page: Page) -> None:
         page.locator("#live .dot").evaluate("(dot) => dot.getBoundingClientRect().left")
         == (lefts[0])
     )
+
+
+# -- Execução: cards -------------------------------------------------------------------------------
+
+
+OVERLAPS = """(rows) => rows.flatMap((row) => {
+  const range = document.createRange();
+  const boxes = [...row.querySelectorAll("[data-field], [data-row-menu], [data-pick]")]
+    .filter((part) => part.checkVisibility() && !part.children.length)
+    .filter((part) => part.textContent.trim() || part.matches("button, input"))
+    .map((part) => {
+      if (!part.matches("button, input")) range.selectNodeContents(part);
+      const own = part.matches("button, input") ? part : range;
+      return [part.dataset.field ?? part.tagName, own.getBoundingClientRect()];
+    });
+  return boxes.flatMap(([name, a], place) => boxes.slice(place + 1)
+    .filter(([, b]) => a.left < b.right && b.left < a.right)
+    .filter(([, b]) => a.top < b.bottom - 2 && b.top < a.bottom - 2)
+    .map(([other]) => `${row.dataset.task}: ${name} on ${other}`));
+})"""
+
+
+@pytest.mark.parametrize("username", ["admin", "user"], ids=["with a checkbox", "without"])
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_in_a_card_lies_on_another(
+    open_as: Callable[..., Page], api: Api, task_type: str, username: str, width: int
+) -> None:
+    late, timed_out, rejected, syncing = api.create(
+        times=4, taskType=task_type, estimatedHours=1.25, targets=["amazon", "shein"]
+    )
+    api.update(timed_out, "failed", failureReason="timeout", error="Sem resposta.")
+    api.update(rejected, "failed", failureReason="rejected", error="Foto errada.")
+    for task in (late, syncing):
+        api.update(task, "in_progress")
+    api.update(syncing, "marketplace_sync", syncStatus={"shein": True})
+    page = open_as(username)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{LIST}?taskType={task_type}")
+    expect(page.locator("#rows tr")).to_have_count(4)
+    # As after a long time and at the second try.
+    page.evaluate(
+        """() => {
+          for (const row of document.querySelectorAll("#rows tr")) {
+            row.querySelector('[data-field="time"]').textContent = "11h 22min / 1h 15min";
+            row.querySelector('[data-field="over"]').textContent = "atrasada +10h 7min";
+            row.querySelector('[data-field="note"]').textContent ||= "tentativa 2";
+          }
+        }"""
+    )
+    assert page.locator("#rows tr").evaluate_all(OVERLAPS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
