@@ -104,3 +104,24 @@ def test_nothing_in_a_card_lies_on_another(
     )
     assert page.locator("#rows tr").evaluate_all(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+# -- Execução: rows --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("username", ["admin", "user"], ids=["with a checkbox", "without"])
+def test_a_row_shows_a_long_title_whole_in_the_same_height(
+    open_as: Callable[..., Page], api: Api, task_type: str, username: str
+) -> None:
+    api.create(taskType=task_type, title="Curta")
+    api.create(taskType=task_type, title="Corrigir atributos: Organizador de gavetas dobrável")
+    page = open_as(username)
+    page.goto(f"{LIST}?taskType={task_type}")
+    rows = page.locator("#rows tr")
+    expect(rows).to_have_count(2)
+    cut = "(titles) => titles.filter((one) => one.scrollHeight > one.clientHeight + 1).length"
+    assert page.locator("#rows .title").evaluate_all(cut) == 0
+    heights = rows.evaluate_all("(rows) => rows.map((row) => row.offsetHeight)")
+    assert heights[0] == heights[1]
+    overflowing = "(row) => [...row.children].some((cell) => cell.scrollHeight > row.offsetHeight)"
+    assert not rows.first.evaluate(overflowing)
