@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
 from tests.servers import running_server
 
 
@@ -78,6 +78,42 @@ def test_pause_holds_everything_and_resume_leaves_no_gap(
     expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Em Progresso")
     expect(row_of(page, second).locator('[data-field="status"]')).to_have_text("Aprovada")
     expect(row_of(page, third)).to_be_visible()
+
+
+def test_refresh_that_fails_loses_nothing_of_what_waits(
+    page: Page, api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["503"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    page.keyboard.press("p")
+    api.update(task, "in_progress")
+    live = page.locator("#live")
+    expect(live).to_contain_text("1 mudança à espera")
+    page.route(f"**{API}?*", lambda route: route.fulfill(status=503))
+    page.locator("#refresh").click()
+    expect(page.locator(".toast")).to_contain_text("Não foi possível ler a página")
+    expect(live).to_contain_text("1 mudança à espera")
+    page.unroute(f"**{API}?*")
+    page.keyboard.press("p")
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Em Progresso")
+
+
+HELD_TOO_MUCH = """async () => {
+  const { Held } = await import(new URL("/static/execution/js/store.js", location));
+  const held = new Held();
+  for (let number = 1; number <= 2001; number += 1) {
+    held.add({ previous: number + 6, events: [{}], tasks: [{ taskId: `task-${number}` }] });
+  }
+  const { before } = held;
+  return { before, tasks: held.take(), after: held.before };
+}"""
+
+
+def test_what_was_too_much_to_hold_is_asked_for_from_its_beginning(page: Page) -> None:
+    page.goto(LIST)
+    assert page.evaluate(HELD_TOO_MUCH) == {"before": 7, "tasks": None, "after": None}
 
 
 def age_in_seconds(page: Page) -> int:

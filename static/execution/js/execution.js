@@ -176,20 +176,23 @@ function setPaused(value) {
 
 function takeHeld() {
   pausedFreshAt = feed.freshAt;
+  const { before } = held;
   const tasks = held.take();
   if (tasks) take(tasks);
-  else feed.refresh();
+  else feed.catchUp(before);
   if (heldSummary) summary.receive(heldSummary);
   heldSummary = null;
 }
 
 async function refresh() {
   refreshButton.setAttribute("aria-busy", "true");
-  held.take();
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (wasRead) settle();
-  else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
+  if (wasRead) {
+    // Not before: what is held is nowhere else until a read has brought it.
+    takeHeld();
+    settle();
+  } else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
 }
 
 async function showMore() {

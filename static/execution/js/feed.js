@@ -73,6 +73,13 @@ export class Feed {
     return this.#reading;
   }
 
+  /** Of what came after the number `before`, some was not kept: read it, or have it sent again. */
+  async catchUp(before) {
+    if (await this.refresh()) return;
+    this.sequence = before;
+    this.#reconnectNow();
+  }
+
   // -- socket -----------------------------------------------------------------------------------
 
   #connect() {
@@ -132,12 +139,10 @@ export class Feed {
   }
 
   /** The socket goes on from `sequence`; what lies before it comes with a read begun after it. */
-  async #startAnew(sequence) {
+  #startAnew(sequence) {
     const before = this.sequence;
     this.sequence = sequence;
-    if (await this.refresh()) return;
-    this.sequence = before;
-    this.#reconnectNow();
+    this.catchUp(before);
   }
 
   #closed(code, { isAnswered = true } = {}) {

@@ -143,8 +143,11 @@ export class Held {
   tasks = new Map();
   events = 0;
   overflowed = false;
+  /** The number that everything held came after. */
+  before = null;
 
   add(frame) {
+    this.before ??= frame.previous;
     this.events += frame.events.length;
     for (const task of frame.tasks) this.tasks.set(task.taskId, task);
     if (this.tasks.size > HELD_AT_MOST) {
@@ -159,6 +162,7 @@ export class Held {
     this.tasks.clear();
     this.events = 0;
     this.overflowed = false;
+    this.before = null;
     return tasks;
   }
 }
