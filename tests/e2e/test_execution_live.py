@@ -163,6 +163,52 @@ def test_paused_page_says_when_it_is_cut_off(
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_scrolled_page_says_how_fresh_it_is_and_moves_nothing(
+    page: Page,
+    api: Api,
+    cable: Cable,
+    task_type: str,
+    width: int,
+    complaints: Complaints,
+) -> None:
+    complaints.expected += ["WebSocket connection", "Failed to load resource"]
+    tasks = api.create(times=20, taskType=task_type)
+    page.set_viewport_size({"width": width, "height": 600})
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    here = page.locator("#live-here")
+    expect(here).to_be_hidden()
+    page.mouse.wheel(0, 900)
+    expect(page.locator("#live")).not_to_be_in_viewport()
+    expect(here).to_be_in_viewport(ratio=1)
+    expect(here).to_contain_text("ao vivo")
+    watch = """() => {
+      window.shifts = 0;
+      new PerformanceObserver((list) => {
+        for (const { value } of list.getEntries()) window.shifts += value;
+      }).observe({ type: "layout-shift" });
+    }"""
+    page.evaluate(watch)
+    page.keyboard.press("p")
+    expect(here).to_contain_text("pausado")
+    api.update(tasks[0], "approved")
+    expect(here).to_contain_text("1 mudança à espera")
+    (new,) = api.create(taskType=task_type)
+    expect(page.locator("#pill")).to_be_visible()
+    expect(here).to_be_in_viewport(ratio=1)
+    cable.cut()
+    try:
+        expect(here).to_contain_text("sem conexão")
+        expect(here).to_contain_text("dados de há")
+    finally:
+        cable.plug()
+    assert page.evaluate("window.shifts") == 0
+    page.locator("#pill").click()
+    expect(row_of(page, new)).to_be_visible()
+    expect(here).to_be_hidden()
+
+
 def test_a_server_that_hangs_is_not_called_live(
     page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
 ) -> None:

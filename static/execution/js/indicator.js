@@ -15,33 +15,59 @@ const WORDS = { noFeed: "stopped", notAllowed: "stopped" };
 const HALTS = { signedOut: "signedOut", notAllowed: "notAllowed" };
 
 export class Indicator {
-  #element = document.getElementById("live");
-  #word;
-  #age;
-  #waiting;
+  #faces = [...document.querySelectorAll("#live, #live-here")].map((element) => new Face(element));
+
+  /** Where there is a second place, it says the same once the head of the page is out of sight. */
+  constructor() {
+    const standIn = document.getElementById("live-here");
+    if (!standIn) return;
+    const watcher = new IntersectionObserver((entries) => {
+      standIn.classList.toggle("is-needed", !entries.at(-1).isIntersecting);
+    });
+    watcher.observe(document.getElementById("live"));
+  }
 
   /** Say the feed's `state` and the age of what is shown; while paused, how many events wait. */
   show({ state, freshAt, paused = false, waiting = 0 }) {
     const shown = paused && (state === "live" || state === "connecting") ? "paused" : state;
-    if (this.#element.dataset.state !== shown) this.#say(shown);
     const age = ago(Date.now() - freshAt);
-    setText(this.#age, shown === "live" || shown === "paused" ? age : t("live.age", { age }));
-    setText(this.#waiting, paused && waiting ? plural("live.waiting", waiting) : "");
+    for (const face of this.#faces) {
+      face.show(shown, {
+        age: shown === "live" || shown === "paused" ? age : t("live.age", { age }),
+        waiting: paused && waiting ? plural("live.waiting", waiting) : "",
+      });
+    }
+  }
+}
+
+class Face {
+  #element;
+  #age;
+  #waiting;
+
+  constructor(element) {
+    this.#element = element;
+  }
+
+  show(state, { age, waiting }) {
+    if (this.#element.dataset.state !== state) this.#say(state);
+    setText(this.#age, age);
+    setText(this.#waiting, waiting);
   }
 
   /** Another state is another sentence, not the old one moved. */
-  #say(shown) {
-    this.#element.dataset.tone = TONES[shown] ?? "red";
-    this.#element.dataset.state = shown;
+  #say(state) {
+    this.#element.dataset.tone = TONES[state] ?? "red";
+    this.#element.dataset.state = state;
     const dot = this.#part("dot");
     dot.className = "dot";
     dot.setAttribute("aria-hidden", "true");
-    this.#word = this.#part("word");
-    this.#word.className = "word";
-    this.#word.textContent = t(`live.${WORDS[shown] ?? shown}`);
+    const word = this.#part("word");
+    word.className = "word";
+    word.textContent = t(`live.${WORDS[state] ?? state}`);
     this.#age = this.#part("age");
     this.#waiting = this.#part("waiting");
-    this.#element.replaceChildren(dot, this.#word, this.#age, this.#waiting);
+    this.#element.replaceChildren(dot, word, this.#age, this.#waiting);
   }
 
   #part(name) {
