@@ -54,10 +54,6 @@ def shared_strings() -> dict[str, str]:
         ),
         "action.refused": _("Not done: {error} (request {request})"),
         "again": _("Try again"),
-        "read.network": _(
-            "No answer from the server, so this could not be opened. Nothing was changed."
-            " Try again when the connection is back."
-        ),
         "read.broken": _(
             "Something went wrong on our side, so this could not be opened. Nothing was changed;"
             " try again (request {request})."

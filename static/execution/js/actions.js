@@ -101,7 +101,7 @@ export function sayRefusal(error, again) {
 
 /** Why something could not be read: nothing was to be done, so nothing is in doubt. */
 export function unread(error) {
-  if (error.status === undefined || error.status === UNAVAILABLE) return t("read.network");
+  if (error.status === undefined || error.status === UNAVAILABLE) return t("unreachable");
   const request = error.requestId ?? "–";
   return error.status >= 500 ? t("read.broken", { request }) : refusal(error);
 }

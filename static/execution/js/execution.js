@@ -1,5 +1,6 @@
 // The execution page: the server has drawn it; from here it stays true.
 
+import { leaveOutUnset } from "../../shared/js/filter-form.js";
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 import { ask, asks, doAction, markTarget, settled } from "./actions.js";
@@ -313,10 +314,7 @@ pill.addEventListener("click", () => {
 });
 leftButton.addEventListener("click", settle);
 body.addEventListener("pointermove", () => (handMovedAt = performance.now()), { passive: true });
-byId("filter-form").addEventListener("submit", ({ target }) => {
-  // Filters that are not set stay out of the address.
-  for (const field of target.elements) if (!field.value) field.disabled = true;
-});
+byId("filter-form").addEventListener("formdata", leaveOutUnset);
 addEventListener("pagehide", rememberPlace);
 
 saveInPlace();

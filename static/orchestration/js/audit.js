@@ -1,5 +1,6 @@
 // The audit by keyboard; everything else is links and a form.
 
+import { leaveOutUnset } from "../../shared/js/filter-form.js";
 import { isTyping } from "../../shared/js/frame.js";
 
 const rows = [...document.querySelectorAll("#rows > tr")];
@@ -11,15 +12,7 @@ function step(by) {
   next?.scrollIntoView({ block: "nearest" });
 }
 
-const form = document.getElementById("filter-form");
-form.addEventListener("submit", () => {
-  // Filters that are not set stay out of the address.
-  for (const field of form.elements) if (!field.value) field.disabled = true;
-});
-// Whoever comes back finds them as they were.
-addEventListener("pageshow", () => {
-  for (const field of form.elements) field.disabled = false;
-});
+document.getElementById("filter-form").addEventListener("formdata", leaveOutUnset);
 
 const KEYS = {
   "/": () => document.getElementById("filter-who").focus(),

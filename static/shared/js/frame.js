@@ -1,5 +1,6 @@
-// The frame that every page has: menus, dialogs, copy buttons, the help on "?".
+// The frame that every page has: menus, dialogs, copy buttons, the help on "?", no way out into nothing.
 
+import { guardLeaving } from "./reach.js";
 import { t } from "./strings.js";
 import { adoptToasts, toast } from "./toasts.js";
 
@@ -43,3 +44,4 @@ async function copy(text) {
 }
 
 adoptToasts();
+guardLeaving();
