@@ -21,7 +21,7 @@ from rest_framework.exceptions import APIException, ValidationError
 from accounts.callers import caller_for_user
 from accounts.gate import refusal
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
-from execution import assignment, page_controls, queries, services, texts
+from execution import assignment, page_controls, queries, services, story_queries, texts
 from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.enums import Card, FailureReason, LogLevel, MarketplaceSlug, SyncState, TaskStatus
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
@@ -34,7 +34,7 @@ from execution.representations import task_json, whole_minutes
 from execution.row_view import TONES, blank_row, row_view
 from execution.rows import TaskState, execution_minutes
 from execution.task_actions import TaskAction, action_json, legal_actions, permitted_actions
-from execution.task_story import steps
+from execution.task_story import stays, steps
 from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.errors import error_response
@@ -279,12 +279,13 @@ def _task_context(
     # What chose the first agent spoke of that one, whoever has the task since.
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     status = TaskStatus(row["status"])
+    past = stays(story_queries.turns_of(row["id"], attempt=row["attempt"]))
     return {
         "task": row,
         "list_address": _list_address(request),
         "view": row_view(task, short_names=short_names, agent_names=agent_names, now=now),
         "agent_names": agent_names,
-        "steps": steps(row, syncing_at=queries.syncing_since(row["id"]), now=now),
+        "steps": steps(row, past=past, now=now),
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
         "resendable": _resendable(request, state),

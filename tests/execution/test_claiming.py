@@ -1,9 +1,13 @@
 """Who holds a task, and what happens when they fall silent."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
 from django.utils import translation
 from rest_framework.exceptions import ValidationError
 
@@ -24,7 +28,7 @@ from execution.models import Agent, Lease, Task, TaskEvent, TaskLog, TaskTarget
 from execution.rows import TaskState
 from execution.services import command_task
 from execution.texts import event_text
-from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
+from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 ALEX = caller_for_agent("alex")
@@ -444,3 +448,20 @@ def test_a_lease_that_ran_out_stays_lost_when_another_agent_has_the_task() -> No
     command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id="marina"))
     with pytest.raises(LeaseLost):
         report(held, status=TaskStatus.IN_PROGRESS)
+
+
+def test_work_whose_lease_ran_out_stays_a_step_of_the_page(client: Client) -> None:
+    state = approved()
+    (held,) = claim()
+    report(held, status=TaskStatus.IN_PROGRESS)
+    lapse()
+    change(state, status=TaskStatus.FAILED, error="sem estoque")
+    client.force_login(make_user("admin"), settings.AUTHENTICATION_BACKENDS[-1])
+    html = client.get(reverse("task", args=[state.row["task_id"]])).content.decode()
+    assert re.findall(r'class="step" data-state="(\w+)"', html) == [
+        "done",
+        "done",
+        "done",
+        "skipped",
+        "failed",
+    ]
