@@ -57,7 +57,9 @@ def unpacked(data: Any) -> tuple[Position, Batch]:
             numbers = [_number(event) for event in events]
         case _:
             raise ValueError("no change")
-    if not events or numbers != list(range(previous + 1, sequence + 1)):
+    # As many numbers are counted as there are events, whatever `sequence` claims.
+    follow_on = range(previous + 1, previous + 1 + len(numbers))
+    if not numbers or numbers[-1] != sequence or numbers != list(follow_on):
         raise ValueError("events are missing")
     if not all(isinstance(task, dict) for task in tasks.values()):
         raise ValueError("no tasks")
