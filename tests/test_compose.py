@@ -43,6 +43,16 @@ def test_each_is_where_the_others_look_for_it(compose: dict[str, Any]) -> None:
         assert believed == address(compose, "nginx")
 
 
+def test_nobody_is_told_to_run_a_second_one_at_an_address_of_its_own(
+    compose: dict[str, Any],
+) -> None:
+    fixed = [name for name, each in compose["services"].items() if "networks" in each]
+    assert "web-1" in fixed
+    pages = [PROJECT / "compose.yaml", PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    text = "".join(page.read_text() for page in pages)
+    assert set(re.findall(r"docker compose run --rm (\S+)", text)).isdisjoint(fixed)
+
+
 def test_only_nginx_can_be_reached_and_from_this_machine_alone(compose: dict[str, Any]) -> None:
     published = {name: service.get("ports") for name, service in compose["services"].items()}
     assert [name for name, ports in published.items() if ports] == ["nginx"]

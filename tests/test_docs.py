@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.core.management import find_commands
+from django.utils import translation
+from rest_framework.exceptions import ValidationError
 
+from execution.idempotency import KeyedRequest
 from tests.servers import PROJECT
 
 pytestmark = pytest.mark.unit
@@ -31,6 +34,21 @@ def test_every_command_is_documented() -> None:
     text = (PROJECT / "docs/reference/commands.md").read_text()
     documented = set(re.findall(r"^\| `(\w+)", text, re.MULTILINE))
     assert documented - {"migrate", "createsuperuser", "make"} == own
+
+
+def test_the_layers_name_every_app() -> None:
+    text = (PROJECT / "docs/explanation/architecture.md").read_text()
+    layers = text.partition("## Layers")[2].partition("```\n")[2].partition("```")[0]
+    assert {*OWN_APPS} == set(re.findall(r"\w+(?=  ←)", layers)) - {"shared"}
+
+
+def test_the_rule_of_idempotency_keys_is_the_one_that_they_are_held_to() -> None:
+    with translation.override("en"), pytest.raises(ValidationError) as refused:
+        KeyedRequest(caller="user:ana", path="POST /", key="with space", body=b"")
+    (message,) = refused.value.get_full_details()["Idempotency-Key"]
+    rule = message["message"].removeprefix("Use ").rstrip(".")
+    text = (PROJECT / "docs/reference/api.md").read_text()
+    assert f"`Idempotency-Key: <{rule}>`" in text
 
 
 def test_every_make_target_is_documented() -> None:
