@@ -208,9 +208,18 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
 
     @extend_schema(**schema.EVENTS)
     def events(self, request: Request, task_id: str) -> Response:
-        check_parameters(request, ())
+        check_parameters(request, {"limit", "cursor"})
+        limit = limit_parameter(request, default=queries.MOST_EVENTS, largest=queries.MOST_EVENTS)
+        cursor = request.query_params.get("cursor")
+        before = decode_place(cursor) if cursor else None
         state = self._state(request, task_id)
-        return success({"events": [event_json(row) for row in queries.events_of(state.row["id"])]})
+        rows = queries.events_of(state.row["id"], limit=limit + 1, before=before)
+        page = rows[-limit:]
+        answer: dict[str, Any] = {"events": [event_json(row) for row in page]}
+        if len(rows) > limit:
+            # Only there: an ordinary task's answer is its events, as it ever was.
+            answer["nextCursor"] = encode_place(page[0]["sequence"])
+        return success(answer)
 
     @extend_schema(**schema.LOGS)
     def logs(self, request: Request, task_id: str) -> Response:

@@ -42,6 +42,8 @@ from nexo.shared.reading import Asked, TableReader, among
 MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 # More than a page would carry; whoever is beyond them goes by the id.
 MOST_NAMES = 500
+# An agent that reports without end must not make one answer of all it ever said.
+MOST_EVENTS = 1_000
 EVENT_COLUMNS = (
     "sequence",
     "kind",
@@ -396,17 +398,21 @@ def titles_of(task_ids: Collection[str]) -> dict[str, str]:
     return dict(Task.objects.filter(task_id__in=task_ids).values_list("task_id", "title"))
 
 
-def events_of(task_pk: int) -> list[Mapping[str, Any]]:
-    """A task's timeline, oldest first."""
-    return list(
-        TaskEvent.objects.filter(task_id=task_pk).order_by("sequence").values(*EVENT_COLUMNS)
-    )
+def events_of(
+    task_pk: int, *, limit: int = MOST_EVENTS, before: int | None = None
+) -> list[Mapping[str, Any]]:
+    """The end of a task's timeline, oldest first: up to `limit` events, or those before one."""
+    return newest_events_of(task_pk, limit=limit, before=before)[::-1]
 
 
-def newest_events_of(task_pk: int, *, limit: int) -> list[Mapping[str, Any]]:
-    """Up to `limit` of a task's events, the newest first."""
-    events = TaskEvent.objects.filter(task_id=task_pk).order_by("-sequence")[:limit]
-    return list(events.values(*EVENT_COLUMNS))
+def newest_events_of(
+    task_pk: int, *, limit: int, before: int | None = None
+) -> list[Mapping[str, Any]]:
+    """Up to `limit` of a task's events, or of those before one, the newest first."""
+    events = TaskEvent.objects.filter(task_id=task_pk)
+    if before is not None:
+        events = events.filter(sequence__lt=before)
+    return list(events.order_by("-sequence")[:limit].values(*EVENT_COLUMNS))
 
 
 def syncing_since(task_pk: int) -> datetime | None:

@@ -173,6 +173,9 @@ class EventSerializer(serializers.Serializer[Any]):
 
 class EventsSerializer(EnvelopeSerializer):
     events = EventSerializer(many=True)
+    nextCursor = serializers.CharField(
+        required=False, help_text="There only where older events are: leads to those."
+    )
 
 
 class LogSerializer(serializers.Serializer[Any]):
@@ -270,8 +273,12 @@ RETRIEVE: dict[str, Any] = {
 }
 EVENTS: dict[str, Any] = {
     "operation_id": "listTaskEvents",
-    "summary": "The task's timeline, oldest first",
+    "summary": "The end of the task's timeline, oldest first; a cursor leads to what was before",
     "filters": False,
+    "parameters": [
+        query("limit", int, "1 to 1000, default 1000."),
+        CURSOR,
+    ],
     "responses": {200: OpenApiResponse(EventsSerializer), **errors(404)},
 }
 LOGS: dict[str, Any] = {

@@ -39,7 +39,7 @@ from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.pagination import encode_cursor
+from nexo.shared.pagination import encode_cursor, encode_place
 from nexo.shared.strings import frame_strings
 
 PAGE_SIZE: Final = 50
@@ -300,7 +300,11 @@ def _task_context(
         "result": result,
         "creator": texts.actor_text(creator, agent_names),
         "events": events[:TIMELINE_LENGTH],
-        "has_older_events": len(events) > TIMELINE_LENGTH,
+        "before_events": (
+            encode_place(events[TIMELINE_LENGTH - 1]["sequence"])
+            if len(events) > TIMELINE_LENGTH
+            else None
+        ),
         "logs": logs,
         "now": now,
         "page_data": {

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from execution import idempotency, listing
+from execution import idempotency, listing, queries, views
 from execution.enums import TaskStatus
 from execution.models import IdempotencyKey, Task, TaskEvent
 from nexo.api_urls import calls
@@ -121,6 +121,7 @@ def test_a_task_in_progress_is_the_documented_object(head: APIClient, now: datet
         "timestamp": stamp,
         "task": task,
     }
+    # All of its events, and therefore no cursor.
     assert head.get(f"{URL}/{task_id}/events").json() == {
         "status": "success",
         "timestamp": stamp,
@@ -408,3 +409,40 @@ def served() -> Iterator[tuple[str, str]]:
         path = re.sub(r"\(\?P<(\w+)>.+?\)", r"{\1}", str(pattern.pattern))
         for method in pattern.callback.actions.keys() - {"head"}:
             yield path.removeprefix("^").replace("/?\\Z", ""), method
+
+
+# -- The events of one task ----------------------------------------------------------------------
+
+
+def test_a_long_timeline_comes_from_its_end_in_pages(head: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(queries, "MOST_EVENTS", 3)
+    state = make_task_in(TaskStatus.IN_PROGRESS)
+    for progress in range(51, 57):
+        change(state, progress=progress)
+    path = f"{URL}/{state.row['task_id']}/events"
+    all_of_them = [event["sequence"] for event in queries.events_of(state.row["id"])]
+    assert len(all_of_them) == 8
+    pages: list[list[int]] = []
+    asked: dict[str, str] | None = {}
+    while asked is not None:
+        answer = head.get(path, asked).json()
+        pages.append([event["sequence"] for event in answer["events"]])
+        asked = {"cursor": answer["nextCursor"]} if "nextCursor" in answer else None
+    assert pages == [all_of_them[5:], all_of_them[2:5], all_of_them[:2]]
+    answer = head.get(path, {"limit": "1"}).json()
+    assert [event["sequence"] for event in answer["events"]] == all_of_them[-1:]
+    refused(head.get(path, {"limit": "4"}), 400, "validation_error")
+
+
+def test_a_tasks_page_leads_to_what_came_before_its_timeline(
+    head: Any, client: Client, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(views, "TIMELINE_LENGTH", 2)
+    client.force_login(make_user())
+    state = make_task_in(TaskStatus.IN_PROGRESS)
+    page = client.get(f"/marketplace/tasks/{state.row['task_id']}").content.decode()
+    assert "/events?cursor=" not in page
+    change(state, progress=60)
+    page = client.get(f"/marketplace/tasks/{state.row['task_id']}").content.decode()
+    (address,) = re.findall(r'href="([^"]+/events\?cursor=[^"]+)"', page)
+    assert [event["kind"] for event in head.get(address).json()["events"]] == ["created"]
