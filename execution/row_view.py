@@ -105,9 +105,7 @@ def row_view(
         agent=agent_names.get(agent, agent) if agent else texts.NOTHING,
         progress=task["progress"],
         time_text=texts.time_text(task["timeSpent"], task["timeEstimate"]),
-        over_text=(
-            texts.word("row.over", time=texts.span_text(max(over, 0))) if task["overdue"] else ""
-        ),
+        over_text=texts.over_text(max(over, 0)) if task["overdue"] else "",
         started=_moment(task["startedAt"], now),
         ended=_moment(task["endedAt"], now),
         error=task["error"] or "",

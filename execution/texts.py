@@ -21,7 +21,8 @@ WORDS: Final = {
     "ago.minutes": _("{count} min ago"),
     "ago.hours": _("{count} h ago"),
     "row.attempt": _("attempt {count}"),
-    "row.over": _("overdue +{time}"),
+    "row.over": _("overdue {time}"),
+    "row.over.barely": _("by seconds"),
     "mark.none": _("{channel}: not a target of this task"),
     "mark.state": _("{channel}: {state}"),
     "mark.attempts": _("{count} attempts"),
@@ -76,7 +77,12 @@ def minutes_text(minutes: int) -> str:
 
 def span_text(minutes: int) -> str:
     """How long something took: what took no whole minute did not take none."""
-    return minutes_text(minutes) if minutes else "<1min"
+    return minutes_text(minutes) if minutes else str(_("less than 1min"))
+
+
+def over_text(minutes: int) -> str:
+    """By how much a task is late, as short as its place in the row: `overdue 12min`."""
+    return word("row.over", time=minutes_text(minutes) if minutes else word("row.over.barely"))
 
 
 def time_text(spent: int, estimate: int) -> str:

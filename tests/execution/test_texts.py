@@ -32,7 +32,20 @@ def test_time_used_against_estimate(spent: int, estimate: int, text: str) -> Non
 
 
 def test_what_took_no_whole_minute_did_not_take_none() -> None:
-    assert [texts.span_text(minutes) for minutes in (0, 1, 120)] == ["<1min", "1min", "2h"]
+    told = [texts.span_text(minutes) for minutes in (0, 1, 120)]
+    assert told == ["menos de 1min", "1min", "2h"]
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("pt-br", ["atrasada por pouco", "atrasada 12min", "atrasada 2h 30min"]),
+        ("en", ["overdue by seconds", "overdue 12min", "overdue 2h 30min"]),
+    ],
+)
+def test_how_late_a_task_is_in_words(language: str, told: list[str]) -> None:
+    with translation.override(language):
+        assert [texts.over_text(minutes) for minutes in (0, 12, 150)] == told
 
 
 @pytest.mark.parametrize(

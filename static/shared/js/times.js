@@ -10,9 +10,9 @@ export function ago(milliseconds) {
   return t("ago.hours", { count: Math.floor(seconds / 3600) });
 }
 
-/** How long something took: what took no whole minute did not take none. */
+/** By how much a task is late: less than a minute is not nothing. */
 export function span(value) {
-  return value ? minutes(value) : "<1min";
+  return value ? minutes(value) : t("row.over.barely");
 }
 
 /** Minutes up to 60, then hours; a whole hour prints without minutes (docs/reference/lifecycle.md). */
