@@ -167,7 +167,7 @@ function refusal({ code, count }) {
   const item = document.createElement("li");
   const number = document.createElement("strong");
   number.textContent = formatNumber(count);
-  item.append(number, ` ${plural(`bulk.code.${code}`, count)}`);
+  item.append(number, `: ${plural(`bulk.code.${code}`, count)}`);
   return item;
 }
 
