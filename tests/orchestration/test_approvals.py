@@ -83,7 +83,9 @@ def test_only_what_waits_and_the_longest_first(qa: Client) -> None:
     first, second = make_task(), make_task()
     make_task_in(TaskStatus.APPROVED)
     make_task_in(TaskStatus.FAILED)
-    assert shown(html_of(qa)) == [first.row["task_id"], second.row["task_id"]]
+    html = html_of(qa)
+    assert shown(html) == [first.row["task_id"], second.row["task_id"]]
+    assert "Tarefas à espera de decisão, as mais antigas primeiro." in html
 
 
 def test_a_row_says_what_one_decides_by(qa: Client) -> None:
