@@ -209,6 +209,7 @@ class TestDrawer:
         make_agent("marina", "amazon")
         failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
         url = f"{PAGE}?agent=marina"
+        assert ">Ver prévia</button>" in head.get(url).content.decode()
         preview = head.post(url, {**SENT, "step": "preview"})
         assert not PinnedWeights.objects.exists()
         # Approval 100, completion 0: 0.5 ÷ 0.8 before, 0.2 ÷ 0.9 after.
