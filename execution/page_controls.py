@@ -138,3 +138,28 @@ def periods(filters: PageFilters) -> list[Choice]:
         Choice(value, str(label), "", value == chosen) for value, (label, _days) in PERIODS.items()
     ]
     return choices
+
+
+# -- In words ------------------------------------------------------------------------------------
+
+
+def filters_text(filters: PageFilters, agent_names: Mapping[str, str]) -> str:
+    """`Failed · Shein`: what the filters select, as the page's own controls name it."""
+    texts, values = filters.texts, filters.values
+    parts: list[str] = []
+    if filters.statuses:
+        parts += [choice.label for choice in status_segments(filters) if choice.is_current]
+    if filters.channels:
+        chosen = [slug for slug in MarketplaceSlug if slug.value in filters.channels]
+        parts.append(", ".join(str(slug.label) for slug in chosen))
+    if agent := texts.get("agent"):
+        parts.append(agent_names.get(agent, agent))
+    if task_type := texts.get("taskType"):
+        parts.append(task_type)
+    if "q" in texts:
+        parts.append(f"“{texts['q']}”")
+    if "period" in texts:
+        parts.append(str(PERIODS[texts["period"]][0]))
+    if "overdue" in values:
+        parts.append(_("Overdue") if values["overdue"] else _("Not overdue"))
+    return " · ".join(parts)

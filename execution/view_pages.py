@@ -1,6 +1,7 @@
 """The page of saved views, and the one form that every change of them comes through."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
 
-from execution import queries, saved_views
+from execution import page_controls, queries, saved_views
 from execution.exceptions import ViewNotFound
 from execution.forms import SavedViewForm
 from execution.models import SavedView
@@ -39,6 +40,18 @@ def normal_query(query: str) -> str:
     except ValueError:
         return ""
     return read_filters(parameters, now=clock.now()).query()
+
+
+def query_text(query: str, agent_names: Mapping[str, str]) -> str:
+    """A saved query in words; as it is, where it no longer selects by anything known."""
+    filters = read_filters(dict(parse_qsl(query)), now=clock.now())
+    return page_controls.filters_text(filters, agent_names) or query
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    view: SavedView
+    words: str
 
 
 def _change(request: HttpRequest) -> HttpResponse:
@@ -90,12 +103,14 @@ def _refused(request: HttpRequest, fields: Mapping[str, list[str]]) -> HttpRespo
         sentence = " ".join(text for texts in fields.values() for text in texts)
         return JsonResponse({"error": sentence, "details": fields}, status=400)
     sent = request.POST
+    query = normal_query(sent.get("query", ""))
     context = {
         **_context(request),
         "errors": [text for name, texts in fields.items() if name != "name" for text in texts],
         "name_errors": fields.get("name", []),
         "sent": {name: sent.get(name, "") for name in ("do", "view", "name", "shared")},
-        "sent_query": normal_query(sent.get("query", "")),
+        "sent_query": query,
+        "sent_words": query_text(query, queries.agent_names()),
     }
     return render(request, "execution/views.html", context, status=400)
 
@@ -106,9 +121,11 @@ def address_of(view: SavedView) -> str:
 
 def _context(request: HttpRequest) -> dict[str, Any]:
     views = queries.views_for(cast("int", request.user.pk), limit=SHARED_SHOWN)
+    names = queries.agent_names() if views else {}
+    shown = [Shown(view, query_text(view.query, names)) for view in views]
     return {
         "sent": None,
-        "own": [view for view in views if view.owner_id == request.user.pk],
-        "shared": [view for view in views if view.owner_id != request.user.pk],
+        "own": [one for one in shown if one.view.owner_id == request.user.pk],
+        "shared": [one for one in shown if one.view.owner_id != request.user.pk],
         "most": saved_views.MOST_PER_PERSON,
     }

@@ -15,7 +15,7 @@ from accounts.roles import Role
 from execution import saved_views
 from execution.models import SavedView
 from execution.view_pages import normal_query
-from tests.factories import make_user
+from tests.factories import make_agent, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 VIEWS = "/marketplace/tasks/execution/views"
@@ -55,6 +55,28 @@ def test_saving_leads_back_to_the_filtered_page(ana: User) -> None:
     assert parse_qs(view[1]) == parse_qs(query)
     html = client_of(ana).get(answer["Location"]).content.decode()
     assert re.search(r'aria-current="true"><span class="name">Falhas', html)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("status=failed&channel=shein", "Falha · Shein"),
+        ("status=approved,pending", "Aguardando"),
+        ("status=pending&channel=shopee,amazon", "Aguardando aprovação · Amazon, Shopee"),
+        ("agent=premium&taskType=photo", "Premium · photo"),
+        ("agent=gone&period=7d&overdue=true", "gone · 7 dias · Atrasada"),
+        ("q=<b>foto</b>", "“&lt;b&gt;foto&lt;/b&gt;”"),
+        # Of a release that knew more filters.
+        ("colour=red", "colour=red"),
+    ],
+)
+def test_filters_are_told_in_words(ana: User, query: str, words: str) -> None:
+    make_agent("premium", name="Premium")
+    keep(ana, query=query)
+    keep(make_user(username="bia"), "De todos", query=query, is_shared=True)
+    html = client_of(ana).get(VIEWS).content.decode()
+    assert html.count(f'<p class="small soft">{words}</p>') == 2
+    assert "salvos com um nome. Você pode ter até 50." in html
 
 
 @pytest.mark.parametrize(
