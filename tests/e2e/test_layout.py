@@ -1,9 +1,10 @@
 """Nothing overlaps, scrolls sideways or moves, however wide the window and whoever looks."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import LIST, Api
 
@@ -125,3 +126,41 @@ def test_a_row_shows_a_long_title_whole_in_the_same_height(
     assert heights[0] == heights[1]
     overflowing = "(row) => [...row.children].some((cell) => cell.scrollHeight > row.offsetHeight)"
     assert not rows.first.evaluate(overflowing)
+
+
+# -- Approvals -------------------------------------------------------------------------------------
+
+
+LEFTS = """(parts) => parts.map((part) => Math.round(part.getBoundingClientRect().left))"""
+
+
+@pytest.fixture
+def inbox_of_both(
+    open_as: Callable[..., Page],
+    api: Api,
+    new_context: Callable[..., BrowserContext],
+    signed_in: Callable[[str], Any],
+    task_type: str,
+) -> Page:
+    """An admin's inbox with a task of their own, which has no button to edit, and another's."""
+    Api(new_context(storage_state=signed_in("head"))).create(taskType=task_type)
+    api.create(taskType=task_type)
+    page = open_as("admin")
+    page.goto(f"{APPROVALS}?taskType={task_type}")
+    expect(page.locator(".pending")).to_have_count(2)
+    expect(page.locator(".pending .note")).to_have_count(1)
+    return page
+
+
+def test_rows_of_the_inbox_stand_on_one_grid(inbox_of_both: Page) -> None:
+    for column in (".title", ".who", ".plan", ".since", ".acts", '[data-act="approve"]'):
+        first, second = inbox_of_both.locator(f".pending {column}").evaluate_all(LEFTS)
+        assert first == second, column
+
+
+def test_notice_of_an_own_task_stands_under_its_title(inbox_of_both: Page) -> None:
+    for width in (320, 390, 768, 1280):
+        inbox_of_both.set_viewport_size({"width": width, "height": 844})
+        own = inbox_of_both.locator(".pending:has(.note)").locator(".title, .note")
+        title, note = own.evaluate_all(LEFTS)
+        assert title == note, width
