@@ -164,3 +164,23 @@ def test_notice_of_an_own_task_stands_under_its_title(inbox_of_both: Page) -> No
         own = inbox_of_both.locator(".pending:has(.note)").locator(".title, .note")
         title, note = own.evaluate_all(LEFTS)
         assert title == note, width
+
+
+@pytest.mark.parametrize("count", ["7", "123", "1.234"])
+def test_count_of_pending_does_not_cover_an_icon(page: Page, count: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(LIST)
+    badge = page.locator(".place-count")
+    badge.evaluate(
+        "(badge, count) => { badge.hidden = false; badge.firstChild.data = count; }", count
+    )
+    left, right = badge.evaluate(
+        "(badge) => { const { left, right } = badge.getBoundingClientRect(); return [left, right]; }"
+    )
+    icons = page.locator(".places .icon").evaluate_all(
+        """(icons) => icons.map((icon) => {
+          const { left, right } = icon.getBoundingClientRect();
+          return [left, right];
+        })"""
+    )
+    assert [icon for icon in icons if icon[0] < right and left < icon[1]] == []
