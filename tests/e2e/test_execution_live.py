@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.e2e.test_quality import shifts, watch_shifts
 from tests.servers import running_server
 
 
@@ -378,6 +379,8 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(
 ) -> None:
     page = open_as(None)
     sign_in(page, "user")
+    page.set_viewport_size({"width": 390, "height": 844})
+    watch_shifts(page)
     page.goto(LIST)
     wait_until_live(page)
     other = page.context.new_page()
@@ -390,6 +393,10 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(
     expect(notice.get_by_role("link")).to_have_attribute(
         "href", "/accounts/login/?next=%2Fmarketplace%2Ftasks%2Fexecution"
     )
+    lines = "(link) => { const range = document.createRange(); range.selectNodeContents(link); "
+    lines += "return range.getClientRects().length; }"
+    assert notice.get_by_role("link").evaluate(lines) == 1
+    assert shifts(page) == []
 
 
 def test_scripts_fill_a_row_as_the_server_does(page: Page, api: Api, task_type: str) -> None:
