@@ -53,7 +53,10 @@ class RowView:
     over_text: str = ""
     started: Moment = field(default_factory=Moment)
     ended: Moment = field(default_factory=Moment)
+    cause_label: str = ""
     error: str = ""
+    effect: str = ""
+    next_step: str = ""
     marks: tuple[Mark, ...] = ()
 
 
@@ -69,6 +72,15 @@ def _note(task: Mapping[str, Any]) -> str:
     if task["failureReason"]:
         return str(FailureReason(task["failureReason"]).label)
     return texts.word("row.attempt", count=task["attempt"]) if task["attempt"] > 1 else ""
+
+
+def _cause(task: Mapping[str, Any]) -> tuple[str, str]:
+    """What opens the words about a failure, and its cause; a reason is in the log alone."""
+    if task["error"]:
+        return texts.word("failure.open.error"), task["error"]
+    if not task["failureReason"]:
+        return "", ""
+    return texts.word("failure.open.reason"), texts.word("failure.elsewhere")
 
 
 def _mark(task: Mapping[str, Any], channel: str, short: str) -> Mark:
@@ -94,6 +106,8 @@ def row_view(
     agent = task["agentId"]
     status = TaskStatus(task["status"])
     over = task["timeSpent"] - task["timeEstimate"]
+    cause_label, cause = _cause(task)
+    effect, next_step = texts.failure_words(task)
     return RowView(
         task_id=task["taskId"],
         title=task["title"],
@@ -108,7 +122,10 @@ def row_view(
         over_text=texts.over_text(max(over, 0)) if task["overdue"] else "",
         started=_moment(task["startedAt"], now),
         ended=_moment(task["endedAt"], now),
-        error=task["error"] or "",
+        cause_label=cause_label,
+        error=cause,
+        effect=effect,
+        next_step=next_step,
         marks=tuple(_mark(task, slug, short) for slug, short in short_names.items()),
     )
 

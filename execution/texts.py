@@ -13,7 +13,14 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from execution.enums import EventKind, FailureReason, MarketplaceSlug, Priority, SyncState
+from execution.enums import (
+    EventKind,
+    FailureReason,
+    MarketplaceSlug,
+    Priority,
+    SyncState,
+    TaskStatus,
+)
 from nexo.shared.clock import BUSINESS_ZONE
 
 WORDS: Final = {
@@ -26,6 +33,28 @@ WORDS: Final = {
     "mark.none": _("{channel}: not a target of this task"),
     "mark.state": _("{channel}: {state}"),
     "mark.attempts": _("{count} attempts"),
+    "failure.unknown": _("No cause was recorded."),
+    "failure.elsewhere": _("The reason is on the task's page."),
+    "failure.open.error": _("Show error"),
+    "failure.open.reason": _("Show reason"),
+    "failure.error.effect": _("The task stopped at {progress}% and does not go on by itself."),
+    "failure.error.next": _("Put the cause right, then try the task again."),
+    "failure.timeout.effect": _(
+        "The task stopped at {progress}%: nobody reported on it any more or in time."
+    ),
+    "failure.timeout.next": _("See that the agent is working, then try the task again."),
+    "failure.rejected.effect": _("The task is not carried out."),
+    "failure.rejected.next": _(
+        "Put right what was criticised, then try the task again: it waits for approval once more."
+    ),
+    "failure.cancelled.effect": _(
+        "The task stopped at {progress}%. What had been published stays so."
+    ),
+    "failure.cancelled.next": _("Nothing, unless it is wanted after all: then try it again."),
+    "failure.noted.effect": _("The task goes on: this did not end it."),
+    "failure.noted.next": _("Nothing for now; watch its next reports."),
+    "failure.overcome.effect": _("The task was completed all the same."),
+    "failure.overcome.next": _("Nothing."),
 }
 """Parts of sentences that the server and the scripts share; {name} marks what is filled in."""
 
@@ -53,6 +82,27 @@ SYSTEM_PARTS: Final = {
     "leases": _("lease control"),
     "import": _("import"),
 }
+
+
+def failure_key(task: Mapping[str, Any]) -> str:
+    """What the words about a task's failure are kept under; empty where there is nothing to tell.
+
+    `task` is its REST representation. An error may be noted without ending the task.
+    """
+    if task["failureReason"]:
+        return str(task["failureReason"])
+    if not task["error"]:
+        return ""
+    return "overcome" if task["status"] == TaskStatus.COMPLETED else "noted"
+
+
+def failure_words(task: Mapping[str, Any]) -> tuple[str, str]:
+    """What a failure or a noted error leads to, and what to do next."""
+    key = failure_key(task)
+    if not key:
+        return "", ""
+    progress = task["progressAtFailure"] or 0
+    return word(f"failure.{key}.effect", progress=progress), word(f"failure.{key}.next")
 
 
 def word(key: str, **values: object) -> str:

@@ -1,6 +1,6 @@
 """The execution page, a task's page, and what their scripts read besides the API."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -23,7 +23,15 @@ from accounts.gate import refusal
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
 from execution import assignment, page_controls, queries, services, story_queries, texts
 from execution.changes import RESENDABLE, RESYNC_STATUSES
-from execution.enums import Card, FailureReason, LogLevel, MarketplaceSlug, SyncState, TaskStatus
+from execution.enums import (
+    Card,
+    EventKind,
+    FailureReason,
+    LogLevel,
+    MarketplaceSlug,
+    SyncState,
+    TaskStatus,
+)
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
@@ -286,6 +294,7 @@ def _task_context(
         "view": row_view(task, short_names=short_names, agent_names=agent_names, now=now),
         "agent_names": agent_names,
         "steps": steps(row, past=past, now=now),
+        "failure": _failure(task, events),
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
         "resendable": _resendable(request, state),
@@ -317,6 +326,19 @@ def _task_context(
             "timestamp": to_rfc3339(now),
         },
         "strings": {**frame_strings(), **shared_strings()},
+    }
+
+
+def _failure(task: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What the panel about a failure says; a reason is in the event that ended the task."""
+    reason, error = task["failureReason"], task["error"]
+    ending = (event["reason"] for event in events if event["kind"] == EventKind.FAILED)
+    effect, next_step = texts.failure_words(task)
+    return {
+        "title": str(FailureReason(reason).label) if reason else _("Error"),
+        "cause": error or next(ending, None) or texts.word("failure.unknown"),
+        "effect": effect,
+        "next": next_step,
     }
 
 

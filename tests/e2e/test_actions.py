@@ -125,6 +125,33 @@ def test_recorded_failure_shows_its_cause_in_full_on_demand(
     expect(row.get_by_text("480 px")).to_be_hidden()
     row.get_by_text("Ver erro").click()
     expect(row.get_by_text("480 px")).to_have_text(cause)
+    expect(row.get_by_text("A tarefa parou em 0% e não continua sozinha.")).to_be_visible()
+    expect(row.get_by_text("Corrija a causa e tente a tarefa de novo.")).to_be_visible()
+
+
+def test_a_rejection_shows_its_reason_as_a_failure_does(
+    page: Page, api: Api, task_type: str
+) -> None:
+    first, second = api.create(times=2, taskType=task_type)
+    api.update(first, "failed", failureReason="rejected", reason="As fotos estão escuras.")
+    open_list(page, task_type)
+    api.update(second, "failed", failureReason="rejected", reason="O título está errado.")
+    for task, reason in ((first, "As fotos estão escuras."), (second, "O título está errado.")):
+        row = row_of(page, task)
+        row.get_by_text("Ver motivo").click()
+        expect(row.locator('[data-field="error"]')).to_have_text(reason)
+        expect(row.get_by_text("Corrija o que foi apontado")).to_be_visible()
+    page.keyboard.press("Escape")
+    row.locator(".title").click()
+    story = page.locator('[data-part="error"]')
+    expect(story.get_by_role("heading")).to_have_text("Rejeitada")
+    expect(story.locator("dd")).to_have_text(
+        [
+            "O título está errado.",
+            "A tarefa não será executada.",
+            "Corrija o que foi apontado e tente a tarefa de novo: ela volta a esperar aprovação.",
+        ]
+    )
 
 
 def test_qa_approves_and_rejects_and_nothing_else(

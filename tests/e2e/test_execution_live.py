@@ -400,14 +400,15 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(
 
 
 def test_scripts_fill_a_row_as_the_server_does(page: Page, api: Api, task_type: str) -> None:
-    first, second, third, fourth = api.create(
-        times=4, taskType=task_type, targets=["amazon", "kaway"], estimatedHours=2.5
+    first, second, third, fourth, fifth = api.create(
+        times=5, taskType=task_type, targets=["amazon", "kaway"], estimatedHours=2.5
     )
     api.update(first, "in_progress")
     api.update(first, "marketplace_sync", syncStatus={"kaway": True})
     api.update(second, "failed", error="primeira linha\n<b>segunda</b>", failureReason="timeout")
     api.update(third, "failed")
     api.update(third, "pending")
+    api.update(fifth, "failed", failureReason="rejected", reason="foto escura")
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
     differences = page.evaluate(

@@ -85,6 +85,12 @@ export function listPage(cursor, limit = data.pageSize) {
   return getJson(`${data.apiUrl}?${query}`);
 }
 
+/** Why the task failed last, in the words of whoever ended it; null when they gave none. */
+export async function failureReason(taskId) {
+  const { events } = await getJson(`${data.apiUrl}/${encodeURIComponent(taskId)}/events`);
+  return events.findLast(({ kind }) => kind === "failed")?.reason || null;
+}
+
 /** At least the first `count` tasks of the list, in as few pages as the API allows. */
 export async function listFromTop(count) {
   const first = await listPage(data.cursor, Math.min(count, LARGEST_PAGE));

@@ -3,8 +3,8 @@
 import { leaveOutUnset } from "../../shared/js/filter-form.js";
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { ask, asks, doAction, markTarget, settled } from "./actions.js";
-import { listFromTop, listPage } from "./api.js";
+import { ask, asks, doAction, markTarget, settled, unread } from "./actions.js";
+import { failureReason, listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
@@ -289,6 +289,24 @@ function confirmBusy() {
   }
 }
 
+// A reason is in the log alone: it is read when somebody wants to know.
+async function showReason(row) {
+  const { taskId, error, failureReason: failed } = store.tasks.get(row.dataset.task);
+  if (error || !failed) return;
+  const slot = row.querySelector('[data-field="error"]');
+  try {
+    slot.textContent = (await failureReason(taskId)) ?? t("failure.unknown");
+  } catch (refused) {
+    slot.textContent = unread(refused);
+  }
+}
+
+// It does not bubble.
+body.addEventListener(
+  "toggle",
+  ({ target }) => target.matches(".cause[open]") && showReason(target.closest("tr")),
+  { capture: true },
+);
 body.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-row-menu]");
   if (opener) menu.open(opener, store.tasks.get(opener.closest("tr").dataset.task));

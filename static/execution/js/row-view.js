@@ -51,6 +51,25 @@ function noteText(task, names) {
   return task.attempt > 1 ? t("row.attempt", { count: task.attempt }) : "";
 }
 
+/** As execution/texts.py has it: what the words about a failure are kept under. */
+function failureKey(task) {
+  if (task.failureReason) return task.failureReason;
+  if (!task.error) return "";
+  return task.status === "completed" ? "overcome" : "noted";
+}
+
+/** Cause, consequence and next step; the cause may be in the log alone. */
+function failureTexts(task) {
+  const key = failureKey(task);
+  if (!key) return { causeLabel: "", error: "", effect: "", nextStep: "" };
+  return {
+    causeLabel: t(task.error ? "failure.open.error" : "failure.open.reason"),
+    error: task.error || t("failure.elsewhere"),
+    effect: t(`failure.${key}.effect`, { progress: task.progressAtFailure ?? 0 }),
+    nextStep: t(`failure.${key}.next`),
+  };
+}
+
 /**
  * `task` as the API gives it, `names` the page's (labels, signs, zone), `now` in milliseconds.
  * Of the answer, `fields` are texts by slot, `marks` signs and tips by channel.
@@ -81,7 +100,7 @@ export function rowView(task, names, now) {
       over: isOverdue(task, now) ? t("row.over", { time: span(over) }) : "",
       started: momentText(task.startedAt, names.zone, now),
       ended: momentText(task.endedAt, names.zone, now),
-      error: task.error ?? "",
+      ...failureTexts(task),
     },
     instants: { started: task.startedAt, ended: task.endedAt },
   };
