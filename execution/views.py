@@ -40,8 +40,14 @@ from execution.page_filters import STATUSES_OF, PageFilters, read_filters
 from execution.page_strings import list_strings, shared_strings
 from execution.representations import task_json, whole_minutes
 from execution.row_view import TONES, blank_row, row_view
-from execution.rows import TaskState, execution_minutes
-from execution.task_actions import TaskAction, action_json, legal_actions, permitted_actions
+from execution.rows import TaskRow, TaskState, execution_minutes
+from execution.task_actions import (
+    BY_NAME,
+    TaskAction,
+    action_json,
+    legal_actions,
+    permitted_actions,
+)
 from execution.task_story import stays, steps
 from execution.totals import Counts
 from nexo.shared import clock
@@ -287,6 +293,7 @@ def _task_context(
     # What chose the first agent spoke of that one, whoever has the task since.
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     status = TaskStatus(row["status"])
+    actions = legal_actions(_actions(request), status)
     past = stays(story_queries.turns_of(row["id"], attempt=row["attempt"]))
     return {
         "task": row,
@@ -298,7 +305,8 @@ def _task_context(
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
         "resendable": _resendable(request, state),
-        "actions": legal_actions(_actions(request), status),
+        "actions": actions,
+        "is_own": _is_own(request, row) if BY_NAME["approve"] in actions else False,
         "reasoning": assignment.reasoning(explanation),
         "assignment": texts.assignment_text(
             explanation, agent_id=first_agent, channel=row["marketplace_id"]
@@ -340,6 +348,12 @@ def _failure(task: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> di
         "effect": effect,
         "next": next_step,
     }
+
+
+def _is_own(request: HttpRequest, row: TaskRow) -> bool:
+    """Whether the approve command refuses the task to this person, as the inbox says too."""
+    caller = caller_for_user(cast("User", request.user))
+    return queries.is_touched_by(row["id"], caller.actor)
 
 
 def _resendable(request: HttpRequest, state: TaskState) -> list[str]:

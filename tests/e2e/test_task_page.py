@@ -123,6 +123,24 @@ def test_qa_decides_on_the_page(
     expect(actions.get_by_role("button")).to_have_count(0)
 
 
+def test_who_created_a_task_is_told_that_somebody_else_approves_it(
+    page: Page, task: dict[str, Any]
+) -> None:
+    page.goto(address(task))
+    wait_until_live(page)
+    actions = page.locator(".actions")
+    approve = actions.get_by_role("button", name="Aprovar")
+    expect(approve).to_be_disabled()
+    expect(approve).to_have_accessible_description(
+        "Você criou ou editou esta tarefa: outra pessoa precisa aprová-la."
+    )
+    expect(actions.locator(".primary")).to_have_count(0)
+    # The direct control stays, and the log says who used it.
+    actions.get_by_role("button", name="Iniciar execução").click()
+    expect(page.locator(".badge")).to_have_text("Em Progresso")
+    expect(page.locator("#own-task")).to_have_count(0)
+
+
 def test_half_written_note_survives_what_happens_meanwhile(
     opened: Page, api: Api, task: dict[str, Any]
 ) -> None:
