@@ -57,6 +57,20 @@ def test_m_opens_the_menu_and_escape_gives_the_focus_back(
     expect(row_of(listed, tasks[0])).to_contain_text("Aprovada")
 
 
+def test_keys_work_on_after_a_row_was_ticked_by_mouse(
+    listed: Page, tasks: list[dict[str, Any]]
+) -> None:
+    row_of(listed, tasks[0]).locator("[data-pick]").click()
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[1])).to_be_focused()
+    row_of(listed, tasks[1]).locator("[data-pick]").click()
+    listed.keyboard.press("k")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+    row_of(listed, tasks[0]).locator("[data-pick]").click()
+    listed.keyboard.press("p")
+    expect(listed.locator("#live")).to_have_attribute("data-state", "paused")
+
+
 def test_question_mark_shows_the_keys(listed: Page) -> None:
     listed.keyboard.press("?")
     help_dialog = listed.get_by_role("dialog", name="Teclado")

@@ -4,10 +4,15 @@ import { guardLeaving } from "./reach.js";
 import { t } from "./strings.js";
 import { adoptToasts, toast } from "./toasts.js";
 
+// What is pressed or ticked takes no letters.
+const PRESSED = ["checkbox", "radio", "button", "submit", "reset", "image", "file", "color"];
+const WRITTEN = `input:not(${PRESSED.map((type) => `[type="${type}"]`).join()}), textarea`;
+const OWN_KEYS = `${WRITTEN}, select, dialog, [contenteditable]`;
+
 /** Whether a key belongs to a field, a menu or a dialog rather than to the page. */
 export function isTyping(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
-  return Boolean(event.target.closest("input, select, textarea, dialog, [contenteditable]"));
+  return event.target.closest(OWN_KEYS) !== null;
 }
 
 document.addEventListener("click", (event) => {
