@@ -1,5 +1,6 @@
 """Nothing overlaps, scrolls sideways or moves, however wide the window and whoever looks."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -174,13 +175,47 @@ def test_count_of_pending_does_not_cover_an_icon(page: Page, count: str) -> None
     badge.evaluate(
         "(badge, count) => { badge.hidden = false; badge.firstChild.data = count; }", count
     )
-    left, right = badge.evaluate(
-        "(badge) => { const { left, right } = badge.getBoundingClientRect(); return [left, right]; }"
-    )
-    icons = page.locator(".places .icon").evaluate_all(
-        """(icons) => icons.map((icon) => {
-          const { left, right } = icon.getBoundingClientRect();
-          return [left, right];
-        })"""
-    )
+    sides = """(parts) => parts.map((part) => {
+      const { left, right } = part.getBoundingClientRect();
+      return [left, right];
+    })"""
+    ((left, right),) = badge.evaluate_all(sides)
+    icons = page.locator(".places .icon").evaluate_all(sides)
     assert [icon for icon in icons if icon[0] < right and left < icon[1]] == []
+
+
+# -- On paper --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("theme", ["dark", "system"])
+def test_paper_is_light_whatever_the_theme(page: Page, theme: str) -> None:
+    page.goto(OVERVIEW)
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+    page.emulate_media(media="print", color_scheme="dark")
+    colours = page.evaluate(
+        """() => {
+          const root = document.documentElement;
+          const { backgroundColor, color, colorScheme } = getComputedStyle(root);
+          return [backgroundColor, color, colorScheme];
+        }"""
+    )
+    assert colours == ["oklch(0.985 0.002 260)", "oklch(0.24 0.015 265)", "light"]
+
+
+def test_printed_overview_says_of_when_it_is(page: Page) -> None:
+    page.goto(OVERVIEW)
+    told = page.locator('[data-part="read-at"]')
+    expect(told).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(told).to_be_visible()
+    expect(told).to_have_text(re.compile(r"lido em \d\d/\d\d/\d{4},? \d\d:\d\d"))
+
+
+def test_printed_optimization_has_nothing_to_press(page: Page) -> None:
+    page.goto(f"{OVERVIEW}/optimization")
+    page.locator(".agent h2 a").first.click()
+    expect(page.locator(".drawer")).to_be_visible()
+    page.emulate_media(media="print")
+    expect(page.locator(".agent").first).to_be_visible()
+    controls = page.locator("main").locator("form, .chip, .segment, button, input, select, summary")
+    assert [one for one in controls.all() if one.is_visible()] == []

@@ -116,11 +116,12 @@ new ResizeObserver(() => {
   }
 }).observe(document.querySelector(".agents"));
 
-// The colours are drawn, not styled: another theme needs another drawing.
+// The colours are drawn, not styled: another theme needs another drawing, and so does paper.
 new MutationObserver(() => redraw()).observe(document.documentElement, {
   attributeFilter: ["data-theme"],
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+matchMedia("print").addEventListener("change", () => redraw());
 
 function redraw() {
   const charts = Object.fromEntries([...shown].map(([agent, text]) => [agent, JSON.parse(text)]));
