@@ -303,13 +303,16 @@ async def test_the_feed_outlives_redis(
             """Most changes are seen sooner than by looking every half second."""
             return sorted([await seen_everywhere() for _ in range(5)])[3] < POLL_SECONDS / 3
 
-        assert await is_rung()
+        async def wait_until_rung() -> None:
+            deadline = time.monotonic() + 15
+            while not await is_rung():
+                assert time.monotonic() < deadline, other.log()
+
+        await wait_until_rung()
         own_redis.kill()
         assert max([await seen_everywhere() for _ in range(3)]) < POLL_SECONDS + 1.0
         own_redis.start()
-        deadline = time.monotonic() + 15
-        while not await is_rung():
-            assert time.monotonic() < deadline, other.log()
+        await wait_until_rung()
         # Worse than one that is gone: it refuses nothing and answers nothing.
         own_redis.stand_still()
         try:
@@ -318,8 +321,6 @@ async def test_the_feed_outlives_redis(
             own_redis.go_on()
         assert waits[0] < 4.0
         assert max(waits[1:]) < POLL_SECONDS + 1.0
-        deadline = time.monotonic() + 15
-        while not await is_rung():
-            assert time.monotonic() < deadline, other.log()
+        await wait_until_rung()
         for watcher in watchers:
             assert watcher.socket.close_code is None
