@@ -118,6 +118,11 @@ class TestOrder:
         assert names(head) == ["caio", "alex", "bia", "davi"]
         assert names(head, "sort=name") == ["alex", "bia", "caio", "davi"]
 
+    def test_each_link_says_that_it_sorts(self, head: Client) -> None:
+        text = text_of(head)
+        for name in ("Pontuação", "Previsão", "Variação", "Nome"):
+            assert f"Ordenar por: {name}" in text
+
     def test_an_action_filters_and_links_keep_the_order(self, head: Client) -> None:
         assert names(head, "action=retrain&sort=name") == ["bia"]
         assert names(head, "action=reduce_workload") == ["alex"]
