@@ -346,8 +346,8 @@ def test_times_of_today_are_clock_times(client: Client) -> None:
     add(at=now)
     add(at=now - timedelta(days=3))
     times = re.findall(r'<td role="cell" class="at-when"><time[^>]*>(.*?)</time>', read(client))
-    assert re.fullmatch(r"\d\d:\d\d", times[0])
-    assert re.fullmatch(r"\d\d/\d\d/\d{4} \d\d:\d\d", times[1])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", times[0])
+    assert re.fullmatch(r"\d\d/\d\d/\d{4}<br>\d\d:\d\d:\d\d", times[1])
 
 
 def test_the_csv_has_words_for_people_and_codes_for_programs(client: Client) -> None:
