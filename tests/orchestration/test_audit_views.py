@@ -341,6 +341,12 @@ def test_agents_are_told_by_their_names(client: Client) -> None:
     assert rows(client)[0][5:7] == ["Premium", "premium"]
 
 
+def test_filters_have_labels_that_can_be_seen(client: Client) -> None:
+    page = read(client)
+    assert '<label class="small soft" for="filter-who">Who</label>' in page
+    assert '<label class="small soft" for="filter-period">Period</label>' in page
+
+
 def test_times_of_today_are_clock_times(client: Client) -> None:
     now = clock.now()
     add(at=now)
