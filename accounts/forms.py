@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +16,17 @@ from nexo.shared.context import THEMES
 
 class ThemeForm(forms.Form):
     theme = forms.ChoiceField(choices=[(theme, theme) for theme in THEMES])
+
+
+class SignInForm(AuthenticationForm):
+    """Never says which of the two is wrong."""
+
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": _(
+            "Wrong username or password. Check both and try again; capital letters matter."
+        ),
+    }
 
 
 class CodeForm(forms.Form):

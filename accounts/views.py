@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import second_factor, steps
-from accounts.forms import ThemeForm
+from accounts.forms import SignInForm, ThemeForm
 from nexo.shared.throttling import RateThrottle
 
 A_YEAR_SECONDS = 365 * 24 * 3600
@@ -35,6 +35,7 @@ class LoginRate(RateThrottle):
 
 class LoginView(views.LoginView):
     template_name = "accounts/login.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -55,7 +56,7 @@ def throttled(
     request: HttpRequest, credentials: Any = None, wait: float | None = None
 ) -> HttpResponse:
     """Too many attempts, from an address (above) or at an account (django-axes calls this)."""
-    form = AuthenticationForm(request)
+    form = SignInForm(request)
     next_page = request.POST.get(REDIRECT_FIELD_NAME, "")
     context = {"form": form, "throttled": True, REDIRECT_FIELD_NAME: next_page}
     status = HTTPStatus.TOO_MANY_REQUESTS

@@ -75,6 +75,8 @@ def test_wrong_sign_ins_say_nothing_of_which_part_was_wrong(
     assert answer.status_code == 200
     assert not is_signed_in(client)
     text = answer.content.decode()
+    if username and "\0" not in username:
+        assert "Usuário ou senha incorretos. Confira os dois e tente de novo" in text
     assert "não existe" not in text
     assert "does not exist" not in text
 

@@ -47,7 +47,7 @@ def test_wrong_password_is_told_and_lets_nobody_in(
     page.get_by_label("Usuário").fill("qa")
     page.get_by_label("Senha").fill("errada")
     page.get_by_role("button", name="Entrar").click()
-    expect(page.get_by_role("alert")).to_contain_text("usuário e senha")
+    expect(page.get_by_role("alert")).to_contain_text("Usuário ou senha incorretos")
     expect(page.get_by_label("Senha")).to_have_value("")
     page.goto("/")
     page.wait_for_url("**/accounts/login/**")
