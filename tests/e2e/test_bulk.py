@@ -56,11 +56,12 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     dialog = head.get_by_role("dialog")
     expect(dialog).to_contain_text("4 de 5")
     expect(dialog).to_contain_text("o status não permite")
+    expect(dialog.get_by_role("heading")).to_have_text("Cancelar 4 tarefas")
     # Without a reason nothing is sent.
-    dialog.get_by_role("button", name="Cancelar 5 tarefas").click()
+    dialog.get_by_role("button", name="Cancelar 4 tarefas").click()
     expect(dialog.get_by_role("alert").first).to_have_text("Diga o motivo.")
     dialog.get_by_label("Motivo").fill("Campanha encerrada")
-    dialog.get_by_role("button", name="Cancelar 5 tarefas").click()
+    dialog.get_by_role("button", name="Cancelar 4 tarefas").click()
     expect(dialog).to_contain_text("4 de 5 feitas")
     expect(row_of(head, tasks[0])).to_contain_text("Falha")
     expect(bar(head)).to_be_hidden()
@@ -76,6 +77,18 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     wait_until_live(head)
     found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
     assert found[0]["status"] == "pending"
+
+
+def test_where_none_can_change_the_title_claims_none(
+    head: Page, tasks: list[dict[str, Any]]
+) -> None:
+    box(head, tasks[4]).check()
+    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog).to_contain_text("Isto não pode ser feito com a tarefa.")
+    expect(dialog.get_by_role("heading")).to_have_text("Cancelar")
+    expect(dialog.locator("[data-field=confirm]")).to_have_text("Cancelar")
+    expect(dialog.locator("[data-field=confirm]")).to_be_disabled()
 
 
 def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None:

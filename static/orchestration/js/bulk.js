@@ -70,8 +70,6 @@ let selectionId = null;
 function open(button) {
   action = button.dataset.bulk;
   const confirm = slot(form, "confirm");
-  const count = picks.isAll ? total() : picks.ids.size;
-  name(count);
   byId("bulk-effect").textContent = button.dataset.effect;
   const isDestructive = button.classList.contains("danger");
   confirm.classList.toggle("danger", isDestructive);
@@ -96,10 +94,12 @@ function selection() {
   return { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) };
 }
 
-/** Title and button say how many tasks it is about. */
+/** Title and button say how many tasks would change, once that is known and where any would. */
 function name(count) {
-  byId("bulk-title").textContent = plural(`bulk.title.${action}`, count);
-  slot(form, "confirm").textContent = byId("bulk-title").textContent;
+  const bare = bar.querySelector(`[data-bulk="${action}"]`).textContent;
+  const title = count ? plural(`bulk.title.${action}`, count) : bare;
+  byId("bulk-title").textContent = title;
+  slot(form, "confirm").textContent = title;
 }
 
 async function preview() {
@@ -107,13 +107,14 @@ async function preview() {
   const asked = action;
   confirm.disabled = true;
   selectionId = null;
+  name(0);
   say(t("bulk.asking"));
   try {
     const answer = postJson(bar.dataset.api, order({ dryRun: true }));
     const told = await whileLate(answer, (isLate) => isLate && say(t("action.late")));
     if (asked !== action || !dialog.open) return;
     selectionId = told.selectionId;
-    if (picks.isAll) name(told.total);
+    name(told.done);
     const values = { done: formatNumber(told.done), total: formatNumber(told.total) };
     const answered = told.done
       ? plural("bulk.will", told.done, values)
