@@ -171,7 +171,7 @@ class Api:
         self._context = context
         self._address = origin + API
 
-    def _send(self, method: str, body: Any, path: str = "") -> dict[str, Any]:
+    def send(self, method: str, body: Any, path: str = "") -> dict[str, Any]:
         cookies = {cookie["name"]: cookie["value"] for cookie in self._context.cookies()}
         response = self._context.request.fetch(
             self._address + path,
@@ -194,15 +194,15 @@ class Api:
             for _ in range(times)
         ]
         # One request each: tasks created together share their instant, and so their order.
-        return [self._send("POST", one)["task"] for one in body]
+        return [self.send("POST", one)["task"] for one in body]
 
     def update(self, task: dict[str, Any], status: str, **fields: Any) -> dict[str, Any]:
         body = {"taskId": task["taskId"], "status": status, **fields}
-        return dict(self._send("PATCH", body)["task"])
+        return dict(self.send("PATCH", body)["task"])
 
     def log(self, task: dict[str, Any], *messages: str) -> None:
         lines = [{"level": "info", "message": message} for message in messages]
-        self._send("POST", lines, f"/{task['taskId']}/logs")
+        self.send("POST", lines, f"/{task['taskId']}/logs")
 
     def read(self, query: str = "") -> dict[str, Any]:
         response = self._context.request.get(f"{self._address}?{query}")

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -105,7 +106,7 @@ HELD_TOO_MUCH = """async () => {
   const { Held } = await import(new URL("/static/execution/js/store.js", location));
   const held = new Held();
   for (let number = 1; number <= 2001; number += 1) {
-    held.add({ previous: number + 6, events: [{}], tasks: [{ taskId: `task-${number}` }] });
+    held.add({ previous: number + 6, events: [], tasks: [{ taskId: `task-${number}` }] });
   }
   const { before } = held;
   return { before, tasks: held.take(), after: held.before };
@@ -277,6 +278,60 @@ def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task
     expect(page.locator("#rows tr").first).to_have_attribute("data-task", newest["taskId"])
     expect(page.locator("#pill")).to_be_hidden()
     expect(page.locator("#shown")).to_have_text("3 de 3")
+
+
+def create_at_once(api: Api, task_type: str, count: int) -> list[dict[str, Any]]:
+    """Tasks of one request, and so of one instant; newest first, as the server lists them."""
+    one = {"taskType": task_type, "channel": "amazon", "estimatedHours": 1}
+    api.send("POST", [{**one, "title": f"Junta {number}"} for number in range(count)])
+    return list(api.read(f"taskType={task_type}&limit={count}")["tasks"])
+
+
+def shown_ids(page: Page) -> list[str]:
+    found = page.locator("#rows tr").evaluate_all("rows => rows.map((row) => row.dataset.task)")
+    return list(found)
+
+
+def test_a_task_beyond_the_loaded_part_does_not_enter_when_it_changes(
+    page: Page, api: Api, task_type: str
+) -> None:
+    tasks = create_at_once(api, task_type, 60)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    loaded = [task["taskId"] for task in tasks[:50]]
+    assert shown_ids(page) == loaded
+    api.update(tasks[52], "in_progress")
+    api.update(tasks[0], "in_progress")
+    expect(row_of(page, tasks[0])).to_contain_text("Em Progresso")
+    expect(page.locator("#pill")).to_be_hidden()
+    assert shown_ids(page) == loaded
+    page.locator("#more").click()
+    expect(page.locator("#rows tr")).to_have_count(60)
+    assert shown_ids(page) == [task["taskId"] for task in tasks]
+
+
+def test_tasks_of_one_instant_enter_in_the_servers_order(
+    page: Page, api: Api, task_type: str
+) -> None:
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    tasks = create_at_once(api, task_type, 8)
+    expect(page.locator("#rows tr")).to_have_count(8)
+    assert shown_ids(page) == [task["taskId"] for task in tasks]
+
+
+def test_a_task_that_a_filter_lets_in_later_takes_its_place_among_its_equals(
+    page: Page, api: Api, task_type: str
+) -> None:
+    tasks = create_at_once(api, task_type, 5)
+    for task in (tasks[0], tasks[2], tasks[4]):
+        api.update(task, "in_progress")
+    page.goto(f"{LIST}?taskType={task_type}&status=in_progress")
+    wait_until_live(page)
+    api.update(tasks[3], "in_progress")
+    api.update(tasks[1], "in_progress")
+    expect(page.locator("#rows tr")).to_have_count(5)
+    assert shown_ids(page) == [task["taskId"] for task in tasks]
 
 
 def test_new_tasks_wait_behind_a_pill_while_scrolled(page: Page, api: Api, task_type: str) -> None:

@@ -12,7 +12,7 @@ import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
 import { saveInPlace } from "./saved-views.js";
-import { Held, Store } from "./store.js";
+import { bornIn, Held, Store } from "./store.js";
 import { Summary } from "./summary.js";
 import { showTips } from "./tips.js";
 
@@ -22,6 +22,7 @@ const TICK = 1_000;
 const HAND_STEADY = 3_000;
 const SPEAK_EVERY = 60_000;
 const CONFIRMED_WITHIN = 2_000;
+const READ_AT_MOST_EVERY = 2_000;
 
 const byId = (id) => document.getElementById(id);
 const body = byId("rows");
@@ -66,7 +67,7 @@ function receive(frame) {
     showNews();
     return;
   }
-  take(frame.tasks);
+  take(frame.tasks, bornIn(frame));
 }
 
 function receiveSummary(latest) {
@@ -84,12 +85,23 @@ function receiveSnapshot(snapshot) {
   else showNews();
 }
 
-function take(tasks) {
-  rows.paint(store.applyTasks(tasks));
+function take(tasks, born) {
+  rows.paint(store.applyTasks(tasks, born));
+  if (store.isUnsure) readSoon();
   menu.follow(store.tasks);
   confirmBusy();
   if (store.waiting.size && !isReading()) settle();
   else showNews();
+}
+
+let readTimer = 0;
+
+/** Only the server knows where a task stands that came among others of its instant. */
+function readSoon() {
+  readTimer ||= setTimeout(() => {
+    readTimer = 0;
+    feed.refresh();
+  }, READ_AT_MOST_EVERY);
 }
 
 /** Whether somebody is looking at a place in the list that must not move under them. */
@@ -126,7 +138,7 @@ function showNews() {
 /** Of the tasks that wait out the pause, how many the list does not know. */
 function heldNews() {
   let count = 0;
-  for (const task of held.tasks.values()) count += store.wouldShow(task);
+  for (const [id, task] of held.tasks) count += store.wouldShow(task, held.born.has(id));
   return count;
 }
 
@@ -178,8 +190,8 @@ function setPaused(value) {
 function takeHeld() {
   pausedFreshAt = feed.freshAt;
   const { before } = held;
-  const tasks = held.take();
-  if (tasks) take(tasks);
+  const all = held.take();
+  if (all) take(all.tasks, all.born);
   else feed.catchUp(before);
   if (heldSummary) summary.receive(heldSummary);
   heldSummary = null;
