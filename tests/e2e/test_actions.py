@@ -66,6 +66,25 @@ def test_head_takes_a_task_through_its_life(
     assert open_menu(page, task) == ["Abrir tarefa", "Copiar id"]
 
 
+def test_a_toast_says_done_once_the_row_has_changed_and_goes(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Aprovar")
+    toast = page.locator(".toast")
+    expect(toast).to_contain_text("Feito: Aprovar.")
+    expect(status_of(page, task)).to_have_text("Aprovada")
+    expect(toast).to_have_count(0, timeout=4_000)
+    row_of(page, task).locator(".title").click()
+    wait_until_live(page)
+    page.get_by_role("button", name="Iniciar execução").click()
+    expect(toast).to_contain_text("Feito: Iniciar execução.")
+    expect(page.locator(".badge")).to_have_text("Em Progresso")
+    expect(toast).to_have_count(0, timeout=4_000)
+
+
 def test_an_open_menu_offers_only_what_is_still_legal(
     open_as: Callable[..., Page], api: Api, task_type: str
 ) -> None:

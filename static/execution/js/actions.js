@@ -2,7 +2,7 @@
 // Nothing is shown as done here: the task changes when the feed brings the change.
 
 import { t } from "../../shared/js/strings.js";
-import { toast } from "../../shared/js/toasts.js";
+import { confirmToast, toast } from "../../shared/js/toasts.js";
 import { patchTask, postAction, whileLate } from "./api.js";
 import { data } from "./page-data.js";
 
@@ -78,14 +78,15 @@ export function markTarget({ channel, synced }, task) {
 }
 
 /**
- * Await what `begin` begins. Answers the task as it then is; null when refused, and why is said.
+ * Await what `begin` begins. Answers the task as it then is, and `confirm` to call when the page
+ * shows it; null when refused, and why is said.
  * `onLate` hears whether the answer is late; `again` does it all once more.
  */
 export async function settled(begin, { label, onConflict, onLate, again }) {
   try {
     const { task } = await whileLate(begin(), onLate);
-    toast(t("action.done", { action: label }));
-    return task;
+    const sent = toast(t("action.sent", { action: label }));
+    return { task, confirm: () => confirmToast(sent, t("action.done", { action: label })) };
   } catch (error) {
     if (error.code === "version_conflict") onConflict(error.details.task);
     sayRefusal(error, again);

@@ -271,12 +271,13 @@ async function act(label, task, begin) {
   const onConflict = (current) => take([current]);
   const onLate = (isLate) => sayLate(task, isLate);
   const again = () => act(label, task, begin);
-  const changed = await settled(begin, { label, onConflict, onLate, again });
-  if (!changed) {
+  const settling = await settled(begin, { label, onConflict, onLate, again });
+  if (!settling) {
     setBusy(task.taskId, null);
     return;
   }
-  setBusy(task.taskId, changed.sequence);
+  const { task: changed, confirm } = settling;
+  setBusy(task.taskId, changed.sequence, confirm);
   confirmBusy();
   // No event will come to a page that is paused or cut off; the answer is as true as one.
   if (isPaused || !feed.isLive) take([changed]);
@@ -288,16 +289,18 @@ function sayLate({ taskId, title }, isLate) {
   if (isLate) announce(`${title}: ${t("action.late")}`);
 }
 
-/** `until` is the event number that confirms the change; null when nothing is awaited. */
-function setBusy(taskId, until) {
+/** `until` is the event number at which to `confirm` the change; null when nothing is awaited. */
+function setBusy(taskId, until, confirm = () => {}) {
   if (until === null) busy.delete(taskId);
-  else busy.set(taskId, until);
+  else busy.set(taskId, { until, confirm });
   rows.element(taskId)?.setAttribute("aria-busy", String(until !== null));
 }
 
 function confirmBusy() {
-  for (const [taskId, until] of busy) {
-    if (!((store.tasks.get(taskId)?.sequence ?? Infinity) < until)) setBusy(taskId, null);
+  for (const [taskId, { until, confirm }] of busy) {
+    if ((store.tasks.get(taskId)?.sequence ?? Infinity) < until) continue;
+    setBusy(taskId, null);
+    confirm();
   }
 }
 

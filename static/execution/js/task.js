@@ -69,7 +69,16 @@ function show(snapshot) {
   if (isPaused) return;
   ({ task } = snapshot);
   replaceParts(snapshot.page);
+  confirmSent();
   logs.take([...snapshot.page.querySelectorAll("#logs > .log")]);
+}
+
+// What was done here and is not shown yet: {task, confirm}.
+let sent = [];
+
+function confirmSent() {
+  for (const done of sent) if (done.task.sequence <= task.sequence) done.confirm();
+  sent = sent.filter((done) => done.task.sequence > task.sequence);
 }
 
 function showFreshness() {
@@ -106,14 +115,16 @@ function submit(event) {
 async function act(form, begin) {
   const button = form.querySelector("button");
   button.setAttribute("aria-busy", "true");
-  const changed = await settled(begin, {
+  const done = await settled(begin, {
     label: button.textContent,
     onConflict: () => feed.refresh(),
     onLate,
     again: () => act(form, begin),
   });
   button.removeAttribute("aria-busy");
-  if (!changed) return;
+  if (!done) return;
+  sent.push(done);
+  confirmSent();
   form.closest("details")?.removeAttribute("open");
   // The event will bring it; to a page that is paused or cut off nothing comes.
   if (isPaused) setPaused(false);

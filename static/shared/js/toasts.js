@@ -4,6 +4,7 @@
 import { t } from "./strings.js";
 
 const SHOWN_MILLISECONDS = 6000;
+const CONFIRMED_MILLISECONDS = 2500;
 
 /**
  * `action` is what can be done about it, such as taking it back: {label, act}. What `stays` is
@@ -25,6 +26,12 @@ export function toast(text, { error = false, action = null, stays = error, tone 
   place.append(box);
   letGo(box, { stays });
   return box;
+}
+
+/** What a toast announced has happened: it says so, and goes. */
+export function confirmToast(box, text) {
+  box.querySelector("p").textContent = text;
+  setTimeout(() => box.remove(), CONFIRMED_MILLISECONDS);
 }
 
 /** Those that the server has drawn, after a form that was sent without scripts or to a page. */
