@@ -1,4 +1,4 @@
-"""The weights form: the same three numbers for the page and for the admin."""
+"""The weights form of the page, in percent; and what the admin checks of the same three numbers."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,12 +21,18 @@ LABELS: Final = {
 }
 
 
-def _weight(label: Any) -> forms.FloatField:
+class PercentField(forms.FloatField):
+    """A number of percent, with or without the sign."""
+
+    def to_python(self, value: Any) -> Any:
+        bare = value.strip().removesuffix("%").strip() if isinstance(value, str) else value
+        return super().to_python(bare)
+
+
+def _weight(label: Any) -> PercentField:
     # Typed as text, so that a decimal comma is understood where people write one.
-    return forms.FloatField(
+    return PercentField(
         label=label,
-        min_value=0,
-        max_value=1,
         localize=True,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
     )
@@ -45,18 +51,41 @@ class WeightsForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
-        if all(name in data for name in TERMS):
-            check_sum(self.shares_in(data))
+        wrong = [name for name in TERMS if not 0 <= data.get(name, -1) <= 100]
+        for name in wrong:
+            # Three fields, one rule: it is said once, and the fields are marked.
+            self.errors.pop(name, None)
+            self.fields[name].widget.attrs["aria-invalid"] = "true"
+        if wrong:
+            raise forms.ValidationError(gettext("Each weight is a percentage from 0% to 100%."))
+        if not may_be_set(np.array(shares_in(data))):
+            message = gettext(
+                "The weights must sum to 100%% (95%% to 105%% will do); this is %(sum)s%%."
+            )
+            total = sum(data[name] for name in TERMS)
+            raise forms.ValidationError(message % {"sum": number_format(plain(total, places=2))})
         return data
-
-    @staticmethod
-    def shares_in(data: Mapping[str, Any]) -> Shares:
-        approval, completion, execution = (float(data[name]) for name in TERMS)
-        return approval, completion, execution
 
     @property
     def shares(self) -> Shares:
-        return self.shares_in(self.cleaned_data)
+        return shares_in(self.cleaned_data)
+
+
+def shares_in(percents: Mapping[str, float]) -> Shares:
+    """From percent; what people type has few decimals, and stays what it was."""
+    approval, completion, execution = (round(percents[name] / 100, 12) for name in TERMS)
+    return approval, completion, execution
+
+
+def percents_of(shares: Shares) -> dict[str, float]:
+    """What the form starts with."""
+    return {name: plain(share * 100) for name, share in zip(TERMS, shares, strict=True)}
+
+
+def plain(number: float, *, places: int = 8) -> float:
+    """Without binary dust, and without decimals where it has none."""
+    rounded = round(number, places)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def check_sum(shares: Shares) -> None:

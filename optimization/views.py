@@ -29,8 +29,7 @@ from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from optimization import page, queries, services
 from optimization.answer_view import answer_to
-from optimization.forms import WeightsForm
-from optimization.models import TERMS
+from optimization.forms import WeightsForm, percents_of
 from optimization.optimizations import Optimization, optimizations, summary
 from optimization.page import PageState
 from optimization.preview_view import rescored_days
@@ -146,7 +145,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
 
 def _strings() -> dict[str, str]:
     return {
-        "weights.sum": _("Sum: {sum}"),
+        "weights.sum": _("Sum: {sum}% (target: 100%, from 95% to 105% will do)"),
         "cards.left": _("No longer in this list"),
         "cards.entered.one": _("{count} agent came in"),
         "cards.entered.other": _("{count} agents came in"),
@@ -163,8 +162,7 @@ def _drawer(
     one = next((one for one in found if one.agent.slug == state.values.get("agent")), None)
     if one is None:
         return None
-    weights = dict(zip(TERMS, page.editable_weights(one), strict=True))
-    form = editor.form or WeightsForm(initial=weights)
+    form = editor.form or WeightsForm(initial=percents_of(page.editable_weights(one)))
     preview = editor.preview
     changes = services.changes_of(one.agent.slug, before_id=None, limit=CHANGES_SHOWN)
     return {

@@ -1,6 +1,7 @@
 """Template helpers of the optimization page."""
 
 from django import template
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from execution.texts import actor_text
@@ -23,5 +24,11 @@ def weight_change_text(change: WeightChange) -> str:
     actor = actor_text(change.actor)
     if change.new is None:
         return _("%(actor)s returned to adaptive") % {"actor": actor}
-    shares = " · ".join(texts.percent(share) for share in shares_of(change.new))
+    shares = get_text_list(
+        [
+            f"{str(name).lower()} {texts.percent(share)}"
+            for name, share in zip(texts.TERM_NAMES, shares_of(change.new), strict=True)
+        ],
+        _("and"),
+    )
     return _("%(actor)s set %(shares)s") % {"actor": actor, "shares": shares}

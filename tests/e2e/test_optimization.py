@@ -260,26 +260,29 @@ def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     page.get_by_role("link", name="Sunny").click()
     drawer = page.locator("#agent")
     expect(drawer).to_be_visible()
-    for name, value in (("approval_rate", "0,2"), ("completion_rate", "0,7")):
+    target = "meta: 100%; de 95% a 105% também vale"
+    for name, value in (("approval_rate", "20"), ("completion_rate", "70")):
         drawer.locator(f"[name={name}]").fill(value)
-    drawer.locator("[name=execution_time]").fill("0,3")
-    expect(drawer.locator("[data-sum]")).to_have_text("Soma: 1,2")
+    drawer.locator("[name=execution_time]").fill("30")
+    expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 120% ({target})")
     expect(drawer.locator("[data-sum]")).to_have_class(re.compile("field-error"))
-    drawer.locator("[name=execution_time]").fill("0,1")
-    expect(drawer.locator("[data-sum]")).to_have_text("Soma: 1")
+    drawer.locator("[name=execution_time]").fill("10")
+    expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 100% ({target})")
     expect(drawer.get_by_role("button", name="Salvar pesos")).to_have_count(0)
     drawer.get_by_role("button", name="Ver prévia").click()
     expect(drawer.locator("#preview")).to_contain_text("Posição entre")
     # Other numbers than those that were previewed are not to be saved.
     save = drawer.get_by_role("button", name="Salvar pesos")
-    drawer.locator("[name=execution_time]").fill("0,12")
+    drawer.locator("[name=execution_time]").fill("12")
     expect(save).to_be_disabled()
-    drawer.locator("[name=execution_time]").fill("0,1")
+    drawer.locator("[name=execution_time]").fill("10")
     drawer.get_by_role("button", name="Ver prévia").click()
     drawer.locator("[name=reason]").fill("mais peso na conclusão")
     save.click()
     expect(page.locator(".toast")).to_contain_text("Pesos salvos.")
-    expect(drawer.locator(".changes li").first).to_contain_text("admin definiu 20% · 70% · 10%")
+    expect(drawer.locator(".changes li").first).to_contain_text(
+        "admin definiu taxa de aprovação 20%, taxa de conclusão 70% e tempo de execução 10%"
+    )
     expect(drawer.locator(".changes li").first).to_contain_text("mais peso na conclusão")
     card = page.locator('[data-part="agent-body-sunny"]')
     expect(card).to_contain_text("Pesos manuais")

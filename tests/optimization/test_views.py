@@ -18,7 +18,7 @@ from tests.optimization.work import at_noon, completed, failed, week_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 PAGE = "/marketplace/orchestration/optimization"
-SENT = {"approval_rate": "0,2", "completion_rate": "0,7", "execution_time": "0,1"}
+SENT = {"approval_rate": "20", "completion_rate": "70%", "execution_time": "10,0"}
 
 
 def client_of(role: Role | None, language: str = "pt-br") -> Client:
@@ -224,7 +224,9 @@ class TestDrawer:
         assert head.post(url, {**SENT, "step": "save", "reason": "teste"}).status_code == 302
         assert PinnedWeights.objects.get().completion_rate == 0.7
         text = text_of(head, "agent=marina")
-        assert "definiu 20% · 70% · 10%" in text
+        assert (
+            "definiu taxa de aprovação 20%, taxa de conclusão 70% e tempo de execução 10%" in text
+        )
         assert "“teste”" in text
         head.post(url, {"step": "preview-reset"})
         assert PinnedWeights.objects.exists()
@@ -250,9 +252,9 @@ class TestDrawer:
     @pytest.mark.parametrize(
         "values",
         [
-            {"approval_rate": "0,9"},
+            {"approval_rate": "90"},
             {"approval_rate": "x"},
-            {"approval_rate": "-0,2"},
+            {"approval_rate": "-20"},
             {"approval_rate": "nan"},
             {"approval_rate": ""},
             {"reason": "x" * 1001},
@@ -268,6 +270,30 @@ class TestDrawer:
         assert answer.status_code == 400
         assert answer.context["drawer"]["form"].errors
         assert not WeightChange.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            (dict.fromkeys(SENT, "101"), "Cada peso é uma porcentagem de 0% a 100%."),
+            ({"approval_rate": ""}, "Cada peso é uma porcentagem de 0% a 100%."),
+            (
+                {"approval_rate": "50,5"},
+                "Os pesos precisam somar 100% (de 95% a 105% também vale); a soma é 130,5%.",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_weights_is_said_once(
+        self, head: Client, values: dict[str, str], said: str
+    ) -> None:
+        make_agent("marina", "amazon")
+        answer = head.post(f"{PAGE}?agent=marina", {**SENT, **values, "step": "preview"})
+        assert answer.context["drawer"]["form"].errors == {"__all__": [said]}
+
+    def test_the_form_starts_with_percent(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        page = page_of(head, "agent=marina")
+        assert re.findall(r'name="\w+" value="([^"]*)"[^>]*inputmode', page) == ["50", "30", "20"]
+        assert 'Motivo <span class="soft">(opcional)</span>' in page
 
     def test_an_unknown_agent_is_not_found(self, head: Client) -> None:
         for query in ("", "agent=nobody"):

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from accounts import services
 from accounts.models import AuditEntry
@@ -20,6 +21,7 @@ from execution.enums import TaskStatus
 from execution.models import TaskEvent
 from nexo.shared import clock
 from orchestration import audit, audit_views
+from orchestration.audit_texts import change_text
 from tests.factories import change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -393,3 +395,13 @@ def test_who_may_not_is_told_which_roles_may(client: Client) -> None:
         assert answer.status_code == 403
         assert "Head (head)" in answer.content.decode()
     assert PAGE not in client.get("/marketplace/tasks/execution").content.decode()
+
+
+def test_weights_are_told_in_percent() -> None:
+    old = {"approvalRate": 0.5, "completionRate": 0.3, "executionTime": 0.2}
+    new = {"approvalRate": 0.545, "completionRate": 0.455, "executionTime": 0}
+    with translation.override("pt-br"):
+        assert change_text({"old": old, "new": new}) == (
+            "taxa de aprovação: 50% → 54,5%; taxa de conclusão: 30% → 45,5%;"
+            " tempo de execução: 20% → 0%"
+        )

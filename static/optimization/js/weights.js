@@ -2,9 +2,14 @@
 
 import { language, t } from "../../shared/js/strings.js";
 
-const LOWEST = 0.95;
-const HIGHEST = 1.05;
-const BINARY_SLACK = 1e-9;
+// Percent.
+const LOWEST = 95;
+const HIGHEST = 105;
+const BINARY_SLACK = 1e-7;
+
+function percent({ value }) {
+  return Number(value.replace("%", "").replace(",", "."));
+}
 
 export function watchWeights() {
   const form = document.querySelector("form[data-weights]");
@@ -13,9 +18,9 @@ export function watchWeights() {
   const sum = form.querySelector("[data-sum]");
   const save = form.querySelector("[data-save]");
   const check = () => {
-    const total = inputs.reduce((so, input) => so + Number(input.value.replace(",", ".")), 0);
+    const total = inputs.reduce((so, input) => so + percent(input), 0);
     const isLegal = total >= LOWEST - BINARY_SLACK && total <= HIGHEST + BINARY_SLACK;
-    const format = new Intl.NumberFormat(language(), { maximumFractionDigits: 3 });
+    const format = new Intl.NumberFormat(language(), { maximumFractionDigits: 2 });
     sum.hidden = Number.isNaN(total);
     sum.textContent = t("weights.sum", { sum: format.format(total) });
     sum.classList.toggle("field-error", !isLegal);
