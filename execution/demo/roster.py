@@ -114,6 +114,8 @@ PROFILES: Final = (
 
 # Each user is named after the role it has.
 PEOPLE: Final = (Role.ADMIN, Role.HEAD, Role.QA, Role.USER)
+# Who plays the head in the simulation: of what this one creates, `head` may approve.
+SIMULATOR: Final = "simulador"
 HEAD: Final = f"user:{Role.HEAD.value}"
 QA: Final = f"user:{Role.QA.value}"
 # Who made the tasks: else none of those who sign in first could approve them.

@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from accounts import audit
+from accounts.roles import Role
 from accounts.services import set_role
 from execution.demo.past import load_story, past_stories
 from execution.demo.present import log_of, present_histories
-from execution.demo.roster import PEOPLE, PROFILES
+from execution.demo.roster import PEOPLE, PROFILES, SIMULATOR
 from execution.enums import LogLevel
 from execution.models import Agent, Marketplace, Specialty, Task
 from execution.services import TaskHistory, record_histories
@@ -47,6 +48,17 @@ def seed_people(password: str) -> People:
             audit.record("created", actor=ACTOR, object_kind="user", object_id=role.value)
             set_role(user, role, actor=ACTOR)
     return People([role.value for role in missing], password)
+
+
+def seed_simulator() -> bool:
+    """A head for the simulation, that nobody can sign in as; whether it was missing."""
+    if User.objects.filter(username=SIMULATOR).exists():
+        return False
+    with transaction.atomic():
+        user = User.objects.create_user(SIMULATOR)
+        audit.record("created", actor=ACTOR, object_kind="user", object_id=SIMULATOR)
+        set_role(user, Role.HEAD, actor=ACTOR)
+    return True
 
 
 def seed_agents() -> list[str]:

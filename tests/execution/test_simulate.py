@@ -22,7 +22,7 @@ from django.utils import translation
 
 from accounts.tokens import find_grant
 from execution.demo.roster import PROFILES
-from execution.demo.seeding import seed_agents, seed_people
+from execution.demo.seeding import seed_agents, seed_people, seed_simulator
 from execution.enums import MarketplaceSlug, SyncState, TaskStatus
 from execution.lifecycle import AGENT_STEPS, allowed_transitions, in_range
 from execution.simulation import driver as driver_module
@@ -446,7 +446,11 @@ class TestPreparation:
         with pytest.raises(CommandError, match="run seed_demo"):
             call_command("simulate", "--duration", "1")
         seed_people("a-long-password")
-        with pytest.raises(CommandError, match="run seed_demo"):
+        # `head` decides what the simulation creates: it plays somebody else.
+        with pytest.raises(CommandError, match="no user simulador"):
+            call_command("simulate", "--duration", "1")
+        seed_simulator()
+        with pytest.raises(CommandError, match="none of the demo's agents"):
             call_command("simulate", "--duration", "1")
 
     @pytest.mark.parametrize(

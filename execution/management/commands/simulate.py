@@ -16,12 +16,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts.permissions import OPERATE_TASKS
-from execution.demo.roster import PROFILES
+from execution.demo.roster import PROFILES, SIMULATOR
 from execution.models import Agent
 from execution.simulation.board import Board
 from execution.simulation.client import Api, TokenRefused
 from execution.simulation.credentials import LIFETIME, credentials
-from execution.simulation.decisions import HEAD
 from execution.simulation.driver import Driver
 from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
@@ -102,9 +101,10 @@ class Command(BaseCommand):
                 left -= seconds
 
     def _head(self) -> User:
-        head = User.objects.filter(username=HEAD, is_active=True).first()
+        head = User.objects.filter(username=SIMULATOR, is_active=True).first()
         if head is None or not head.has_perm(OPERATE_TASKS):
-            raise CommandError(_("There is no user head who may create tasks: run seed_demo."))
+            told = _("There is no user %s who may create tasks: run seed_demo.") % SIMULATOR
+            raise CommandError(told)
         return head
 
     def _agents(self) -> list[str]:
