@@ -415,16 +415,6 @@ def newest_events_of(
     return list(events.order_by("-sequence")[:limit].values(*EVENT_COLUMNS))
 
 
-def syncing_since(task_pk: int) -> datetime | None:
-    """When the task last went to the marketplaces, unless it came back or was retried since."""
-    turns = TaskEvent.objects.filter(
-        task_id=task_pk,
-        kind__in=(EventKind.SYNCING, EventKind.RETURNED, EventKind.RETRIED),
-    )
-    last = turns.order_by("-sequence").values_list("kind", "at").first()
-    return last[1] if last and last[0] == EventKind.SYNCING else None
-
-
 def newest_logs_of(task_pk: int, *, limit: int) -> list[Mapping[str, Any]]:
     """The last `limit` log lines, in the order they were written."""
     lines = TaskLog.objects.filter(task_id=task_pk).order_by("-id")[:limit]

@@ -50,15 +50,16 @@ def seed_people(password: str) -> People:
     return People([role.value for role in missing], password)
 
 
-def seed_simulator() -> bool:
-    """A head for the simulation, that nobody can sign in as; whether it was missing."""
-    if User.objects.filter(username=SIMULATOR).exists():
-        return False
+def simulator() -> User:
+    """Who plays the head in the simulation: nobody can sign in as them."""
+    known = User.objects.filter(username=SIMULATOR).first()
+    if known is not None:
+        return known
     with transaction.atomic():
         user = User.objects.create_user(SIMULATOR)
         audit.record("created", actor=ACTOR, object_kind="user", object_id=SIMULATOR)
         set_role(user, Role.HEAD, actor=ACTOR)
-    return True
+    return user
 
 
 def seed_agents() -> list[str]:

@@ -234,13 +234,6 @@ class TestCommand:
             assert groups == ({role} if role != "user" else set())
             assert not user.is_superuser
 
-    def test_the_simulation_has_a_head_of_its_own_that_nobody_signs_in_as(self) -> None:
-        assert "users: 5" in seed("--tasks", "0")
-        simulator = User.objects.get(username="simulador")
-        assert not simulator.has_usable_password()
-        assert list(simulator.groups.values_list("name", flat=True)) == ["head"]
-        assert "users: 0, all there already" in seed("--tasks", "0")
-
     def test_a_given_password_is_used_and_not_printed(self, settings: Any) -> None:
         settings.DEMO_PASSWORD = "given-by-the-environment"
         assert "given-by-the-environment" not in seed("--tasks", "0")

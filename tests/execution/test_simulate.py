@@ -20,9 +20,12 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from accounts.roles import Role
+from accounts.services import set_role
 from accounts.tokens import find_grant
+from execution.demo import seeding
 from execution.demo.roster import PROFILES
-from execution.demo.seeding import seed_agents, seed_people, seed_simulator
+from execution.demo.seeding import seed_agents, seed_people
 from execution.enums import MarketplaceSlug, SyncState, TaskStatus
 from execution.lifecycle import AGENT_STEPS, allowed_transitions, in_range
 from execution.simulation import driver as driver_module
@@ -445,13 +448,18 @@ class TestPreparation:
     def test_without_the_demo_it_says_what_is_missing(self) -> None:
         with pytest.raises(CommandError, match="run seed_demo"):
             call_command("simulate", "--duration", "1")
-        seed_people("a-long-password")
-        # `head` decides what the simulation creates: it plays somebody else.
-        with pytest.raises(CommandError, match="no user simulador"):
+        assert not User.objects.exists()
+        seed_agents()
+        set_role(seeding.simulator(), Role.USER)
+        with pytest.raises(CommandError, match="simulador may not create tasks"):
             call_command("simulate", "--duration", "1")
-        seed_simulator()
-        with pytest.raises(CommandError, match="none of the demo's agents"):
-            call_command("simulate", "--duration", "1")
+
+    def test_it_plays_a_head_of_its_own_that_nobody_signs_in_as(self) -> None:
+        """Of what it creates, `head` may approve."""
+        head = seeding.simulator()
+        assert not head.has_usable_password()
+        assert list(head.groups.values_list("name", flat=True)) == ["head"]
+        assert seeding.simulator() == head
 
     @pytest.mark.parametrize(
         "options",

@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def _people(self) -> None:
         people = seeding.seed_people(settings.DEMO_PASSWORD)
-        self._report(_("users"), len(people.created) + seeding.seed_simulator())
+        self._report(_("users"), len(people.created))
         if people.password is not None and not settings.DEMO_PASSWORD:
             values = {"users": ", ".join(people.created), "password": people.password}
             self.stdout.write(_("Password of %(users)s: %(password)s") % values)

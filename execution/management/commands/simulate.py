@@ -16,7 +16,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts.permissions import OPERATE_TASKS
-from execution.demo.roster import PROFILES, SIMULATOR
+from execution.demo.roster import PROFILES
+from execution.demo.seeding import simulator
 from execution.models import Agent
 from execution.simulation.board import Board
 from execution.simulation.client import Api, TokenRefused
@@ -85,7 +86,8 @@ class Command(BaseCommand):
     @migrated_database()
     @working_for("command")
     def handle(self, *args: Any, **options: Any) -> None:
-        head, agents = self._head(), self._agents()
+        agents = self._agents()
+        head = self._head()
         self._rate: float = options["rate"]
         self._url: str = options["url"]
         self._rng = Random(options["seed"])  # noqa: S311  # repeatable on purpose
@@ -101,10 +103,9 @@ class Command(BaseCommand):
                 left -= seconds
 
     def _head(self) -> User:
-        head = User.objects.filter(username=SIMULATOR, is_active=True).first()
-        if head is None or not head.has_perm(OPERATE_TASKS):
-            told = _("There is no user %s who may create tasks: run seed_demo.") % SIMULATOR
-            raise CommandError(told)
+        head = simulator()
+        if not head.has_perm(OPERATE_TASKS):
+            raise CommandError(_("The user %s may not create tasks.") % head.get_username())
         return head
 
     def _agents(self) -> list[str]:
