@@ -48,7 +48,7 @@ def test_page_follows_the_task_to_its_end(opened: Page, api: Api, task: dict[str
     steps = opened.locator(".step")
     expect(steps).to_have_count(5)
     assert steps.evaluate_all("all => all.map((one) => one.dataset.state)") == ["done"] * 5
-    expect(steps.nth(2)).to_contain_text(re.compile("durou (<1|[0-9]+)min"))
+    expect(steps.nth(2)).to_contain_text(re.compile("durou (menos de 1|[0-9]+)min"))
 
 
 def test_facts_say_what_is_known(opened: Page, task: dict[str, Any]) -> None:
