@@ -54,6 +54,14 @@ def merged(batches: Sequence[Batch], after: int) -> Batch:
     return Batch(after, batches[-1].sequence, events, tasks, batches[-1].summary, moves)
 
 
+def beginning(batch: Batch, events: int) -> Batch:
+    """The first `events` of a batch, and the tasks that they touch."""
+    first = batch.events[:events]
+    touched = {event["taskId"] for event in first}
+    tasks = {task_id: task for task_id, task in batch.tasks.items() if task_id in touched}
+    return Batch(batch.previous, first[-1]["sequence"], first, tasks, batch.summary)
+
+
 class RecentBatches:
     """The newest batches, as many as a socket may be behind; kept once for all sockets."""
 

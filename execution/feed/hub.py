@@ -163,19 +163,20 @@ class Hub:
             self._flush_after(self._rest)
 
     def _begin_with_those_in_step(self, now: float) -> None:
-        newest = self._sequence
-        if not self._in_step or self._step >= newest:
+        if not self._in_step or self._step >= self._sequence:
             return
-        prepared = self._frame_after(self._step)
-        if prepared is None:
+        batch, payload = self._next_step()
+        if batch is None or len(payload) > MAX_BYTES_BEHIND:
             self._break_step()
             return
-        self._unlooked_bytes += len(prepared[0])
+        self._sent_through = batch.sequence
+        frame = text_frame(payload)
+        self._unlooked_bytes += len(frame)
         if self._unlooked_bytes > LOOK_AFTER_BYTES:
             self._let_go([c for c in self._in_step if c.is_busy()])
-            self._unlooked_bytes = len(prepared[0])
-        self._frame = frame = prepared[0]
-        self._step, self._stepped_at = newest, now
+            self._unlooked_bytes = len(frame)
+        self._frame = frame
+        self._step, self._stepped_at = batch.sequence, now
         self._silent_at = now + PING_AFTER_SECONDS
         if len(self._in_step) > AT_ONCE:
             self._left = dict(self._in_step)
@@ -183,6 +184,19 @@ class Hub:
             for write in self._in_step.values():
                 write(frame)
         metrics.FRAMES.inc(len(self._in_step))
+
+    def _next_step(self) -> tuple[Batch | None, bytes]:
+        """What follows for those in step. They hold nothing back: of very much that came at once
+        they get the first part, and the rest in the frames after it."""
+        batch = self._recent.after(self._step)
+        if batch is None:
+            return None, b""
+        payload = frames.changes(batch)
+        if len(payload) > MAX_BYTES_BEHIND and len(batch.events) > 1:
+            few = len(batch.events) * MAX_BYTES_BEHIND // 2 // len(payload)
+            batch = frames.beginning(batch, max(1, few))
+            payload = frames.changes(batch)
+        return batch, payload
 
     def _break_step(self) -> None:
         self._let_go(tuple(self._in_step))

@@ -1,12 +1,13 @@
 """The execution page while work moves: each change arrives by itself, and nothing is lost."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
@@ -399,6 +400,38 @@ def test_page_reads_the_api_while_only_the_socket_is_down(
     api.update(task, "approved")
     expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
     expect(page.locator("#live")).to_have_attribute("data-state", "reconnecting")
+
+
+def test_told_to_start_anew_again_and_again_the_page_reads_once_and_goes_on(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+
+    def pass_on(client: WebSocketRoute) -> None:
+        server = client.connect_to_server()
+
+        def tell(text: str | bytes) -> None:
+            message = json.loads(text)
+            if message["type"] == "changes" and message["events"][-1]["to"] != "failed":
+                message = {"type": "reset", "epoch": epoch, "sequence": message["sequence"]}
+            client.send(json.dumps(message))
+
+        server.on_message(tell)
+
+    page.route_web_socket("**/ws/**", pass_on)
+    page.add_init_script("Math.random = () => 0.9")  # how late in the time to spread over
+    page.goto(f"{LIST}?taskType={task_type}")
+    epoch = page.evaluate(f"fetch('{API}').then(answer => answer.json()).then(list => list.epoch)")
+    wait_until_live(page)
+    reads: list[str] = []
+    page.on("request", lambda sent: reads.append(sent.url) if f"{API}?" in sent.url else None)
+    for status in ("approved", "in_progress", "marketplace_sync"):
+        api.update(task, status)
+    status_of = row_of(page, task).locator('[data-field="status"]')
+    expect(status_of).to_have_text("Sincronizando")
+    assert 1 <= len(reads) <= 2
+    api.update(task, "failed", error="sem estoque")
+    expect(status_of).to_have_text("Falha")
 
 
 def test_page_catches_up_with_a_server_that_was_restarted(

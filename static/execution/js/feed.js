@@ -6,6 +6,8 @@
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
 const READ_EVERY = 5_000;
+// What makes one page start anew makes all of them: their reads are spread over so long.
+const SPREAD = 1_000;
 // The server speaks at least every 20 s; on a socket that is silent for longer nothing can be called
 // live any more. A new one costs little, and loses nothing if the word was only late.
 export const SILENCE = 23_000;
@@ -26,6 +28,7 @@ export class Feed {
   #timers = new Set();
   #reading = null;
   #next = null;
+  #lackedSince = null;
   #hasSocketPath = true;
 
   /**
@@ -140,9 +143,15 @@ export class Feed {
 
   /** The socket goes on from `sequence`; what lies before it comes with a read begun after it. */
   #startAnew(sequence) {
-    const before = this.sequence;
+    const isToRead = this.#lackedSince !== null;
+    this.#lackedSince ??= this.sequence;
     this.sequence = sequence;
-    this.catchUp(before);
+    if (isToRead) return;
+    this.#after(SPREAD * Math.random(), () => {
+      const before = this.#lackedSince;
+      this.#lackedSince = null;
+      this.catchUp(before);
+    });
   }
 
   #closed(code, { isAnswered = true } = {}) {

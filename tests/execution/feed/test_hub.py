@@ -309,6 +309,27 @@ async def test_over_512_kb_waiting_make_a_reset(hub: Hub, time: Time, open_socke
     assert small.received()[1] == {"type": "reset", "epoch": "epoch", "sequence": 2}
 
 
+async def test_much_at_once_comes_in_parts_to_whoever_keeps_up(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    _, server = open_socket()
+    hub.publish(batch(0, 1))
+    time.pass_by(1)
+    created = batch(1, 501, tasks=500, padding=2_000)  # 1 MB
+    hub.publish(created)
+    hub.publish(batch(501, 502))
+    time.pass_by(1)
+    told = steps(server)
+    assert "reset" not in told
+    assert 4 <= len(told) <= 6
+    assert [first for first, _last in told[1:]] == [last for _first, last in told[:-1]]
+    assert told[-1][1] == 502
+    frames = server.received()[1:]
+    assert [event for frame in frames for event in frame["events"]][:-1] == created.events
+    assert {task["taskId"] for frame in frames for task in frame["tasks"]} == set(created.tasks)
+    assert max(len(json.dumps(frame)) for frame in frames) <= MAX_BYTES_BEHIND
+
+
 async def test_everybody_starts_anew_after_a_restore(
     hub: Hub, time: Time, open_socket: Any
 ) -> None:
