@@ -1,6 +1,7 @@
 """The execution page, a task's page, and what their scripts read besides the API."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -53,7 +54,7 @@ from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.pagination import encode_cursor, encode_place
+from nexo.shared.pagination import decode_place, encode_cursor, encode_place
 from nexo.shared.strings import frame_strings
 
 PAGE_SIZE: Final = 50
@@ -316,12 +317,7 @@ def _task_context(
         "minutes_at_work": _whole(execution_minutes(row["started_at"], row["ended_at"])),
         "result": result,
         "creator": texts.actor_text(creator, agent_names),
-        "events": events[:TIMELINE_LENGTH],
-        "before_events": (
-            encode_place(events[TIMELINE_LENGTH - 1]["sequence"])
-            if len(events) > TIMELINE_LENGTH
-            else None
-        ),
+        **_timeline(request, row["id"], events),
         "logs": logs,
         "now": now,
         "page_data": {
@@ -334,6 +330,23 @@ def _task_context(
             "timestamp": to_rfc3339(now),
         },
         "strings": {**frame_strings(), **shared_strings()},
+    }
+
+
+def _timeline(
+    request: HttpRequest, task_pk: int, newest: list[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The newest events, or those before the place in the address, and where older ones are."""
+    events, is_newest = newest, True
+    with suppress(KeyError, ValidationError):
+        place = decode_place(request.GET["before"])
+        events = queries.newest_events_of(task_pk, limit=TIMELINE_LENGTH + 1, before=place)
+        is_newest = False
+    shown = events[:TIMELINE_LENGTH]
+    return {
+        "events": shown,
+        "is_newest": is_newest,
+        "before_events": encode_place(shown[-1]["sequence"]) if len(events) > len(shown) else None,
     }
 
 

@@ -435,14 +435,30 @@ def test_a_long_timeline_comes_from_its_end_in_pages(head: Any, monkeypatch: Any
 
 
 def test_a_tasks_page_leads_to_what_came_before_its_timeline(
-    head: Any, client: Client, monkeypatch: Any
+    client: Client, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(views, "TIMELINE_LENGTH", 2)
     client.force_login(make_user())
     state = make_task_in(TaskStatus.IN_PROGRESS)
-    page = client.get(f"/marketplace/tasks/{state.row['task_id']}").content.decode()
-    assert "/events?cursor=" not in page
-    change(state, progress=60)
-    page = client.get(f"/marketplace/tasks/{state.row['task_id']}").content.decode()
-    (address,) = re.findall(r'href="([^"]+/events\?cursor=[^"]+)"', page)
-    assert [event["kind"] for event in head.get(address).json()["events"]] == ["created"]
+    for progress in range(51, 54):
+        change(state, progress=progress)
+    address = f"/marketplace/tasks/{state.row['task_id']}"
+    told: list[str] = []
+    query: str | None = ""
+    while query is not None:
+        page = client.get(address + query).content.decode()
+        told += re.findall(r'class="event-text words">([^<]+)<', page)
+        assert ("Os eventos mais recentes" in page) == (query != "")
+        query = next(iter(re.findall(r'href="(\?before=[^"#]+)#timeline-title"', page)), None)
+    assert len(told) == len(queries.events_of(state.row["id"])) == 5
+    assert "criou" in told[-1]
+    assert "53" in told[0]
+
+
+@pytest.mark.parametrize("place", ["", "x", "-1", "é", "0" * 5_000])
+def test_a_place_in_the_timeline_that_is_none_shows_the_newest(client: Client, place: str) -> None:
+    client.force_login(make_user())
+    state = make_task_in(TaskStatus.IN_PROGRESS)
+    answer = client.get(f"/marketplace/tasks/{state.row['task_id']}", {"before": place})
+    assert answer.status_code == 200
+    assert answer.content.decode().count('class="event-text words"') == 2
