@@ -390,6 +390,24 @@ def test_lost_connection_is_said_and_made_good_without_a_gap(
     expect(row_of(page, new)).to_be_visible()
 
 
+def test_a_network_that_goes_away_is_told_at_once(
+    page: Page, api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected += ["ERR_INTERNET_DISCONNECTED"]
+    (task,) = api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    live = page.locator("#live")
+    page.context.set_offline(True)
+    try:
+        expect(live).not_to_have_attribute("data-state", "live", timeout=5_000)
+        api.update(task, "approved")
+    finally:
+        page.context.set_offline(False)
+    wait_until_live(page)
+    expect(row_of(page, task).locator('[data-field="status"]')).to_have_text("Aprovada")
+
+
 def test_page_reads_the_api_while_only_the_socket_is_down(
     page: Page, api: Api, task_type: str, complaints: Complaints
 ) -> None:

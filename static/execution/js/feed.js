@@ -49,7 +49,9 @@ export class Feed {
   start() {
     this.#connect();
     this.#every(READ_EVERY, () => this.#whileDown());
-    addEventListener("online", () => this.#connect());
+    // A network that went away closes nothing: the socket would only be silent.
+    addEventListener("offline", () => this.#reconnectNow());
+    addEventListener("online", () => this.#connectNow());
     // A page with an open socket is not kept for "back"; without it the page comes back as it was.
     addEventListener("pagehide", () => this.#drop());
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
@@ -177,6 +179,12 @@ export class Feed {
   #reconnectNow() {
     this.#drop();
     this.#closed(0);
+  }
+
+  /** A socket that was begun on a network that is gone may wait for long. */
+  #connectNow() {
+    if (!this.isLive) this.#drop();
+    this.#connect();
   }
 
   // -- reading ----------------------------------------------------------------------------------
