@@ -225,6 +225,33 @@ def test_decision_on_an_older_image_is_not_carried_out(
     expect(error).to_be_visible()
     error.get_by_role("button", name="Fechar").click()
     expect(error).to_have_count(0)
+    # What was written is there when it is decided anew, and only for that.
+    open_menu(page, task)
+    choose(page, "Registrar falha")
+    expect(dialog.get_by_role("textbox")).to_have_value("")
+    dialog.get_by_role("button", name="Voltar").click()
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    expect(dialog.get_by_label("Motivo")).to_have_value("tarde demais")
+    dialog.get_by_role("button", name="Cancelar tarefa").click()
+    expect(status_of(page, task)).to_have_text("Falha")
+
+
+def test_progress_made_while_one_decides_is_no_other_task(
+    open_as: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("409")
+    (task,) = api.create(taskType=task_type)
+    api.update(task, "in_progress")
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Motivo").fill("fora de linha")
+    api.update(task, "in_progress", progress=60)
+    dialog.get_by_role("button", name="Cancelar tarefa").click()
+    expect(status_of(page, task)).to_have_text("Falha")
 
 
 def test_lost_answer_is_told_as_unknown(

@@ -12,6 +12,11 @@ const RESYNC = { name: "sync", label: t("menu.resync"), note: "none", isDestruct
 // The same may work in a moment; done twice it cannot be, for it names the version it is about.
 const UNAVAILABLE = 503;
 const OPEN_TARGETS = ["planned", "queued"];
+// What moves while an agent works. Nobody decides by it: what differs in nothing else is tried again.
+const MOVING = new Set(["version", "sequence", "progress", "lastUpdate", "timeSpent", "overdue"]);
+const MOST_TRIES = 3;
+// What was written for an action that has not been done, for when it is asked for again.
+let unsent = null;
 
 /** What can be done with `task` now, the likeliest first; nothing for those who may only look. */
 export function legalActions(task) {
@@ -78,13 +83,14 @@ export function markTarget({ channel, synced }, task) {
 }
 
 /**
- * Await what `begin` begins. Answers the task as it then is, and `confirm` to call when the page
- * shows it; null when refused, and why is said.
+ * Await what `begin(task)` begins, for the task as it was seen. Answers the task as it then is, and
+ * `confirm` to call when the page shows it; null when refused, and why is said.
  * `onLate` hears whether the answer is late; `again` does it all once more.
  */
-export async function settled(begin, { label, onConflict, onLate, again }) {
+export async function settled(begin, { task: seen, label, onConflict, onLate, again }) {
   try {
-    const { task } = await whileLate(begin(), onLate);
+    const { task } = await whileLate(tried(begin, seen), onLate);
+    if (unsent?.taskId === seen.taskId) unsent = null;
     const sent = toast(t("action.sent", { action: label }));
     return { task, confirm: () => confirmToast(sent, t("action.done", { action: label })) };
   } catch (error) {
@@ -92,6 +98,22 @@ export async function settled(begin, { label, onConflict, onLate, again }) {
     sayRefusal(error, again);
     return null;
   }
+}
+
+async function tried(begin, task, tries = MOST_TRIES) {
+  try {
+    return await begin(task);
+  } catch (error) {
+    const current = error.code === "version_conflict" ? error.details.task : null;
+    if (!current || tries === 1 || !isSameMatter(task, current)) throw error;
+    return tried(begin, current, tries - 1);
+  }
+}
+
+/** Whether what people decide by is as it was. */
+function isSameMatter(task, other) {
+  const lasting = (name, value) => (MOVING.has(name) ? undefined : value);
+  return JSON.stringify(task, lasting) === JSON.stringify(other, lasting);
 }
 
 /** Say why something was not done; what was only too early can be tried again from there. */
@@ -147,7 +169,8 @@ export function ask(action, task) {
   slot("confirm").textContent = action.label;
   slot("confirm").classList.toggle("danger", action.isDestructive);
   slot("confirm").classList.toggle("primary", !action.isDestructive);
-  note.value = "";
+  const isAsked = unsent?.taskId === task.taskId && unsent.name === action.name;
+  note.value = isAsked ? unsent.words : "";
   note.required = isNeeded;
   showFault("");
   dialog.showModal();
@@ -170,6 +193,7 @@ export function ask(action, task) {
         return;
       }
       words = note.value.trim();
+      unsent = { taskId: task.taskId, name: action.name, words };
     });
     listen(note, "input", () => showFault(""));
     listen(slot("back"), "click", () => dialog.close());

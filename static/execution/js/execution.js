@@ -261,9 +261,9 @@ const busy = new Map();
 const menu = new RowMenu({
   onAction: async (action, task) => {
     const note = asks(action, task) ? await ask(action, task) : "";
-    if (note !== null) act(action.label, task, () => doAction(action, task, note));
+    if (note !== null) act(action.label, task, (seen) => doAction(action, seen, note));
   },
-  onMark: (mark, task) => act(mark.label, task, () => markTarget(mark, task)),
+  onMark: (mark, task) => act(mark.label, task, (seen) => markTarget(mark, seen)),
 });
 
 async function act(label, task, begin) {
@@ -271,7 +271,7 @@ async function act(label, task, begin) {
   const onConflict = (current) => take([current]);
   const onLate = (isLate) => sayLate(task, isLate);
   const again = () => act(label, task, begin);
-  const settling = await settled(begin, { label, onConflict, onLate, again });
+  const settling = await settled(begin, { task, label, onConflict, onLate, again });
   if (!settling) {
     setBusy(task.taskId, null);
     return;

@@ -109,17 +109,18 @@ function submit(event) {
   const form = event.target.closest("form[data-action], form[data-mark], form[data-resync]");
   if (!form) return;
   event.preventDefault();
-  act(form, changeOf(form));
+  act(form, task, changeOf(form));
 }
 
-async function act(form, begin) {
+async function act(form, seen, begin) {
   const button = form.querySelector("button");
   button.setAttribute("aria-busy", "true");
   const done = await settled(begin, {
+    task: seen,
     label: button.textContent,
     onConflict: () => feed.refresh(),
     onLate,
-    again: () => act(form, begin),
+    again: () => act(form, seen, begin),
   });
   button.removeAttribute("aria-busy");
   if (!done) return;
@@ -138,17 +139,16 @@ function onLate(isLate) {
   lateToast = isLate ? toast(t("action.late"), { stays: true, tone: "amber" }) : null;
 }
 
-/** What sends the form, with the task as it was seen and the words as they were written. */
+/** What sends the form for a task, with the words as they were written. */
 function changeOf(form) {
   const { action: name, mark: channel, resync } = form.dataset;
-  const seen = task;
-  if (resync !== undefined) return () => resend(seen, resync);
+  if (resync !== undefined) return (seen) => resend(seen, resync);
   const action = data.actions.find((one) => one.name === name);
   const note = form.elements.note?.value.trim() ?? "";
   const synced = Boolean(form.elements.synced);
   return action
-    ? () => doAction(action, seen, note)
-    : () => markTarget({ channel, synced }, seen);
+    ? (seen) => doAction(action, seen, note)
+    : (seen) => markTarget({ channel, synced }, seen);
 }
 
 pauseButton.addEventListener("click", () => setPaused(!isPaused));
