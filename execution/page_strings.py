@@ -30,8 +30,8 @@ def shared_strings() -> dict[str, str]:
         "notAllowed": _("Your account may no longer watch tasks. Ask an administrator."),
         "noFeed": _("This server offers no live feed. The page reads every 5 seconds instead."),
         "signIn": _("Sign in again"),
-        "action.sent": _("Sent: {action}. The task changes here when it is confirmed."),
-        "action.done": _("Done: {action}."),
+        "action.sent": _("{action}: sent. The task changes here when it is confirmed."),
+        "action.done": _("{action}: done."),
         "action.conflict": _(
             "The task changed while you were deciding, so nothing was done."
             " Look at it again and repeat if you still want to."
