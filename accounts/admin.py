@@ -115,8 +115,11 @@ class NexoUserAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, UserAdmin
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fixed: tuple[str, ...] = ("last_login", "date_joined")
-        if obj is not None and obj.pk == request.user.pk:
-            return fixed + POWER_FIELDS
+        if obj is not None:
+            # The log knows people by it: under another name one could approve one's own work.
+            fixed += ("username",)
+            if obj.pk == request.user.pk:
+                return fixed + POWER_FIELDS
         return fixed if request.user.is_superuser else (*fixed, "is_superuser")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -5,9 +5,11 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
@@ -92,8 +94,11 @@ class TaskUpdateSerializer(StrictSerializer):
         return value
 
 
-# Checking keeps nothing: one serializer, whose fields are copied once, does for all requests.
-_update = TaskUpdateSerializer()
+@cache
+def _update(language: str | None) -> TaskUpdateSerializer:
+    """Checking keeps nothing: one, whose fields are copied once, does for all requests of a
+    language. What it says with a number in it stays in the language that it is first said in."""
+    return TaskUpdateSerializer()
 
 
 def checked_update(data: Any) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def checked_update(data: Any) -> dict[str, Any]:
     ------
     ValidationError
     """
-    return dict(_update.run_validation(data))
+    return dict(_update(get_language()).run_validation(data))
 
 
 def task_change(data: Mapping[str, Any]) -> TaskChange:

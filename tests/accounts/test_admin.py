@@ -139,6 +139,15 @@ def test_an_admin_changes_nothing_of_their_own_power(client: Client, boss: User)
     assert client.post(reverse("admin:auth_user_delete", args=[boss.pk])).status_code == 403
 
 
+def test_nobody_gets_another_name_which_the_log_would_not_know(client: Client, boss: User) -> None:
+    for person in (boss, make_user(Role.HEAD)):
+        name = person.username
+        values = person_fields(person, username="outro", first_name="Bia")
+        assert client.post(change_url(person), values).status_code == 302
+        person.refresh_from_db()
+        assert (person.username, person.first_name) == (name, "Bia")
+
+
 def test_an_admin_makes_nobody_a_superuser_and_touches_none(client: Client) -> None:
     other = make_user()
     client.post(change_url(other), person_fields(other, is_superuser="on"))

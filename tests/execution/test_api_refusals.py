@@ -84,3 +84,15 @@ def test_who_may_not_is_told_so_in_the_products_own_words() -> None:
     answer = client.post(URL, NEW, format="json", headers={"Accept-Language": "pt-BR"})
     assert answer.status_code == 403
     assert answer.json()["error"] == "Você não tem permissão para fazer isto."
+
+
+def test_the_first_refusal_does_not_settle_the_language_of_the_next(head: APIClient) -> None:
+    task_id = make_task().row["task_id"]
+    wrong = {"taskId": task_id, "status": "in_progress", "progress": 101}
+    told = {}
+    for language in ("pt-BR", "en", "pt-BR"):
+        answer = head.patch(URL, wrong, format="json", headers={"Accept-Language": language})
+        (sentence,) = answer.json()["details"]["progress"]
+        assert told.setdefault(language, sentence) == sentence
+    assert "or equal to 100" in told["en"]
+    assert "ou igual a 100" in told["pt-BR"]
