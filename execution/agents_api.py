@@ -37,7 +37,6 @@ class AgentViewSet(KeyedWrites, viewsets.GenericViewSet[Agent]):
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayAct)
     agent_calls = frozenset({"claim", "heartbeat"})
     filter_backends = ()
-    metadata_class = None
 
     @property
     def call(self) -> str:

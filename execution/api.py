@@ -99,7 +99,6 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayOperate)
     agent_actions = frozenset({"update_status", "append_logs"})
     filter_backends = ()
-    metadata_class = None
 
     def get_serializer_class(self) -> Any:
         return BODIES.get(self.action, schema.TaskSerializer)

@@ -27,6 +27,15 @@ def _why_not(old: TaskStatus, new: TaskStatus) -> str:
     return gettext("The task cannot go from “%(status)s” to “%(new)s”.") % names
 
 
+def not_from(old: TaskStatus, sources: Sequence[TaskStatus]) -> str:
+    """Why a command is refused where the step as such might be allowed, such as by PATCH."""
+    names = {
+        "status": str(old.label),
+        "sources": ", ".join(f"“{source.label}”" for source in sources),
+    }
+    return gettext("This is for tasks at %(sources)s; the task is at “%(status)s”.") % names
+
+
 class VersionConflict(Conflict):
     default_detail = _("The task has changed since you read it.")
     default_code = "version_conflict"

@@ -42,6 +42,7 @@ from execution.exceptions import (
     OwnTask,
     TaskNotFound,
     VersionConflict,
+    not_from,
 )
 from execution.feed.frames import MAX_EVENTS_BEHIND
 from execution.lifecycle import AGENT_STEPS, ENTRY_PROGRESS, allowed_transitions
@@ -226,7 +227,8 @@ def command_task(
         if old not in rule.sources:
             allowed = [status.value for status in allowed_transitions(old)]
             new = rule.status or old
-            raise InvalidTransition(old=old.value, new=new.value, allowed=allowed)
+            why = None if new == old else not_from(old, rule.sources)
+            raise InvalidTransition(old=old.value, new=new.value, allowed=allowed, detail=why)
         if command == Command.APPROVE and queries.is_touched_by(state.row["id"], caller.actor):
             raise OwnTask
         change = TaskChange(

@@ -49,7 +49,6 @@ class MayChangeWeights(MaySee):
 class _OptimizationViewSet(KeyedWrites, viewsets.GenericViewSet[Agent]):
     queryset = Agent.objects.none()
     filter_backends = ()
-    metadata_class = None
 
 
 class OptimizationViewSet(_OptimizationViewSet):

@@ -38,7 +38,6 @@ class ActivationViewSet(KeyedWrites, viewsets.GenericViewSet[Plan]):
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayRun)
     serializer_class = ActivateSerializer
     filter_backends = ()
-    metadata_class = None
 
     @extend_schema(**schema.ACTIVATE)
     @keyed
@@ -66,7 +65,6 @@ class MaySeeNumbers(BasePermission):
 class _ReadViewSet(viewsets.GenericViewSet[Agent]):
     queryset = Agent.objects.none()
     filter_backends = ()
-    metadata_class = None
 
 
 class StatusViewSet(_ReadViewSet):

@@ -436,7 +436,7 @@ def test_an_unknown_verb_is_that_for_everyone(world: World, caller: str) -> None
     task_id = world.tasks[PENDING]
     client = world.callers[caller]
     for path, verbs in known.items():
-        for verb in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE"} - verbs:
+        for verb in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - verbs:
             address = path.format(task=task_id, agent="alex", job="bulk-x")
             answer = client.generic(verb, address, b"{}", content_type="application/json")
             if caller == "anonymous":

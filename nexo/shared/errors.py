@@ -143,6 +143,9 @@ def exception_handler(
         return None
     set_rollback()
     known = _of_wrong_verb(known, context) or known
+    if isinstance(known, exceptions.MethodNotAllowed):
+        view = context["view"]
+        view.headers["Allow"] = ", ".join(v for v in view.allowed_methods if v != "OPTIONS")
     if isinstance(exception, DatabaseError | InterfaceError):
         logger.warning("database unavailable: %s", exception)
     response = error_response(known)
@@ -166,7 +169,9 @@ def _of_wrong_verb(
     view, request = context["view"], context["request"]
     if known.status_code not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) or request is None:
         return None
-    if hasattr(view, str(request.method).lower()):
+    verb = str(request.method).lower()
+    # DRF has an OPTIONS for every view, which here says nothing and is refused.
+    if verb != "options" and hasattr(view, verb):
         return None
     return exceptions.MethodNotAllowed(str(request.method))
 

@@ -33,7 +33,6 @@ class BulkViewSet(KeyedWrites, viewsets.GenericViewSet[BulkJob]):
     queryset = BulkJob.objects.none()
     permission_classes = (*viewsets.GenericViewSet.permission_classes, MayOrder)
     filter_backends = ()
-    metadata_class = None
 
     def get_serializer_class(self) -> Any:
         is_undo = "job_id" in self.kwargs

@@ -113,6 +113,13 @@ def test_what_moved_on_is_told_with_what_is_allowed(head: APIClient) -> None:
         assert (details["from"], details["allowed"]) == ("completed", [])
 
 
+def test_a_command_that_comes_too_late_says_what_it_is_for(head: APIClient) -> None:
+    """The step as such is allowed: by PATCH an approved task may fail."""
+    state = make_task_in(TaskStatus.APPROVED, agent_id="alex")
+    body = refused(send(head, state, "reject", {"reason": "x"}), 409, "invalid_transition")
+    assert body["error"] == "Isto vale para tarefas em “Aguardando”; a tarefa está em “Aprovada”."
+
+
 def test_an_old_image_is_a_conflict_with_the_present_one(head: APIClient) -> None:
     state = make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
     change(state, progress=60)
