@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import django_filters
 from django import forms
@@ -15,6 +15,7 @@ from execution.enums import MarketplaceSlug, TaskStatus
 from execution.models import Task
 from execution.totals import Counts
 from nexo.shared import clock
+from nexo.shared.folding import folded
 from nexo.shared.instants import parse_instant
 from nexo.shared.reading import Asked
 
@@ -73,11 +74,30 @@ class FlagField(forms.CharField):
         return text == "true"
 
 
+# A shorter word, such as the 7 of “lote 7”, is in nearly every id: it is looked for beside the other.
+LEAST_LETTERS: Final = 3
+MOST_WORDS: Final = 10
+
+
+def searched_words(text: str) -> list[str]:
+    """What a search has to find, each: words, or several as they stand where one is short."""
+    found: list[str] = []
+    for word in folded(text).split():
+        is_short = len(word) < LEAST_LETTERS or (found and len(found[-1]) < LEAST_LETTERS)
+        if found and (is_short or len(found) == MOST_WORDS):
+            found[-1] += f" {word}"
+        else:
+            found.append(word)
+    return found
+
+
 class TextFilter(django_filters.CharFilter):
-    """Text anywhere in title or ids, in any case."""
+    """Words anywhere in title or ids, in any order and case, with or without accents."""
 
     def filter(self, tasks: QuerySet[Task], value: str) -> QuerySet[Task]:
-        return tasks.filter(search_text__contains=value.casefold()) if value else tasks
+        for word in searched_words(value):
+            tasks = tasks.filter(search_text__contains=word)
+        return tasks
 
 
 class OverdueFilter(django_filters.Filter):

@@ -169,7 +169,7 @@ class Task(models.Model):
         null=True, blank=True, help_text="Which rule chose the agent, and what it saw."
     )
     result = models.JSONField(null=True, blank=True)
-    # Title and ids casefolded: LIKE ignores the case of ASCII only on SQLite.
+    # Title and ids without case and accents: LIKE ignores the case of ASCII only on SQLite.
     search_text = models.TextField()
 
     class Meta:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ValidationError
 
 from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
-from execution.filters import FILTERS
+from execution.filters import FILTERS, searched_words
 from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.pagination import decode_cursor
@@ -88,7 +88,7 @@ class PageFilters:
             "channel": sorted(self.channels),
             "agent": values.get("agent"),
             "taskType": values.get("taskType"),
-            "text": values["q"].casefold() if "q" in values else None,
+            "words": searched_words(values.get("q", "")),
             "createdAfter": to_rfc3339(values.get("createdAfter")),
             "createdUpTo": to_rfc3339(self.after[0]) if self.after else None,
             "overdue": values.get("overdue"),

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+from nexo.shared.folding import folded
+
 
 class TaskRow(TypedDict):
     id: int
@@ -86,5 +88,5 @@ def merged(row: Mapping[str, Any], fields: Mapping[str, Any]) -> TaskRow:
 
 
 def search_text(title: str, task_id: str, external_id: str | None) -> str:
-    """What the search looks in: LIKE ignores the case of ASCII only on SQLite."""
-    return " ".join((title, task_id, external_id or "")).casefold()
+    """What the search looks in."""
+    return folded(" ".join((title, task_id, external_id or "")))

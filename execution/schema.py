@@ -204,7 +204,7 @@ LIST: dict[str, Any] = {
         query("channel", str, "One marketplace, or several separated by commas."),
         query("agent", str, "The agent's id."),
         query("taskType", str, "The type's slug."),
-        query("q", str, "Text in title or id."),
+        query("q", str, "Words in title or id, in any order, case and accents aside."),
         query("createdAfter", OpenApiTypes.DATETIME, "Inclusive."),
         query("createdBefore", OpenApiTypes.DATETIME, "Exclusive."),
         query("overdue", bool, "Past the estimate, now or at the end."),

@@ -16,6 +16,17 @@ def count(page: Page, selector: str) -> int:
     return int(page.locator(f'{selector} [data-field="count"]').inner_text().replace(".", ""))
 
 
+def test_what_is_found_without_its_accent_enters_live_too(page: Page, api: Api) -> None:
+    page.goto(f"{LIST}?q=relampago+PROMOÇÃO")
+    wait_until_live(page)
+    (task,) = api.create(title="Promoção relâmpago")
+    api.create(title="Promoção comum")
+    expect(row_of(page, task)).to_be_visible()
+    expect(page.locator("#shown")).to_have_text("1 de 1")
+    page.reload()
+    expect(row_of(page, task)).to_be_visible()
+
+
 def test_card_sets_the_status_and_keeps_the_other_filters(page: Page) -> None:
     page.goto(f"{LIST}?channel=amazon&q=a")
     shown = count(page, '[data-card="completed"]')

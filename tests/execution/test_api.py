@@ -218,11 +218,13 @@ def test_an_empty_answer_has_zero_progress(head: APIClient) -> None:
     assert head.get(URL, {"agent": "unknown"}).json()["totalTasks"] == 0
 
 
-def test_search_finds_title_and_ids_in_any_case(head: APIClient) -> None:
+def test_search_finds_words_of_title_and_ids_in_any_case_and_order(head: APIClient) -> None:
     state = make_task(title="Revisão de PREÇOS", external_id="ERP-77")
-    for words in ("preços", "PREÇOS", "erp-77", state.row["task_id"][5:13], "são de"):
+    many = f"{'revisao de ' * 9}preços"
+    ids = ("erp-77", state.row["task_id"][5:13])
+    for words in ("preços", "PRECOS", *ids, "são de", "precos  revisão", " erp pre ", many):
         assert head.get(URL, {"q": words}).json()["totalTasks"] == 1, words
-    for words in ("100%", "_", "\\", "nada"):
+    for words in ("100%", "_", "\\", "nada", "preços nada", f"{many} de"):
         assert head.get(URL, {"q": words}).json()["totalTasks"] == 0, words
 
 

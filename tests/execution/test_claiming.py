@@ -290,7 +290,7 @@ def test_nobody_approves_what_they_created_or_edited() -> None:
         "targets": [["amazon"], ["amazon", "shein"]],
     }
     row = Task.objects.get()
-    assert row.search_text.startswith("novo título")
+    assert row.search_text.startswith("novo titulo")
     assert row.due_at == row.created_at + timedelta(minutes=90)
     assert after == queries.task_state(Task.objects.all(), task_id)
     # After a failure and a retry they still edited it; a retry itself is no edit.

@@ -63,6 +63,8 @@ print(json.dumps({
     "origins": TaskEvent.objects.exclude(origin=None).count(),
     "history": HistoricalMarketplace.objects.count(), "templates": TaskTemplate.objects.exists(),
     "roles": sorted(User.objects.get(username="helena").groups.values_list("name", flat=True)),
+    "unaccented": Task.objects.filter(search_text__contains="preco").count(),
+    "accented": Task.objects.filter(search_text__contains="preço").count(),
     "pages": {path: status for path in PAGES if (status := ana.get(path).status_code) != 200},
 }))
 """
@@ -87,6 +89,8 @@ def test_everything_of_the_first_release_is_there_and_true(
             first_release.backup(made)
     manage(environment, "migrate", "--verbosity", "0")
     found: dict[str, Any] = json.loads(shell(environment, _LOOK).splitlines()[-1])
+    with_price = "SELECT count(*) FROM execution_task WHERE title LIKE '%Preço%'"
+    (priced,) = first_release.execute(with_price).fetchone()
     (epoch,) = first_release.execute("SELECT epoch FROM execution_stream").fetchone()
     assert found.pop("facts") > 20
     assert found == {
@@ -103,6 +107,9 @@ def test_everything_of_the_first_release_is_there_and_true(
         "history": 6,
         "templates": True,
         "roles": ["head"],
+        # Found without its accent too.
+        "unaccented": priced,
+        "accented": 0,
         "pages": {},
     }
 

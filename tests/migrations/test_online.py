@@ -27,6 +27,7 @@ REVIEWED = {
     ("execution", "0006_leases_and_origins"): (
         "an index and a check in one lock: older than 3.0.0, of which no large database is kept"
     ),
+    ("execution", "0011_search_without_accents"): "holds a thousand tasks for milliseconds",
     ("optimization", "0002_fact_cursor"): "writes one row",
     ("optimization", "0004_note_last_work"): "reads events, writes a row per agent and day",
     ("orchestration", "0002_first_playbook"): "writes the playbook's two dozen templates",

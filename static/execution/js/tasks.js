@@ -19,6 +19,11 @@ export function isOverdue(task, now) {
   return ended(task, now) > Date.parse(task.createdAt) + task.timeEstimate * 60_000;
 }
 
+/** Without case and accents, as the server compares text. */
+function folded(text) {
+  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+}
+
 /** Whether the list under `filters` (the page's, from the server) holds the task. */
 export function matches(task, filters, now) {
   if (filters.status.length && !filters.status.includes(task.status)) return false;
@@ -32,9 +37,6 @@ export function matches(task, filters, now) {
     return false;
   }
   if (filters.overdue !== null && isOverdue(task, now) !== filters.overdue) return false;
-  if (filters.text) {
-    const words = `${task.title} ${task.taskId} ${task.externalId ?? ""}`.toLowerCase();
-    return words.includes(filters.text);
-  }
-  return true;
+  const text = folded(`${task.title} ${task.taskId} ${task.externalId ?? ""}`);
+  return filters.words.every((word) => text.includes(word));
 }
