@@ -74,7 +74,7 @@ class FlagField(forms.CharField):
         return text == "true"
 
 
-# A shorter word, such as the 7 of “lote 7”, is in nearly every id: it is looked for beside the other.
+# A shorter word, such as the 7 of “lote 7”, is in nearly every id: it is looked for as it stands.
 LEAST_LETTERS: Final = 3
 MOST_WORDS: Final = 10
 
