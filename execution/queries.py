@@ -527,6 +527,11 @@ def agent_names() -> dict[str, str]:
     return dict(agents.values_list("slug", "name")[:MOST_NAMES])
 
 
+def agent_flags(agent_id: str) -> tuple[bool, bool]:
+    """Whether an agent is active, and whether it is paused."""
+    return Agent.objects.values_list("is_active", "is_paused").get(pk=agent_id)
+
+
 def all_agents() -> list[tuple[str, str]]:
     """Ids and names."""
     return list(Agent.objects.order_by("slug").values_list("slug", "name"))

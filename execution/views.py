@@ -301,6 +301,7 @@ def _task_context(
         "list_address": _list_address(request),
         "view": row_view(task, short_names=short_names, agent_names=agent_names, now=now),
         "agent_names": agent_names,
+        "agent_state": _agent_state(row),
         "steps": steps(row, past=past, now=now),
         "failure": _failure(task, events),
         "targets": state.targets,
@@ -331,6 +332,16 @@ def _task_context(
         },
         "strings": {**frame_strings(), **shared_strings()},
     }
+
+
+def _agent_state(row: TaskRow) -> str:
+    """What keeps the agent from a task that is not done: nobody else begins it meanwhile."""
+    if row["agent_id"] is None or row["status"] == TaskStatus.COMPLETED:
+        return ""
+    is_active, is_paused = queries.agent_flags(row["agent_id"])
+    if not is_active:
+        return _("inactive: begins no task")
+    return _("paused: begins no task") if is_paused else ""
 
 
 def _timeline(

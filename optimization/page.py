@@ -196,6 +196,7 @@ class AgentCard:
 
     slug: str
     name: str
+    is_paused: bool
     channels: str
     score: int
     has_score: bool
@@ -228,6 +229,7 @@ def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -
     return AgentCard(
         slug=one.agent.slug,
         name=one.agent.name,
+        is_paused=one.agent.is_paused,
         channels=channel_names(one.agent.marketplaces),
         score=one.score,
         has_score=one.has_score,

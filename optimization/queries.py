@@ -48,6 +48,7 @@ class Window:
 class AgentRow:
     slug: str
     name: str
+    is_paused: bool
     marketplaces: tuple[str, ...]
     pinned: tuple[float, float, float] | None
 
@@ -79,7 +80,7 @@ def peers_of(slug: str) -> list[AgentRow]:
 
 def _agent_rows(agents: QuerySet[Agent]) -> list[AgentRow]:
     pinned = [f"pinned_weights__{name}" for name in TERMS]
-    rows = list(agents.order_by("slug").values_list("slug", "name", *pinned))
+    rows = list(agents.order_by("slug").values_list("slug", "name", "is_paused", *pinned))
     through = Agent.marketplaces.through.objects
     pairs = through.filter(agent_id__in=agents.values("slug")).values_list(
         "agent_id", "marketplace_id"
@@ -91,10 +92,11 @@ def _agent_rows(agents: QuerySet[Agent]) -> list[AgentRow]:
         AgentRow(
             slug,
             name,
+            is_paused,
             tuple(sorted(works_on.get(slug, ()), key=MARKETPLACE_ORDER.__getitem__)),
             None if weights[0] is None else tuple(weights),
         )
-        for slug, name, *weights in rows
+        for slug, name, is_paused, *weights in rows
     ]
 
 

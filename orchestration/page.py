@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from execution.enums import Card, MarketplaceSlug, TaskStatus
+from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
 from optimization.optimizations import Optimization
@@ -146,6 +147,8 @@ class AgentCard:
     totals: Sequence[tuple[str, str]]
     rates: Sequence[RateBar]
     load: str
+    open_query: str
+    left_open: int  # tasks that wait for a paused agent
     last_activity: datetime | None
 
 
@@ -182,6 +185,8 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         totals=counts,
         rates=_rates(agent.recent) if with_score else [],
         load=_load(agent),
+        open_query=urlencode({"agent": agent.slug, "status": ",".join(OPEN_STATUSES)}, safe=","),
+        left_open=agent.open if agent.is_paused else 0,
         last_activity=totals.last_activity,
     )
 

@@ -60,7 +60,7 @@ def _pause_or_resume(request: HttpRequest) -> HttpResponse:
     try:
         if request.POST["step"] == "pause":
             agent = pause_agent(agent_id, caller=caller, reason=form.cleaned_data["reason"])
-            message = _("Agent %(agent)s paused: it is given no new task.")
+            message = _("Agent %(agent)s paused: it is offered no task and recommended for none.")
         else:
             agent = resume_agent(agent_id, caller=caller)
             message = _("Agent %(agent)s active again.")

@@ -20,7 +20,7 @@ from django.urls import reverse
 
 from accounts.roles import Role
 from execution.enums import TaskStatus
-from execution.models import Task, TaskEvent
+from execution.models import Agent, Task, TaskEvent
 from tests.factories import change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -55,6 +55,20 @@ def card_of(html: str, card: str) -> str:
     found = re.search(rf'data-card="{card}".*?data-field="count">([^<]*)<', html, re.DOTALL)
     assert found is not None
     return found[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [("approved", True), ("failed", True), ("completed", False)]
+)
+def test_a_tasks_page_says_that_its_agent_begins_nothing(status: str, told: bool) -> None:
+    make_agent("alex")
+    state = make_task_in(TaskStatus(status), agent_id="alex")
+    client = client_of(None)
+    assert "não inicia tarefas" not in client.get(address_of(state)).content.decode()
+    Agent.objects.update(is_paused=True)
+    assert ("pausado: não inicia" in client.get(address_of(state)).content.decode()) == told
+    Agent.objects.update(is_active=False)
+    assert ("inativo: não inicia" in client.get(address_of(state)).content.decode()) == told
 
 
 # -- Who may open them -----------------------------------------------------------------------------

@@ -85,6 +85,16 @@ def test_a_card_says_when_it_was_calculated(head: Client) -> None:
     assert f'title="{exact}">{exact[11:16]}</time>' in answer.content.decode()
 
 
+def test_a_paused_agent_is_said_to_be_and_leads_to_where_it_goes_on(head: Client) -> None:
+    agent = make_agent("marina", "amazon")
+    assert "Amazon Pausado" not in text_of(head)
+    agent.is_paused = True
+    agent.save()
+    assert "Amazon Pausado" in text_of(head)
+    drawer = head.get(f"{PAGE}?agent=marina").content.decode()
+    assert '/marketplace/orchestration#agent-marina">Pausado: tarefas abertas, retomar' in drawer
+
+
 def test_an_agent_without_work_shows_no_number(head: Client) -> None:
     make_agent("marina", "amazon")
     text = text_of(head)

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import translation
 
 from accounts.models import AuditEntry
 from accounts.roles import Role
+from execution.agents import pause_agent
 from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task
 from nexo.shared import clock
@@ -324,12 +326,27 @@ def test_an_agent_is_paused_and_resumed(head: Client) -> None:
     make_agent("alex", "amazon")
     paused = head.post(PAGE, {"step": "pause", "agent": "alex"}, follow=True)
     assert paused.redirect_chain == [(f"{PAGE}#agent-alex", 302)]
-    assert "Agente Alex pausado: não recebe" in shown(paused)
+    assert "Agente Alex pausado: nenhuma tarefa lhe é oferecida" in shown(paused)
     assert Agent.objects.get().is_paused
     assert "Agente Alex ativo de novo." in shown(
         head.post(PAGE, {"step": "resume", "agent": "alex"}, follow=True)
     )
     assert not Agent.objects.get().is_paused
+
+
+def test_what_stays_with_a_paused_agent_is_one_link_away(head: Client) -> None:
+    make_agent("alex", "amazon")
+    for _ in range(2):
+        make_task(agent_id="alex")
+    assert "continuam com ele" not in shown(head.get(PAGE))
+    pause_agent("alex", caller=OPERATOR)
+    answer = head.get(PAGE)
+    assert "2 tarefas abertas continuam com ele" in shown(answer)
+    (address,) = set(
+        re.findall(r'href="([^"]+agent=alex&amp;status=[^"]+)"', answer.content.decode())
+    )
+    listed = head.get(unescape(address)).content.decode()
+    assert len(re.findall(r"<tr[^>]* data-task=", listed)) == 2
 
 
 def test_a_pause_says_why(head: Client) -> None:
