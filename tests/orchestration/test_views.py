@@ -346,7 +346,7 @@ def test_what_stays_with_a_paused_agent_is_one_link_away(head: Client) -> None:
         re.findall(r'href="([^"]+agent=alex&amp;status=[^"]+)"', answer.content.decode())
     )
     listed = head.get(unescape(address)).content.decode()
-    assert len(re.findall(r"<tr[^>]* data-task=", listed)) == 2
+    assert len(re.findall(r"<tr[^>]* data-task=\"task-", listed)) == 2
 
 
 def test_a_pause_says_why(head: Client) -> None:
