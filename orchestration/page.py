@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext, npgettext, pgettext
 
 from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
@@ -91,7 +91,9 @@ def _recent_figures(found: Overview) -> list[Figure]:
 def _total_figures(found: Overview) -> list[Figure]:
     ever = found.totals
     still_open = ngettext("%(count)s open", "%(count)s open", texts.number_of(found.metrics.open))
-    not_done = ngettext("%(count)s failed", "%(count)s failed", texts.number_of(ever.failed))
+    not_done = npgettext(
+        "error or timeout", "%(count)s failed", "%(count)s failed", texts.number_of(ever.failed)
+    )
     return [
         _generated(found, still_open % {"count": number_text(found.metrics.open)}),
         _completed(found, not_done % {"count": number_text(ever.failed)}),

@@ -5,7 +5,13 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from django.utils.translation import get_language, gettext_lazy, ngettext, pgettext_lazy
+from django.utils.translation import (
+    get_language,
+    gettext_lazy,
+    ngettext,
+    npgettext,
+    pgettext_lazy,
+)
 from django.utils.translation import gettext as _
 
 from execution.models import Agent
@@ -100,7 +106,12 @@ def ended_text(completed: int, failed: int, late: int) -> str:
     """`1 completed, 2 failed, 0 late`, each in its own number."""
     parts = (
         (ngettext("%(count)s completed", "%(count)s completed", number_of(completed)), completed),
-        (ngettext("%(count)s failed", "%(count)s failed", number_of(failed)), failed),
+        (
+            npgettext(
+                "error or timeout", "%(count)s failed", "%(count)s failed", number_of(failed)
+            ),
+            failed,
+        ),
         (ngettext("%(count)s late", "%(count)s late", number_of(late)), late),
     )
     return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)
