@@ -10,7 +10,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from execution.enums import Card, MarketplaceSlug, TaskStatus
+from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of
 from execution.texts import number_text
 
@@ -94,16 +94,18 @@ def _status_name(status: TaskStatus) -> str:
 
 
 def status_segments(filters: PageFilters) -> list[Choice]:
-    chosen = card_of(filters.statuses)
+    chosen, is_open = card_of(filters.statuses), filters.statuses == set(OPEN_STATUSES)
+    still_open = filters.query(status=",".join(OPEN_STATUSES))
     segments = [
         Choice(
             "", pgettext("every status", "All"), filters.query(status=None), not filters.statuses
-        )
+        ),
+        Choice("open", pgettext("tasks", "Open"), still_open, is_open),
     ]
     for card in Card:
         query = filters.query(status=",".join(STATUSES_OF[card]))
         segments.append(Choice(card.value, str(card.label), query, card == chosen))
-    if filters.statuses and chosen is None:
+    if filters.statuses and chosen is None and not is_open:
         # A selection that only an address can make, such as one status of a card's two.
         names = [_status_name(status) for status in TaskStatus if status.value in filters.statuses]
         segments.append(Choice("other", ", ".join(names), filters.query(), is_current=True))

@@ -1,5 +1,6 @@
 """Filters are links and a form: they keep each other, and every state has an address."""
 
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -110,6 +111,12 @@ def test_only_overdue_tasks(page: Page) -> None:
     rows = page.locator("#rows tr")
     expect(rows.first).to_be_visible()
     assert page.locator("#rows .over:empty").count() == 0
+    # Of those that ended nothing is to be done any more.
+    page.locator('.segment[data-status="open"]').click()
+    page.wait_for_url("**overdue=true**status=pending**")
+    expect(page.locator('.segment[aria-current="true"]')).to_have_text("Abertas")
+    ended = page.locator('#rows [data-field="status"]').filter(has_text=re.compile("Conclu|Falha"))
+    expect(ended).to_have_count(0)
 
 
 def test_more_reads_older_tasks_below(page: Page) -> None:

@@ -81,7 +81,7 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "50,0% 1 concluída, 1 com erro, 0 muito atrasadas" in text
     assert "Alex Amazon, Shopee Ativo 68 /100 Regular" in text
     assert "Desde o início Geradas 4 Aprovadas 2 Rejeitadas 1 Concluídas 1 Com erro 1" in text
-    assert "Com falha 1 Sucesso 50,0% Em 30 dias" in text
+    assert "Com erro 1 Sucesso 50,0% Em 30 dias" in text
     assert "Aprovação 66,7% · 2 de 3 Conclusão 50,0% · 1 de 2" in text
     assert "Tarefas abertas 1 de 9" in text
     assert "Taxa de aprovação 66,7% mínimo 70%" in text
