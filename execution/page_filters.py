@@ -4,6 +4,7 @@ says so, and keeps the rest."""
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -28,6 +29,8 @@ PERIODS: Final = {
 SHARED_WITH_API: Final = ("status", "channel", "agent", "taskType", "q", "overdue")
 CHOICES: Final = {"status": TaskStatus, "channel": MarketplaceSlug}
 """Where a filter's values have names that people know."""
+KNOWN: Final = frozenset({*SHARED_WITH_API, "period", "cursor"})
+MOST_UNKNOWN: Final = 5
 IN_DETAILS: Final = ("agent", "taskType", "period", "overdue")
 STATUSES_OF: Final = {
     card: tuple(status.value for status, of in CARD_OF.items() if of == card) for card in Card
@@ -101,7 +104,7 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
     ignored: list[Ignored] = []
 
     def ignore(name: str, reason: str) -> None:
-        ignored.append(Ignored(name, parameters[name][:100], reason))
+        ignored.append(Ignored(name[:100], parameters[name][:100], reason))
 
     for name in SHARED_WITH_API:
         if text := parameters.get(name, "").strip():
@@ -126,6 +129,9 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
         except ValidationError:
             ignore("cursor", _("The list starts with the newest task."))
             cursor = None
+    unknown = (name for name in parameters if name not in KNOWN)
+    for name in islice(unknown, MOST_UNKNOWN):
+        ignore(name, _("This page has no such filter."))
     return PageFilters(texts, values, ignored, cursor, after)
 
 

@@ -354,3 +354,11 @@ def test_what_cannot_be_read_names_the_choices_as_people_know_them() -> None:
     text = html.content.decode()
     assert "Escolha entre Aguardando, Aprovada, Em Progresso" in text
     assert "Escolha entre Amazon, MercadoLivre" in text
+
+
+def test_a_filter_that_the_page_has_not_is_said_to_be_left_out() -> None:
+    html = client_of(None).get(f"{LIST}?createdAfter=2026-01-01&estatus=failed").content.decode()
+    for told in ("createdAfter=2026-01-01", "estatus=failed"):
+        assert f"<code>{told}</code>: Esta página não tem esse filtro." in html
+    many = "&".join(f"x{number}={number}" for number in range(1_000))
+    assert client_of(None).get(f"{LIST}?{many}").content.decode().count("não tem esse filtro") == 5
