@@ -303,7 +303,7 @@ def _task_context(
         "agent_names": agent_names,
         "agent_state": _agent_state(row),
         "steps": steps(row, past=past, now=now),
-        "failure": _failure(task, events),
+        "failure": _failure(task, events, may_retry=request.user.has_perm(OPERATE_TASKS)),
         "targets": state.targets,
         "may_mark": request.user.has_perm(OPERATE_TASKS) and status == TaskStatus.MARKETPLACE_SYNC,
         "resendable": _resendable(request, state),
@@ -361,7 +361,9 @@ def _timeline(
     }
 
 
-def _failure(task: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _failure(
+    task: Mapping[str, Any], events: Iterable[Mapping[str, Any]], *, may_retry: bool
+) -> dict[str, str]:
     """What the panel about a failure says; a reason is in the event that ended the task."""
     reason, error = task["failureReason"], task["error"]
     ending = (event["reason"] for event in events if event["kind"] == EventKind.FAILED)
@@ -371,6 +373,7 @@ def _failure(task: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> di
         "cause": error or next(ending, None) or texts.word("failure.unknown"),
         "effect": effect,
         "next": next_step,
+        "who": "" if may_retry or not reason else _("A head or an administrator can try it again."),
     }
 
 

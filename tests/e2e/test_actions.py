@@ -159,7 +159,7 @@ def test_a_rejection_shows_its_reason_as_a_failure_does(
         row = row_of(page, task)
         row.get_by_text("Ver motivo").click()
         expect(row.locator('[data-field="error"]')).to_have_text(reason)
-        expect(row.get_by_text("Corrija o que foi apontado")).to_be_visible()
+        expect(row.get_by_text("em Aprovações dá para corrigi-la")).to_be_visible()
     page.keyboard.press("Escape")
     row.locator(".title").click()
     story = page.locator('[data-part="error"]')
@@ -168,7 +168,8 @@ def test_a_rejection_shows_its_reason_as_a_failure_does(
         [
             "O título está errado.",
             "A tarefa não será executada.",
-            "Corrija o que foi apontado e tente a tarefa de novo: ela volta a esperar aprovação.",
+            "Tente a tarefa de novo: ela volta a esperar aprovação, "
+            "e em Aprovações dá para corrigi-la.",
         ]
     )
 

@@ -362,3 +362,10 @@ def test_a_filter_that_the_page_has_not_is_said_to_be_left_out() -> None:
         assert f"<code>{told}</code>: Esta página não tem esse filtro." in html
     many = "&".join(f"x{number}={number}" for number in range(1_000))
     assert client_of(None).get(f"{LIST}?{many}").content.decode().count("não tem esse filtro") == 5
+
+
+@pytest.mark.parametrize(("role", "told"), [(None, True), ("qa", True), ("head", False)])
+def test_who_may_not_try_again_is_told_who_may(role: str | None, told: bool) -> None:
+    state = make_task_in(TaskStatus.FAILED)
+    html = client_of(role).get(address_of(state)).content.decode()
+    assert ("Um head ou um administrador pode tentar de novo." in html) == told
