@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
@@ -20,7 +21,7 @@ from accounts.gate import needs
 from accounts.permissions import CHANGE_WEIGHTS, VIEW_OPTIMIZATION
 from execution import queries as tasks
 from execution.assignment import Need
-from execution.enums import MarketplaceSlug
+from execution.enums import OPEN_STATUSES, MarketplaceSlug
 from execution.exceptions import AgentNotFound
 from execution.models import SLUG_PATTERN
 from execution.page_strings import shared_strings
@@ -189,10 +190,15 @@ def _who(state: PageState, found: list[Optimization]) -> dict[str, Any]:
         recommended = recommend_agent(Need(task_type, channel))
         names = {one.agent.slug: one.agent.name for one in found}
         answer = answer_to(recommended, task_type=task_type, marketplace_id=channel, names=names)
+    types = tasks.task_types(limit=SUGGESTIONS)
+    waiting = {"taskType": task_type, "channel": channel, "status": ",".join(OPEN_STATUSES)}
     return {
         "task_type": task_type,
         "channel": channel,
-        "types": tasks.task_types(limit=SUGGESTIONS),
+        "types": types,
+        # Of more than these it is not known.
+        "is_new_type": answer is not None and task_type not in types and len(types) < SUGGESTIONS,
+        "waiting_query": urlencode(waiting, safe=","),
         "channels": MarketplaceSlug.choices,
         "pattern": SLUG_PATTERN,
         "answer": answer,

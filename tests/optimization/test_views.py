@@ -336,6 +336,15 @@ class TestWho:
         text = text_of(head, "taskType=photo&channel=kaway")
         assert "Ninguém: nenhum agente ativo com capacidade livre trabalha em Kaway." in text
 
+    def test_a_type_that_no_task_has_is_said_to_be_new(self, head: Client) -> None:
+        make_agent("alex", "amazon")
+        make_task(task_type="photo", agent_id="alex")
+        for task_type, told in (("photo", False), ("foto", True)):
+            page = page_of(head, f"taskType={task_type}&channel=amazon")
+            assert (f"Ainda não houve tarefa do tipo “{task_type}”." in page) == told
+            waiting = f"?taskType={task_type}&amp;channel=amazon&amp;status=pending,"
+            assert f'href="/marketplace/tasks/execution{waiting}' in page
+
     @pytest.mark.parametrize("query", ["taskType=a+b&channel=amazon", "taskType=a&channel=ebay"])
     def test_what_cannot_be_asked(self, head: Client, query: str) -> None:
         assert "Não foi possível ler" in text_of(head, query)
