@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from execution import view_pages, views
+from execution import export, view_pages, views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="execution")),
@@ -13,6 +13,7 @@ urlpatterns = [
         views.execution_summary,
         name="execution-summary",
     ),
+    re_path(r"^marketplace/tasks/execution/csv/?\Z", export.execution_csv, name="execution-csv"),
     re_path(r"^marketplace/tasks/execution/views/?\Z", view_pages.views_page, name="saved-views"),
     re_path(r"^marketplace/tasks/(?P<task_id>[^/]+)/?\Z", views.task_page, name="task"),
 ]

@@ -34,6 +34,7 @@ from execution.enums import (
     TaskStatus,
 )
 from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
+from execution.export import MOST_TASKS
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
 from execution.models import Task
@@ -128,6 +129,7 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "all_query": filters.query(status=None),
         "saved_views": queries.views_for(cast("int", request.user.pk), limit=SUGGESTIONS),
         "first_query": filters.query(),
+        "csv_tasks": MOST_TASKS,
         "may_bulk": request.user.has_perm(RUN_ORCHESTRATION),
         "now": now,
         "page_data": {

@@ -203,6 +203,7 @@ MATRIX = (
     Row("GET", "/", REDIRECT),
     Row("GET", "/marketplace/tasks/execution", PAGE),
     Row("GET", "/marketplace/tasks/execution/summary", PAGE),
+    Row("GET", "/marketplace/tasks/execution/csv", PAGE),
     Row("GET", "/marketplace/tasks/execution/views", PAGE),
     Row("POST", "/marketplace/tasks/execution/views", KEEPING, VIEW),
     Row("GET", "/admin/execution/savedview/", ADMIN_SITE),

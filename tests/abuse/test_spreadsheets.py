@@ -29,6 +29,9 @@ def is_formula(cell: str) -> bool:
     return cell.startswith(STARTS)
 
 
+PAGES = ("/marketplace/audit/csv", "/marketplace/tasks/execution/csv")
+
+
 def test_no_cell_is_a_formula(ground: Ground, extent: Extent) -> None:
     faults = []
     for formula in extent.of(FORMULAS):
@@ -42,7 +45,7 @@ def test_no_cell_is_a_formula(ground: Ground, extent: Extent) -> None:
             details={"old": formula, "new": formula},
         )
         files = [ground.program().get(path) for path in FILES]
-        files.append(ground.browser().get("/marketplace/audit/csv"))
+        files += [ground.browser().get(path) for path in PAGES]
         for answer in files:
             count("CSV: formulas")
             assert answer.status_code == 200
