@@ -35,6 +35,9 @@ MAX_LOG_LINE_BYTES = 8 * 1024
 MAX_LOG_LINES = 500
 MAX_NEW_TASKS = 500
 MAX_HOURS = 1000
+# Less than that is no estimate, and the task would be overdue as soon as it is made.
+MIN_MINUTES = 0.01
+TOO_SHORT = _("Must be greater than 0: a hundredth of a minute at least.")
 MAX_NOTE = 4000
 MAX_LEASE_ID = 64
 INT_MAX = 2**31 - 1
@@ -155,8 +158,8 @@ class TaskFieldsSerializer(StrictSerializer):
     default_error_messages = {"unknown_agent": _("There is no such agent.")}
 
     def validate_estimatedHours(self, value: float) -> float:
-        if value <= 0:
-            raise serializers.ValidationError(_("Must be greater than 0."))
+        if minutes_of(value) < MIN_MINUTES:
+            raise serializers.ValidationError(TOO_SHORT)
         return value
 
     def validate_targets(self, value: list[str]) -> list[str]:

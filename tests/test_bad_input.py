@@ -442,7 +442,10 @@ BAD_NEW_TASKS: Mapping[str, list[Any]] = {
     ],
     "channel": [*NOT_TEXT, "", "ebay", "Amazon", "amazon ", "amazon,shein", "аmazon"],
     "agentId": [*NOT_TEXT[1:], "", "nobody", "ALEX", "a b", "x" * 65, "\u200balex"],
-    "estimatedHours": [None, True, "1", "", [], {}, 0, -0.0, -1, 1000.5, 1e300, 10**18],
+    "estimatedHours": [
+        *(None, True, "1", "", [], {}),
+        *(0, -0.0, -1, 5e-324, 0.00016, 1000.5, 1e300, 10**18),
+    ],
     "targets": [
         None,
         True,

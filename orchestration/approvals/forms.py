@@ -14,7 +14,14 @@ from execution.commands import Command
 from execution.enums import MarketplaceSlug, Priority
 from execution.representations import whole_minutes
 from execution.rows import TaskState
-from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, EditsSerializer
+from execution.serializers import (
+    INT_MAX,
+    MAX_HOURS,
+    MAX_NOTE,
+    MIN_MINUTES,
+    TOO_SHORT,
+    EditsSerializer,
+)
 
 MOST_AT_ONCE: Final = 500
 _TASK_ID = re.compile(r"[!-~]{1,64}")
@@ -122,8 +129,8 @@ class EditForm(forms.Form):
 
     def clean_minutes(self) -> float:
         minutes: float = self.cleaned_data["minutes"]
-        if minutes <= 0 and "minutes" in self.changed_data:
-            raise forms.ValidationError(_("Must be greater than 0."))
+        if minutes < MIN_MINUTES and "minutes" in self.changed_data:
+            raise forms.ValidationError(TOO_SHORT)
         return minutes
 
     def clean_title(self) -> str:

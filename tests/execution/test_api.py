@@ -166,7 +166,12 @@ def test_time_spent_counts_whole_minutes_and_stops_at_the_end(
 
 
 def test_the_estimate_is_kept_exactly_and_shown_in_whole_minutes(head: APIClient) -> None:
-    for hours, minutes, shown in ((0.0301, 1.806, 2), (0.1, 6, 6), (2.5, 150, 150)):
+    for hours, minutes, shown in (
+        (0.0002, 0.012, 0),
+        (0.0301, 1.806, 2),
+        (0.1, 6, 6),
+        (2.5, 150, 150),
+    ):
         body = head.post(URL, {**NEW_TASK, "estimatedHours": hours}, format="json").json()
         assert body["task"]["timeEstimate"] == shown
         assert Task.objects.get(task_id=body["task"]["taskId"]).estimated_minutes == minutes

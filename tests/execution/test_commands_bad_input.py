@@ -113,7 +113,7 @@ def test_a_bad_version_is_named(api: Client, task_id: str, command: str, version
 
 BAD_EDITS: dict[str, list[Any]] = {
     "title": [None, "", " ", "\u200b", "a\nb", "exe\u202egnp", "x" * 201, 1, [], {}],
-    "estimatedHours": [None, 0, -1, 1000.1, "1", True, [], {}, 1e308],
+    "estimatedHours": [None, 0, -1, 5e-324, 0.00016, 1000.1, "1", True, [], {}, 1e308],
     "agentId": [None, "", "nobody", "alex' --", "Alex", "x" * 65, 1, [], {}, "../alex"],
     "targets": [None, [], "amazon", {}, ["amazon", "amazon"], ["amazon"] * 7],
     "priority": [None, "", "alta", "HIGH", 1, True, [], {}],

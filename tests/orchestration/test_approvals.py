@@ -335,6 +335,8 @@ def test_the_estimate_is_shown_whole_and_kept_exact(
         ("title", "exe\u202egnp"),
         ("minutes", "0"),
         ("minutes", "-1"),
+        ("minutes", "5e-324"),
+        ("minutes", "0.0099"),
         ("minutes", "60001"),
         ("minutes", "nan"),
         ("minutes", "inf"),
