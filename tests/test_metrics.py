@@ -62,6 +62,16 @@ def test_metrics_refuse_everyone_else(settings, authorization: str, status: int)
     assert b"nexo_" not in answer.content
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("authorization", ["", "Bearer wrong", f"Bearer {TOKEN}"])
+def test_metrics_are_only_read(settings, method: str, authorization: str) -> None:
+    settings.METRICS_TOKEN = TOKEN
+    client = Client(enforce_csrf_checks=True)
+    answer = client.generic(method, "/metrics", headers={"Authorization": authorization})
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert b"nexo_" not in answer.content
+
+
 def test_metrics_count_tasks_and_events(settings) -> None:
     settings.METRICS_TOKEN = TOKEN
     make_task()
