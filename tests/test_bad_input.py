@@ -282,6 +282,18 @@ def test_documents_are_read_only(api: Client, path: str) -> None:
         refused(send(api, verb, path, {}), 405, "method_not_allowed")
 
 
+@pytest.mark.parametrize("address", ["/api/schema/", "/api/schema"])
+def test_the_document_takes_no_parameter_but_its_form_and_language(
+    api: Client, address: str
+) -> None:
+    assert refused_fields(api.get(address, {"foo": "1"})) == {"foo"}
+    assert refused_fields(api.get(address, {"version": "1", "format": "json"})) == {"version"}
+    for language in ("", "xx", "pt", "../en"):
+        assert refused_fields(api.get(address, {"lang": language})) == {"lang"}
+    english = api.get(address, {"lang": "en", "format": "json"})
+    assert (english.status_code, json.loads(english.content)["openapi"][:3]) == (200, "3.1")
+
+
 @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
 def test_a_header_does_not_change_the_verb(api: Client, task_id: str, header: str) -> None:
     headers = {header: "PATCH"}

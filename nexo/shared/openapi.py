@@ -9,7 +9,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 _making = threading.Lock()
 _kept: dict[str, Any] = {}
-_LANGUAGES: Final = frozenset(code for code, _name in settings.LANGUAGES)
+LANGUAGES: Final = frozenset(code for code, _name in settings.LANGUAGES)
 
 
 class KeptSchemaGenerator(SchemaGenerator):
@@ -22,7 +22,7 @@ class KeptSchemaGenerator(SchemaGenerator):
     def get_schema(self, request: Any = None, public: bool = False) -> Any:
         language = translation.get_language() or ""
         # What else a request may ask for, such as a version, is made and not kept.
-        is_plain = public and not self.api_version and language in _LANGUAGES
+        is_plain = public and not self.api_version and language in LANGUAGES
         with _making:
             if not is_plain:
                 return super().get_schema(request, public)
