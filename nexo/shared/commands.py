@@ -1,13 +1,34 @@
-"""What commands ask of the database first, and of what they are given."""
+"""What commands ask of the database first, and of what they are given; and their end by Ctrl+C."""
 
+import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from django.core.management.base import CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
+
+INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells tell it
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Around the whole command line: a sentence instead of a traceback after Ctrl+C.
+
+    Not around each command, for what calls one from Python has an end of its own.
+
+    Raises
+    ------
+    SystemExit
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\n" + _("Stopped before it was done.") + "\n")
+        raise SystemExit(INTERRUPTED) from None
 
 
 def require_migrated_database(*, returncode: int = 1) -> None:

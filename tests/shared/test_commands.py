@@ -1,6 +1,7 @@
-"""Commands say in one sentence what is wrong with the database."""
+"""Commands say in one sentence what is wrong with the database, and that Ctrl+C ended them."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.servers import PROJECT, bare_environment
+from tests.servers import PROJECT, bare_environment, server_environment
 
 pytestmark = pytest.mark.integration
 FILE = "PGDMP.backup"
@@ -43,19 +44,48 @@ def said(command):
 print(json.dumps([said(command) for command in json.loads(sys.argv[1])]))
 """
 
+# As if it came while the command asks the database, or while one copies it.
+INTERRUPT = """
+import json, os, runpy, sys
+from contextlib import redirect_stderr
+from io import StringIO
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexo.settings"
+import django
+django.setup()
+from django.db.backends.base.base import BaseDatabaseWrapper
+from orchestration.backups import sqlite
+def interrupt(*given, **options):
+    raise KeyboardInterrupt
+BaseDatabaseWrapper.ensure_connection = interrupt
+sqlite.back_up = sqlite.restore = interrupt
+def said(command):
+    sys.argv = ["manage.py", *command]
+    with redirect_stderr(StringIO()) as told:
+        try:
+            runpy.run_path("manage.py", run_name="__main__")
+        except SystemExit as end:
+            return [told.getvalue(), end.code]
+        except BaseException as error:
+            return [repr(error), None]
+    return ["", 0]
+print(json.dumps([said(command) for command in json.loads(sys.argv[1])]))
+"""
+
 
 class Said(NamedTuple):
     sentence: str
     exit_code: int | None
 
 
-def run(environment: Mapping[str, str], folder: Path, commands: list[list[str]]) -> dict[str, Said]:
+def run(
+    environment: Mapping[str, str], folder: Path, commands: list[list[str]], *, script: str = RUN
+) -> dict[str, Said]:
     """Each command's answer, from one process, for to start one takes a second."""
     file = folder / FILE
     file.write_bytes(b"PGDMP" if environment.get("DATABASE_URL") else b"SQLite format 3\0")
     given = [[str(file) if word == FILE else word for word in command] for command in commands]
     done = subprocess.run(
-        [sys.executable, "-c", RUN, json.dumps(given)],
+        [sys.executable, "-c", script, json.dumps(given)],
         env=environment,
         cwd=PROJECT,
         capture_output=True,
@@ -90,3 +120,33 @@ def test_a_database_that_is_away_is_told_of(tmp_path: Path, kind: str) -> None:
         assert said.sentence.startswith("O banco de dados está ocupado ou fora do ar: ")
         assert "\n" not in said.sentence
         assert "secret" not in said.sentence
+
+
+@pytest.mark.one_database
+def test_ctrl_c_ends_every_command_with_one_sentence(tmp_path: Path) -> None:
+    commands = [*COMMANDS, *OF_ANY_VERSION, ["backup", str(tmp_path / "new")], ["run_worker"]]
+    environment = bare_environment(tmp_path / "data", DATABASE_URL="")
+    answers = run(environment, tmp_path, commands, script=INTERRUPT)
+    # What came before is imported, which is worth saying.
+    imported = answers.pop("import_tasks")
+    assert (imported.exit_code, "Traceback" in imported.sentence) == (130, False)
+    told = "\nInterrompido antes de terminar.\n"
+    assert answers == dict.fromkeys(answers, (told, 130))
+
+
+@pytest.mark.one_database
+def test_a_signal_ends_a_command_in_the_middle(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "seed_demo", "--tasks", "1000000"],
+        env=server_environment(tmp_path),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "Adicionado a este banco de dados:\n"
+        process.send_signal(signal.SIGINT)
+        _out, told = process.communicate(timeout=30)
+    assert (told, process.returncode) == ("\nInterrompido antes de terminar.\n", 130)

@@ -15,7 +15,7 @@ from execution.importing.log import TaskLogFile
 from execution.importing.options import BadOption
 from execution.importing.records import Problem
 from nexo.shared import clock
-from nexo.shared.commands import migrated_database
+from nexo.shared.commands import INTERRUPTED, migrated_database
 from nexo.shared.origin import working_for
 from nexo.shared.progress import ProgressBar
 from nexo.shared.statistics import gather_statistics
@@ -98,7 +98,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt as interrupt:
             raise CommandError(
                 _("Stopped. What came before is imported; run the command again to go on."),
-                returncode=130,
+                returncode=INTERRUPTED,
             ) from interrupt
         if counts.bad:
             text = ngettext(
