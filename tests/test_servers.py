@@ -65,6 +65,31 @@ def test_the_request_id_of_an_error_is_found_in_the_log(server: RunningServer) -
     assert (line["message"], line["status"]) == (f"GET {API}", 401)
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "answered"),
+    [
+        (API, "application/json", "application/json"),
+        ("/accounts/login/", "application/x-www-form-urlencoded", "text/html; charset=utf-8"),
+    ],
+)
+def test_too_long_a_body_is_refused_as_anything_else_is(
+    server: RunningServer, path: str, kind: str, answered: str
+) -> None:
+    usual = httpx.get(f"{server.url}/api/nothing").headers
+    request_id = f"of-a-body-{kind.rpartition('/')[2][:4]}"
+    headers = {"Content-Type": kind, "Accept-Language": "pt-BR", "X-Request-ID": request_id}
+    answer = httpx.post(server.url + path, content=b" " * (6 * 1024 * 1024), headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (413, answered)
+    assert "grande demais" in answer.text
+    assert answer.headers["X-Request-ID"] == request_id
+    assert answer.headers["Cache-Control"] == "no-store"
+    for name in ("Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options"):
+        assert answer.headers[name] == usual[name]
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    (line,) = [line for line in lines if line.get("requestId") == request_id]
+    assert (line["message"], line["status"]) == (f"POST {path}", 413)
+
+
 def test_every_line_of_the_log_is_json(server: RunningServer) -> None:
     httpx.get(f"{server.url}/%0A%1B[2J%E2%80%A8", headers={"X-Request-ID": "x\ty" * 3})
     for line in server.log().splitlines():

@@ -39,10 +39,18 @@ PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
 MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
 # DRF's own words differ from those that the product's own refusals use.
 NOT_ALLOWED = _("You do not have permission to do this.")
+WENT_WRONG = _(
+    "Something went wrong on our side. Nothing was lost; try again, or tell us the request id."
+)
 
 
 def is_api(request: HttpRequest) -> bool:
     return f"{request.path}/".startswith(API_PREFIX)
+
+
+def wants_json(request: HttpRequest) -> bool:
+    # The pages' own scripts send forms to pages, and want the sentence.
+    return is_api(request) or request.headers.get("Accept") == "application/json"
 
 
 def error_body(
@@ -236,8 +244,7 @@ def _error_page(
 def _answer(
     request: HttpRequest, status: HTTPStatus, code: str, sentence: Any, **page: Any
 ) -> HttpResponse:
-    # The pages' own scripts send forms to pages, and want the sentence.
-    if is_api(request) or request.headers.get("Accept") == "application/json":
+    if wants_json(request):
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
@@ -301,10 +308,7 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    sentence = _(
-        "Something went wrong on our side. Nothing was lost; try again, or tell us the request id."
-    )
-    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", sentence)
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", WENT_WRONG)
 
 
 class DatabaseUnavailableMiddleware:

@@ -30,6 +30,8 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         offered = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = offered if _ACCEPTABLE.fullmatch(offered) else urandom(16).hex()
+        # Kept for who answers when this breaks off (refusals.py).
+        request.META["HTTP_X_REQUEST_ID"] = request_id
         token = _request_id.set(request_id)
         try:
             # A proxy's header, where one is trusted, may say anything at any length.

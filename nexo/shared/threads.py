@@ -22,7 +22,6 @@ from urllib.parse import quote
 
 from nexo.shared import bodies
 from nexo.shared.crew import Crew
-from nexo.shared.refusals import refusal
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,7 @@ class ThreadedWSGI:
             body, length = await self._read_body(scope, receive)
         except _Refused as refused:
             if refused.status is not None:
-                await _refuse(scope, send, refused.status)
+                await _refuse(build_environ(scope, io.BytesIO(), 0), send, refused.status)
             return
         environ = build_environ(scope, body, length)
         exchange = _Exchange(environ, asyncio.get_running_loop(), self._part_seconds)
@@ -179,15 +178,17 @@ class _Exchange:
             logger.info("client left: %s", self._environ["PATH_INFO"])
         except BaseException:
             # SystemExit too: it would end this thread, which nobody replaces.
-            logger.exception("unhandled error: %s", self._environ["PATH_INFO"])
+            # The context that knew the request's id is gone.
+            fields = {"requestId": self._environ.get("HTTP_X_REQUEST_ID", "")}
+            path = self._environ["PATH_INFO"]
+            logger.exception("unhandled error: %s", path, extra={"fields": fields})
             self._give(self._break_off)
 
     def _run(self, application: WsgiApplication) -> None:
         head: list[tuple[int, Headers]] = []
 
         def start_response(status: str, headers: Any, exc_info: Any = None) -> Callable[..., None]:
-            encoded = [(k.lower().encode("latin-1"), v.encode("latin-1")) for k, v in headers]
-            head[:] = [(int(status.split(" ", 1)[0]), encoded)]
+            head[:] = [(int(status.split(" ", 1)[0]), _encoded(headers))]
             return lambda data: None
 
         result = application(self._environ, start_response)
@@ -299,7 +300,7 @@ class _Exchange:
             # Closed in the middle, so that nobody takes the answer for a whole one.
             await _abort(send)
         else:
-            await _refuse({"path": self._environ["PATH_INFO"]}, send, 500)
+            await _refuse(self._environ, send, 500)
 
 
 # -- WSGI ----------------------------------------------------------------------------------------
@@ -368,17 +369,20 @@ def _is_streamed(result: Iterable[bytes]) -> bool:
 # -- Servers -------------------------------------------------------------------------------------
 
 
-async def _refuse(scope: Scope, send: Send, status: int) -> None:
+async def _refuse(environ: dict[str, Any], send: Send, status: int) -> None:
+    from nexo.shared.refusals import refuse  # needs Django's settings
+
+    # None of the crew's: a page's first rendering takes as long as to load all templates.
+    response = await asyncio.to_thread(refuse, environ, status)
     if has_left(send):
         return
-    content_type, body = refusal(scope["path"], status)
-    headers = [
-        (b"content-type", content_type),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
-    ]
+    headers = _encoded(response.items())
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": response.content})
+
+
+def _encoded(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _daphne_protocol(send: Send) -> Any:

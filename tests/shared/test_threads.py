@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nexo.shared import threads
+from nexo.shared import refusals, threads
 from nexo.shared.threads import ThreadedWSGI, build_environ
 from tests.servers import BOTH_SERVERS, RunningServer, ServerName, running, server_command
 
@@ -253,6 +253,25 @@ def test_an_upload_that_takes_too_long_is_refused() -> None:
     with adapter(answering(b"reached"), body_seconds=0.05) as application:
         start, body = ask(application, scope, [half])
     assert (start["status"], json.loads(body["body"])["code"]) == (408, "request_timeout")
+
+
+@pytest.mark.unit
+def test_a_refusal_is_not_made_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first page of a process takes tenths of a second to be rendered."""
+    makers = []
+    refuse = refusals.refuse
+
+    def watched(environ: dict[str, Any], status: int) -> Any:
+        makers.append(threading.current_thread())
+        return refuse(environ, status)
+
+    monkeypatch.setattr(refusals, "refuse", watched)
+    with adapter(answering(), largest_body=3) as application:
+        (start, _body) = ask(
+            application, scope_of((b"content-length", b"4"), method="POST"), body_of(b"1234")
+        )
+    assert start["status"] == 413
+    assert makers and threading.main_thread() not in makers
 
 
 @pytest.mark.unit
