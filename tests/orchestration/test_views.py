@@ -338,10 +338,10 @@ def test_what_stays_with_a_paused_agent_is_one_link_away(head: Client) -> None:
     make_agent("alex", "amazon")
     for _ in range(2):
         make_task(agent_id="alex")
-    assert "continuam com ele" not in shown(head.get(PAGE))
+    assert "continuam com o agente" not in shown(head.get(PAGE))
     pause_agent("alex", caller=OPERATOR)
     answer = head.get(PAGE)
-    assert "2 tarefas abertas continuam com ele" in shown(answer)
+    assert "2 tarefas abertas continuam com o agente" in shown(answer)
     (address,) = set(
         re.findall(r'href="([^"]+agent=alex&amp;status=[^"]+)"', answer.content.decode())
     )
