@@ -7,16 +7,18 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, ForeignKey, ManyToManyField, OuterRef, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_totp import admin as _registers  # noqa: F401  # what is unregistered below
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from accounts import audit, second_factor, tokens
+from accounts import audit, key_handover, second_factor, tokens
 from accounts.admin_audit import Facts, LeavesAudit, password_was_set
 from accounts.callers import actor_of_user
 from accounts.forms import TokenForm
@@ -222,20 +224,42 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
         obj.pk, obj.prefix = token.pk, token.prefix
         request._issued_key = key  # type: ignore[attr-defined]
 
+    def get_urls(self) -> list[Any]:
+        issued = self.admin_site.admin_view(self.issued)
+        return [
+            path("<int:token_id>/issued/", issued, name="accounts_apitoken_issued"),
+            *super().get_urls(),
+        ]
+
     def response_add(
         self, request: HttpRequest, obj: ApiToken, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The key is in this one answer and nowhere else: no message, session or log holds it.
+        """On to the page with the key, which can be loaded again without issuing another."""
+        page = reverse("admin:accounts_apitoken_issued", args=[obj.pk])
+        response = HttpResponseRedirect(page)
+        key: str = request._issued_key  # type: ignore[attr-defined]
+        key_handover.hand_over(request, response, key, page=page)
+        return response
+
+    def issued(self, request: HttpRequest, token_id: int) -> HttpResponse:
+        """The key is in this one answer and nowhere else: no message, table or log holds it.
 
         Nor does a browser's cache, which the admin asks to keep none of its pages.
         """
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        token = self.get_object(request, str(token_id))
+        if token is None:
+            raise Http404
         context = {
             **self.admin_site.each_context(request),
             "title": _("Token issued"),
-            "token": obj,
-            "key": request._issued_key,  # type: ignore[attr-defined]
+            "token": token,
+            "key": key_handover.take(request),
         }
-        return TemplateResponse(request, "admin/accounts/token_issued.html", context)
+        response = TemplateResponse(request, "admin/accounts/token_issued.html", context)
+        key_handover.forget(request, response)
+        return response
 
     @admin.action(description=_("Revoke the selected tokens"))
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:

@@ -33,6 +33,10 @@ class SessionStore(DatabaseStore):
             _sessions.drop(key)
         return data
 
+    def load_anew(self) -> dict[str, Any]:
+        """As it is in the database now, whatever another process has put there since."""
+        return super().load()
+
     def cycle_key(self) -> None:
         """As Django's, but the sign-in goes with it: it ends when the old row does."""
         data, old = self._session, self.session_key  # type: ignore[attr-defined]  # undocumented

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
+from accounts import key_handover
 from accounts.models import ApiToken
 from accounts.roles import Role
 from execution.models import Specialty
@@ -203,23 +204,90 @@ def test_changing_an_account_is_on_record(client: Client, boss: User) -> None:
 # -- Tokens --------------------------------------------------------------------------------------
 
 
+def issue_for(head: User, client: Client, **fields: str) -> str:
+    """Send the form; the address of the page with the key."""
+    values = {"name": "integração", "user": head.pk, "scope": "read", **fields}
+    answer = client.post(reverse(TOKEN_ADD), values)
+    assert answer.status_code == 302
+    return answer["Location"]
+
+
 def test_a_key_is_shown_once_and_works(client: Client) -> None:
-    head = make_user(Role.HEAD)
-    fields = {"name": "integração", "user": head.pk, "scope": "read"}
-    answer = client.post(reverse(TOKEN_ADD), fields)
+    page = issue_for(make_user(Role.HEAD), client)
+    answer = client.get(page)
     key = answer.context["key"]
-    assert key in answer.content.decode()
+    assert f'data-copy="{key}"' in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
     headers = {"authorization": f"Token {key}"}
     url = "/api/marketplace/orchestration/task-execution"
     assert Client().get(url, headers=headers).status_code == 200
-    for page in (reverse(TOKENS), reverse("admin:index")):
-        assert key not in client.get(page).content.decode()
+    for other in (reverse(TOKENS), reverse("admin:index")):
+        assert key not in client.get(other).content.decode()
     token = ApiToken.objects.get()
     again = client.get(reverse("admin:accounts_apitoken_change", args=[token.pk]))
     assert again.status_code == 200
     assert token.prefix in client.get(reverse(TOKENS)).content.decode()
     assert key not in again.content.decode()
+
+
+def test_loading_the_page_again_shows_no_key_and_issues_no_token(client: Client) -> None:
+    page = issue_for(make_user(Role.HEAD), client)
+    pad = client.cookies[key_handover.COOKIE].value
+    key = client.get(page).context["key"]
+    # Somebody kept the cookie that was taken away.
+    client.cookies[key_handover.COOKIE] = pad
+    again = client.get(page)
+    assert again.context["key"] is None
+    assert key not in again.content.decode()
+    assert "A chave apareceu uma vez" in again.content.decode()
+    assert ApiToken.objects.count() == 1
+
+
+def test_what_is_kept_of_a_key_until_it_is_shown_tells_nothing(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    page = issue_for(make_user(Role.HEAD), client)
+    pad = client.cookies[key_handover.COOKIE]
+    session = str(client.session.items())
+    key = client.get(page).context["key"]
+    for kept in (session, str(pad), page, caplog.text):
+        assert key not in kept
+        assert key.encode().hex() not in kept
+    assert pad["path"] == page
+    assert pad["httponly"] and pad["samesite"] == "Strict"
+    assert "issued" not in str(client.session.items())
+
+
+def test_a_key_is_shown_to_nobody_but_who_issued_it(client: Client) -> None:
+    page = issue_for(make_user(Role.HEAD), client)
+    other = client_of(make_user(Role.ADMIN))
+    other.cookies[key_handover.COOKIE] = client.cookies[key_handover.COOKIE].value
+    assert other.get(page).context["key"] is None
+    assert client_of(make_user(Role.HEAD)).get(page, follow=True).status_code == 403
+    assert client.get(page).context["key"]
+    assert client.get(page.replace(str(ApiToken.objects.get().pk), "9" * 30)).status_code == 404
+
+
+def test_a_broken_half_shows_no_key(client: Client) -> None:
+    page = issue_for(make_user(Role.HEAD), client)
+    client.cookies[key_handover.COOKIE] = "00"
+    assert client.get(page).context["key"] is None
+
+
+def test_another_process_that_knows_the_session_of_before_shows_the_key(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dict(client.session.items())
+    page = issue_for(make_user(Role.HEAD), client)
+    monkeypatch.setattr("accounts.sessions._sessions.get", lambda _key, _read: before)
+    assert client.get(page).context["key"]
+
+
+def test_the_end_that_nobody_chose_is_told(client: Client) -> None:
+    page = client.get(issue_for(make_user(Role.HEAD), client)).content.decode()
+    end = ApiToken.objects.get().expires_at.astimezone(BUSINESS_ZONE)
+    assert f"válido até {end:%d/%m/%Y %H:%M}." in page
 
 
 def test_the_end_of_a_token_is_chosen_in_the_business_zone(client: Client) -> None:

@@ -122,3 +122,22 @@ def test_theme_is_switched_and_remembered(open_as: Callable[..., Page]) -> None:
     assert page.evaluate(ground) == light
     page.emulate_media(color_scheme="dark")
     assert page.evaluate(ground) == dark
+
+
+def test_a_new_tokens_key_is_copied_and_gone_when_its_page_is_loaded_again(
+    open_as: Callable[..., Page],
+) -> None:
+    page = open_as("admin", permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/admin/accounts/apitoken/add/")
+    page.get_by_label("Nome").fill("e2e-copied")
+    page.get_by_label("Agente").select_option("alex")
+    page.get_by_role("button", name="Salvar", exact=True).click()
+    key = page.locator("#issued-key").inner_text()
+    page.get_by_role("button", name="Copiar a chave").click()
+    expect(page.locator("#copied")).to_have_text("Copiada.")
+    assert page.evaluate("navigator.clipboard.readText()") == key
+    page.reload()
+    expect(page.get_by_text("A chave apareceu uma vez")).to_be_visible()
+    expect(page.locator("#issued-key")).to_have_count(0)
+    page.goto("/admin/accounts/apitoken/?q=e2e-copied")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
