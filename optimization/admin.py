@@ -1,5 +1,6 @@
 """Manual weights in the admin: through the service that the API and the page use."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
@@ -15,21 +16,25 @@ from accounts.callers import caller_for_user
 from accounts.permissions import CHANGE_WEIGHTS
 from nexo.shared.admin_access import NeedsPermission
 from optimization import services
-from optimization.forms import MAX_REASON, check_sum
+from optimization.forms import LABELS, WeightsForm, percents_of, plain, shares_in
 from optimization.models import TERMS, PinnedWeights, WeightChange
 from optimization.optimizations import Shares
 from optimization.representations import shares_of
 
 
-class PinnedWeightsForm(forms.ModelForm):
-    reason = forms.CharField(
-        label=_("Reason"), required=False, max_length=MAX_REASON, widget=forms.Textarea
-    )
+class PinnedWeightsForm(WeightsForm, forms.ModelForm):
+    """The page's fields and rules; what is kept are shares, as before."""
 
     class Meta:
         model = PinnedWeights
         fields = ("agent", *TERMS)
-        localized_fields = TERMS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in TERMS:
+            self.fields[name].help_text = _("In percent, such as 55; the three together make 100.")
+        if not self.instance._state.adding:
+            self.initial.update(percents_of(_shares(vars(self.instance))))
 
     def _get_validation_exclusions(self) -> set[str]:
         # `clean` has said in words what the database's constraint would say by its name.
@@ -38,17 +43,16 @@ class PinnedWeightsForm(forms.ModelForm):
         return excluded | set(TERMS) if has_said else excluded
 
     def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or {}
-        for name in TERMS:
-            if name in data and not 0 <= data[name] <= 1:
-                self.add_error(name, _("Must be from 0 to 1."))
-        if not self.errors:
-            check_sum(_shares(data))
-        return data
+        data = super().clean()
+        return data | dict(zip(TERMS, shares_in(data), strict=True))
+
+    @property
+    def shares(self) -> Shares:
+        return _shares(self.cleaned_data)
 
 
-def _shares(data: dict[str, Any]) -> Shares:
-    approval, completion, execution = (float(data[name]) for name in TERMS)
+def _shares(values: Mapping[str, float]) -> Shares:
+    approval, completion, execution = (values[name] for name in TERMS)
     return approval, completion, execution
 
 
@@ -58,7 +62,19 @@ class PinnedWeightsAdmin(NeedsPermission, admin.ModelAdmin):
 
     permission = CHANGE_WEIGHTS
     form = PinnedWeightsForm
-    list_display = ("agent", *TERMS)
+    list_display = ("agent", "approval", "completion", "execution")
+
+    @admin.display(description=LABELS["approval_rate"], ordering="approval_rate")
+    def approval(self, pinned: PinnedWeights) -> str:
+        return _percent(pinned.approval_rate)
+
+    @admin.display(description=LABELS["completion_rate"], ordering="completion_rate")
+    def completion(self, pinned: PinnedWeights) -> str:
+        return _percent(pinned.completion_rate)
+
+    @admin.display(description=LABELS["execution_time"], ordering="execution_time")
+    def execution(self, pinned: PinnedWeights) -> str:
+        return _percent(pinned.execution_time)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("agent",)
@@ -66,7 +82,7 @@ class PinnedWeightsAdmin(NeedsPermission, admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         services.set_weights(
             obj.agent_id,
-            _shares(form.cleaned_data),
+            form.shares,
             caller=caller_for_user(cast("User", request.user)),
             reason=form.cleaned_data["reason"],
         )
@@ -101,7 +117,12 @@ class WeightChangeAdmin(NeedsPermission, admin.ModelAdmin):
         return False
 
 
+def _percent(share: float) -> str:
+    """As exact as people write it."""
+    return f"{number_format(plain(share * 100, places=2))}%"
+
+
 def _shown(weights: dict[str, float] | None) -> str:
     if weights is None:
         return str(_("adaptive"))
-    return " · ".join(number_format(share) for share in shares_of(weights))
+    return " · ".join(_percent(share) for share in shares_of(weights))

@@ -1,4 +1,4 @@
-"""The weights form of the page, in percent; and what the admin checks of the same three numbers."""
+"""The weights form of the page, in percent; the admin's own is made of it."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from optimization.models import TERMS
 from optimization.optimizations import Shares
-from optimization.weights import SUM_TOLERANCE, may_be_set
+from optimization.weights import may_be_set
 
 MAX_REASON: Final = 1000
 LABELS: Final = {
@@ -86,13 +86,3 @@ def plain(number: float, *, places: int = 8) -> float:
     """Without binary dust, and without decimals where it has none."""
     rounded = round(number, places)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def check_sum(shares: Shares) -> None:
-    if not may_be_set(np.array(shares)):
-        message = gettext("The weights must sum to 1, give or take %(tolerance)s; this is %(sum)s.")
-        values = {
-            "tolerance": number_format(SUM_TOLERANCE),
-            "sum": number_format(round(sum(shares), 4)),
-        }
-        raise forms.ValidationError(message % values)

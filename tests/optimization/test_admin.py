@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 ADD = "admin:optimization_pinnedweights_add"
 CHANGE = "admin:optimization_pinnedweights_change"
 DELETE = "admin:optimization_pinnedweights_delete"
+LIST = "admin:optimization_pinnedweights_changelist"
 HISTORY = "admin:optimization_weightchange_changelist"
 
 
@@ -27,20 +28,20 @@ def client() -> Client:
 def fields(**values: str) -> dict[str, str]:
     return {
         "agent": "marina",
-        "approval_rate": "0,55",
-        "completion_rate": "0,35",
-        "execution_time": "0,1",
+        "approval_rate": "55,5",
+        "completion_rate": "34,5%",
+        "execution_time": "10",
         "reason": "fotos",
         **values,
     }
 
 
-def test_decimal_commas_are_read_and_the_change_is_kept(client: Client) -> None:
+def test_percents_are_read_and_kept_as_shares_with_the_change(client: Client) -> None:
     assert client.post(reverse(ADD), fields()).status_code == 302
     pinned = PinnedWeights.objects.get()
     assert (pinned.approval_rate, pinned.completion_rate, pinned.execution_time) == (
-        0.55,
-        0.35,
+        0.555,
+        0.345,
         0.1,
     )
     change = WeightChange.objects.get()
@@ -51,10 +52,11 @@ def test_decimal_commas_are_read_and_the_change_is_kept(client: Client) -> None:
 @pytest.mark.parametrize(
     "values",
     [
-        {"approval_rate": "0,61"},
-        {"approval_rate": "0,49"},
-        {"approval_rate": "1,2"},
-        {"approval_rate": "-0,1"},
+        {"approval_rate": "61"},
+        {"approval_rate": "49"},
+        {"approval_rate": "0,555"},
+        {"approval_rate": "120"},
+        {"approval_rate": "-10"},
         {"approval_rate": "nan"},
         {"approval_rate": "inf"},
         {"approval_rate": "metade"},
@@ -72,21 +74,45 @@ def test_illegal_weights_are_refused(client: Client, values: dict[str, str]) -> 
 
 def test_changing_and_deleting_go_through_the_service(client: Client) -> None:
     client.post(reverse(ADD), fields())
-    client.post(reverse(CHANGE, args=["marina"]), fields(approval_rate="0,5", reason=""))
-    assert PinnedWeights.objects.get().approval_rate == 0.5
+    client.post(reverse(CHANGE, args=["marina"]), fields(approval_rate="54", reason=""))
+    assert PinnedWeights.objects.get().approval_rate == 0.54
     assert client.post(reverse(DELETE, args=["marina"]), {"post": "yes"}).status_code == 302
     assert not PinnedWeights.objects.exists()
     news = list(WeightChange.objects.values_list("new__approvalRate", flat=True))
-    assert news == [None, 0.5, 0.55]
+    assert news == [None, 0.54, 0.555]
     page = client.get(reverse(HISTORY)).content.decode()
-    assert "0,55 · 0,35 · 0,1 → 0,5 · 0,35 · 0,1" in page
+    assert "55,5% · 34,5% · 10% → 54% · 34,5% · 10%" in page
 
 
 def test_the_history_cannot_be_written(client: Client) -> None:
     assert client.get(reverse("admin:optimization_weightchange_add")).status_code == 403
 
 
-def test_a_wrong_sum_is_said_in_words_alone(client: Client) -> None:
-    page = client.post(reverse(ADD), fields(approval_rate="0,61")).content.decode()
-    assert "Os pesos precisam somar 1" in page
+def test_the_form_and_the_list_show_percent(client: Client) -> None:
+    client.post(reverse(ADD), fields())
+    form = client.get(reverse(CHANGE, args=["marina"])).content.decode()
+    assert 'value="55,5"' in form
+    assert 'value="10"' in form
+    assert "Em porcentagem" in form
+    assert "55,5%" in client.get(reverse(LIST)).content.decode()
+    # Sent as it was shown, it changes nothing.
+    client.post(reverse(CHANGE, args=["marina"]), fields(reason=""))
+    assert WeightChange.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"approval_rate": "61"}, "Os pesos precisam somar 100%"),
+        ({"approval_rate": "0,555", "agent": ""}, "Os pesos precisam somar 100%"),
+        ({"approval_rate": "120", "agent": ""}, "Cada peso é uma porcentagem de 0% a 100%."),
+        ({"agent": ""}, "Este campo é obrigatório."),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_in_words_alone(
+    client: Client, values: dict[str, str], told: str
+) -> None:
+    page = client.post(reverse(ADD), fields(**values)).content.decode()
+    assert told in page
     assert "foi violada" not in page
