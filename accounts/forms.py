@@ -111,6 +111,9 @@ class TokenForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or {}
         data["agent_id"] = data.get("agent_id") or None
+        if self.errors.keys() & {"user", "agent_id"}:
+            return data
         if (data.get("user") is None) == (data["agent_id"] is None):
-            raise forms.ValidationError(_("Name a person or an agent, not both."))
+            # At a field, which the database's own constraint is then not asked about.
+            self.add_error("user", _("Name a person or an agent, not both."))
         return data

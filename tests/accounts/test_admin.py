@@ -87,6 +87,21 @@ def test_every_page_opens_or_is_refused_but_never_breaks(client: Client, languag
         assert status in (200, 403), (url, status)
 
 
+@pytest.mark.parametrize("value", ["", "0", "-1", "999999999", "nada"])
+def test_no_form_tells_of_a_constraint_by_its_name(client: Client, value: str) -> None:
+    """What the database holds to is said in words, and where it is written."""
+    make_agent("alex")
+    for model in admin.site._registry:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+        page = client.get(url)
+        if page.status_code == 403:
+            continue
+        values = dict.fromkeys(page.context["adminform"].form.fields, value)
+        answer = client.post(url, values)
+        assert answer.status_code in (200, 302), url
+        assert "foi violada" not in answer.content.decode(), url
+
+
 def issue(client: Client) -> int:
     make_agent("alex")
     fields = {"name": "robô", "agent_id": "alex", "scope": "write"}
@@ -316,7 +331,9 @@ def test_a_token_needs_one_owner(client: Client, boss: User, fields: dict[str, s
         values["user"] = str(boss.pk)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     page = client.post(reverse(TOKEN_ADD), values)
-    assert "Name a person or an agent, not both." in page.content.decode()
+    assert page.context["adminform"].form.errors == {
+        "user": ["Name a person or an agent, not both."]
+    }
     assert not ApiToken.objects.exists()
 
 
