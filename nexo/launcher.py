@@ -30,6 +30,8 @@ READY_WITHIN_SECONDS = 60.0
 READY_POLL_SECONDS = 0.1
 STOP_WITHIN_SECONDS = 5.0
 RESTART_AFTER_SECONDS = 1.0
+# How a step ends that has told the person at the terminal what is wrong (EX_CONFIG).
+HAS_SAID_WHY = 78
 
 
 class CannotStart(Exception):
@@ -163,15 +165,26 @@ def child_environment(options: Options, environment: Mapping[str, str]) -> dict[
 
 
 def demo_password(data_dir: Path, environment: Mapping[str, str]) -> str:
-    """NEXO_DEMO_PASSWORD, or one made once and kept beside the data."""
+    """NEXO_DEMO_PASSWORD, or one made once and kept beside the data.
+
+    Raises
+    ------
+    CannotStart: it cannot be kept there
+    """
     if given := environment.get("NEXO_DEMO_PASSWORD"):
         return given
     kept = data_dir / "demo_password"
-    if not kept.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(9) + "\n")
-    return kept.read_text().strip()
+    try:
+        if not kept.exists():
+            data_dir.mkdir(parents=True, exist_ok=True)
+            kept.touch(mode=0o600)
+            kept.write_text(secrets.token_urlsafe(9) + "\n")
+        return kept.read_text().strip()
+    except OSError as error:
+        raise CannotStart(
+            f"NEXO_DATA_DIR must be a folder that can be written, not {str(data_dir)!r}: "
+            f"{error.strerror}."
+        ) from error
 
 
 def welcome(options: Options, password: str | None) -> list[str]:
@@ -256,7 +269,10 @@ class Children:
         """
         await self.start(name, command)
         await self._first(asyncio.create_task(self.processes[name].wait()))
-        if code := exit_code(self.processes.pop(name).returncode or 0):
+        code = exit_code(self.processes.pop(name).returncode or 0)
+        if code == HAS_SAID_WHY:
+            raise Ended(1)
+        if code:
             say(f"{name} failed with exit code {code}.")
             raise Ended(code)
 
@@ -353,10 +369,10 @@ def main() -> int:
     try:
         options = read_options(os.environ)
         check_port(options.host, options.port)
+        return asyncio.run(serve(options, child_environment(options, os.environ)))
     except CannotStart as problem:
         say(str(problem))
         return 1
-    return asyncio.run(serve(options, child_environment(options, os.environ)))
 
 
 if __name__ == "__main__":

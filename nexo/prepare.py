@@ -5,10 +5,15 @@ python -m nexo.prepare
 
 import gc
 import os
+import sys
 from io import StringIO
 
 import django
-from django.core.management import call_command
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+
+from nexo.launcher import HAS_SAID_WHY
+from nexo.shared.commands import reached_database
 
 
 def prepare(*, demo: bool) -> None:
@@ -18,8 +23,18 @@ def prepare(*, demo: bool) -> None:
         call_command("seed_demo", stdout=StringIO())
 
 
+def main() -> int:
+    try:
+        django.setup()
+        with reached_database():
+            prepare(demo=os.environ.get("DEMO") != "0")
+    except (ImproperlyConfigured, CommandError) as error:
+        sys.stderr.write(f"{error}\n")
+        return HAS_SAID_WHY
+    return 0
+
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexo.settings")
     gc.set_threshold(50_000, 20, 20)  # as in manage.py
-    django.setup()
-    prepare(demo=os.environ.get("DEMO") != "0")
+    sys.exit(main())

@@ -3,7 +3,8 @@
 import os
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +21,22 @@ env = environ.Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 DATA_DIR = Path(env.str("NEXO_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _in_data_dir() -> Iterator[None]:
+    """Around what is kept there."""
+    try:
+        yield
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"NEXO_DATA_DIR must be a folder that can be written, not {str(DATA_DIR)!r}: "
+            f"{error.strerror}."
+        ) from error
+
+
+with _in_data_dir():
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = False
 
@@ -44,7 +60,11 @@ def _secret_key() -> str:
         return given
     if PRODUCTION:
         raise ImproperlyConfigured("SECRET_KEY must be set when NEXO_PRODUCTION is on.")
-    kept = DATA_DIR / "secret_key"
+    with _in_data_dir():
+        return _kept_key(DATA_DIR / "secret_key")
+
+
+def _kept_key(kept: Path) -> str:
     if not kept.exists():
         # Written apart, then linked: of processes that start together the first one's key counts,
         # and no other reads it half written.

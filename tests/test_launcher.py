@@ -127,6 +127,57 @@ def test_a_port_in_use_is_said_before_anything_is_started(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.integration
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"API_RATE": "abc"}, "API_RATE must look like 6000/min, not 'abc'."),
+        ({"NEXO_DATA_DIR": "/dev/null"}, "NEXO_DATA_DIR must be a folder that can be written, "),
+        ({"NEXO_DATA_DIR": "/dev/null", "DEMO": "0"}, "NEXO_DATA_DIR must be a folder "),
+        (
+            {"DATABASE_URL": "postgres://nexo:secret@127.0.0.1:1/nexo"},
+            "O banco de dados está ocupado ou fora do ar: ",
+        ),
+    ],
+    ids=str,
+)
+def test_what_keeps_it_from_starting_is_one_sentence(
+    tmp_path: Path, values: dict[str, str], said: str
+) -> None:
+    assert_says_alone(said, start(tmp_path, **values))
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+def test_a_damaged_database_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "nexo.sqlite3").write_bytes(b"no database" * 1000)
+    assert_says_alone("O arquivo do banco de dados está danificado: ", start(tmp_path))
+
+
+def start(data_dir: Path, **values: str) -> subprocess.CompletedProcess[str]:
+    """The launcher, which is to end by itself."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    own = {"HOST": "127.0.0.1", "PORT": port, "NEXO_DATA_DIR": str(data_dir), "DATABASE_URL": ""}
+    return subprocess.run(
+        [sys.executable, "-m", "nexo.launcher"],
+        env={**os.environ, **own, **values},
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def assert_says_alone(said: str, done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 1
+    assert done.stdout.startswith(said), done.stdout
+    assert done.stdout.count("\n") == 1, done.stdout
+
+
 # -- Sign-ins ------------------------------------------------------------------------------------
 
 

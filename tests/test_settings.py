@@ -65,6 +65,8 @@ def test_every_setting_is_in_the_reference() -> None:
 @pytest.mark.parametrize(
     ("name", "bad"),
     [
+        ("NEXO_DATA_DIR", "/dev/null"),
+        ("NEXO_DATA_DIR", "/proc/nexo"),
         ("API_RATE", "many"),
         ("API_RATE", "0/min"),
         ("LOGIN_RATE", "10/fortnight"),
@@ -93,7 +95,10 @@ def test_every_setting_is_in_the_reference() -> None:
     ],
 )
 def test_a_bad_value_stops_the_start_and_is_named(tmp_path: Path, name: str, bad: str) -> None:
-    done = load(tmp_path, **{name: bad})
+    assert_refused(load(tmp_path, **{name: bad}), name)
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], name: str) -> None:
     assert done.returncode != 0
     last = done.stderr.splitlines()[-1]
     assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
@@ -144,6 +149,12 @@ def test_the_generated_key_is_private_and_the_same_at_the_next_start(tmp_path: P
     assert first == second
     assert len(first) >= 50
     assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.integration
+def test_a_key_that_cannot_be_kept_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").mkdir()
+    assert_refused(load(tmp_path), "NEXO_DATA_DIR")
 
 
 # -- Celery --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What commands ask of the database first, and of what they are given; and their end by Ctrl+C."""
 
+import sqlite3
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from django.core.management.base import CommandError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
@@ -48,20 +49,34 @@ def require_migrated_database(*, returncode: int = 1) -> None:
 
 @contextmanager
 def reached_database(*, returncode: int = 1) -> Iterator[None]:
-    """Around a command: a sentence instead of a traceback for a database that is away or busy.
+    """Around a command: a sentence instead of a traceback for a database that cannot be used.
 
     Raises
     ------
-    CommandError
+    CommandError: it is away, busy or damaged
     """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if _is_damage(error):
+            sentence = _(
+                "The database's file is damaged: %s. Move it away and bring a backup back with "
+                "`manage.py restore`."
+            )
+        elif isinstance(error, OperationalError | InterfaceError):
+            sentence = _("The database is busy or away: %s")
+        else:
+            raise
         # PostgreSQL's own words come in lines.
         cause = " ".join(str(error).split())
-        raise CommandError(
-            _("The database is busy or away: %s") % cause, returncode=returncode
-        ) from error
+        raise CommandError(sentence % cause, returncode=returncode) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    """Of SQLite's file; Django gives the same class to errors of quite other kinds."""
+    code = getattr(error.__cause__, "sqlite_errorcode", None)
+    # The low byte: the rest says where in the file it is.
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextmanager

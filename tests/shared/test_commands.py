@@ -1,6 +1,7 @@
 """Commands say in one sentence what is wrong with the database, and that Ctrl+C ended them."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -150,3 +151,49 @@ def test_a_signal_ends_a_command_in_the_middle(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _out, told = process.communicate(timeout=30)
     assert (told, process.returncode) == ("\nInterrompido antes de terminar.\n", 130)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("content", [b"no database" * 1000, None], ids=["noise", "torn"])
+def test_a_database_whose_file_is_damaged_is_told_of(tmp_path: Path, content: bytes | None) -> None:
+    environment = server_environment(tmp_path / "data", DATABASE_URL="")
+    database = tmp_path / "data/nexo.sqlite3"
+    # Torn: its first page is whole, what that points at is not.
+    whole = database.read_bytes()
+    database.write_bytes(content or whole[:4096] + b"\xff" * (len(whole) - 4096))
+    for name, said in run(environment, tmp_path, COMMANDS).items():
+        assert said.exit_code == exit_code(name), (name, said)
+        assert said.sentence.startswith("O arquivo do banco de dados está danificado: "), said
+
+
+# -- Whole processes -----------------------------------------------------------------------------
+
+
+def manage(*command: str, **values: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "DATABASE_URL": "", **values}
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.one_database
+def test_djangos_own_commands_tell_of_it_too(tmp_path: Path) -> None:
+    (tmp_path / "nexo.sqlite3").write_bytes(b"no database" * 1000)
+    done = manage("migrate", NEXO_DATA_DIR=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("O arquivo do banco de dados está danificado: ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(("command", "code"), [("prune", 1), ("check_consistency", 2)])
+def test_a_setting_that_cannot_be_meant_is_no_difference(command: str, code: int) -> None:
+    done = manage(command, NEXO_DATA_DIR="/dev/null")
+    assert done.returncode == code
+    assert done.stderr.startswith("NEXO_DATA_DIR must be a folder that can be written, ")
+    assert done.stderr.count("\n") == 1
