@@ -1,6 +1,7 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -80,25 +81,13 @@ def _kept_key(kept: Path) -> str:
 SECRET_KEY = _secret_key()
 
 
-def _positive(name: str, default: int) -> int:
+def _whole(name: str, default: int, least: int, most: int) -> int:
     value = env.str(name, default=str(default))
-    if not (value.isascii() and value.isdigit() and int(value) > 0):
-        raise ImproperlyConfigured(f"{name} must be a whole number over 0, not {value!r}.")
-    return int(value)
-
-
-def _port(name: str, default: int) -> int:
-    value = env.str(name, default=str(default))
-    if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 65_535):
-        raise ImproperlyConfigured(f"{name} must be a whole number from 1 to 65535, not {value!r}.")
-    return int(value)
-
-
-def _days(name: str, default: int) -> int:
-    value = env.str(name, default=str(default))
-    if not (value.isascii() and value.isdigit() and int(value[:6]) <= 36_500):
+    # Of many digits Python makes no number at all.
+    written = value.isascii() and value.isdigit() and len(value) <= 9
+    if not (written and least <= int(value) <= most):
         raise ImproperlyConfigured(
-            f"{name} must be a whole number of days, 0 or more, not {value!r}."
+            f"{name} must be a whole number from {least} to {most}, not {value[:60]!r}."
         )
     return int(value)
 
@@ -121,22 +110,38 @@ def _choice(name: str, default: str, *others: str) -> str:
 def _rate(name: str, default: str) -> str:
     """A throttle such as 6000/min; anything else stops the start."""
     value = env.str(name, default=default)
-    number, _slash, period = value.partition("/")
-    if not number.isdigit() or int(number) == 0 or period not in {"s", "sec", "min", "hour", "day"}:
+    if not re.fullmatch("0*[1-9][0-9]{0,8}/(s|sec|min|hour|day)", value):
         raise ImproperlyConfigured(f"{name} must look like {default}, not {value!r}.")
     return value
 
 
+# A name, an address, or an IPv6 address, maybe of one interface of this machine.
+_HOST = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\]"
+
+
 def _origins() -> list[str]:
     """Exact origins (scheme://host[:port]) that a browser's page may come from."""
-    origins = env.list("ALLOWED_ORIGINS", default=[])
+    origins = [origin.strip().lower() for origin in env.list("ALLOWED_ORIGINS", default=[])]
     for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+        found = re.fullmatch(f"https?://({_HOST})(:(?P<port>[0-9]{{1,5}}))?", origin)
+        if found is None or not 1 <= int(found["port"] or 80) <= 65_535:
             raise ImproperlyConfigured(
                 f"ALLOWED_ORIGINS holds {origin!r}; each must be scheme://host[:port]."
             )
     return origins
+
+
+def _hosts() -> list[str]:
+    """Names and addresses, whole domains (.example.com), or all there are (*)."""
+    given = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+    hosts = [host.strip() for host in given]
+    for host in hosts:
+        if host != "*" and not re.fullmatch(_HOST, host.removeprefix(".")):
+            raise ImproperlyConfigured(
+                f"ALLOWED_HOSTS holds {host!r}; each must be a name or an address alone, such as "
+                "nexo.example or [::1], without scheme, port and path."
+            )
+    return hosts
 
 
 # Of both kinds of address the sentence leaves the value out, for it may hold a password.
@@ -163,6 +168,9 @@ def _redis_url(name: str) -> str:
     place: dict[str, Any] = {}
     with suppress(ValueError):
         place = parse_url(value)
+        # What is no number of a database, the library passes over.
+        if not value.startswith("unix:") and not re.fullmatch("/?[0-9]{0,5}", urlsplit(value).path):
+            place = {}
     if not (place.get("host") or place.get("path")):
         raise ImproperlyConfigured(
             f"{name} must look like redis://host:6379/0, rediss://host:6379/0 or "
@@ -171,8 +179,19 @@ def _redis_url(name: str) -> str:
     return value
 
 
-PORT = _port("PORT", 8000)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+def _metrics_token(name: str) -> str:
+    """What a header can say; the sentence leaves it out."""
+    value = env.str(name, default="")
+    if not (value.isascii() and value == value.strip() and value.isprintable()):
+        raise ImproperlyConfigured(
+            f"{name} must be made of letters, digits and signs of ASCII, with no space around it: "
+            "a header can say nothing else."
+        )
+    return value
+
+
+PORT = _whole("PORT", 8000, 1, 65_535)
+ALLOWED_HOSTS = _hosts()
 
 
 def _origin_of(host: str) -> str:
@@ -197,15 +216,16 @@ CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
 API_RATE = _rate("API_RATE", "6000/min")
 LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN = _metrics_token("METRICS_TOKEN")
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
 DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
 LOG_LEVEL = _log_level("LOG_LEVEL")
 REDIS_URL = _redis_url("REDIS_URL")
-HTTP_THREADS = _positive("HTTP_THREADS", 8)
+HTTP_THREADS = _whole("HTTP_THREADS", 8, 1, 1000)
+MOST_DAYS = 36_500
 # 0: for ever.
-PROGRESS_KEPT_DAYS = _days("PROGRESS_KEPT_DAYS", 0)
-JOBS_KEPT_DAYS = _positive("JOBS_KEPT_DAYS", 90)
+PROGRESS_KEPT_DAYS = _whole("PROGRESS_KEPT_DAYS", 0, 0, MOST_DAYS)
+JOBS_KEPT_DAYS = _whole("JOBS_KEPT_DAYS", 90, 1, MOST_DAYS)
 # Where pg_dump, pg_restore and psql are, if not on PATH.
 PG_BIN = env.str("PG_BIN", default="")
 BUSINESS_TIME_ZONE = "America/Sao_Paulo"

@@ -21,7 +21,7 @@ READ_ELSEWHERE = {
     "POSTGRES_PASSWORD",
 }
 READ_BY_SETTINGS = re.compile(
-    r'(?:env\.\w+|_choice|_log_level|_rate|_positive|_port|_days|_switch|_redis_url)\("([A-Z_]+)"'
+    r'(?:env\.\w+|_choice|_log_level|_rate|_whole|_switch|_redis_url|_metrics_token)\("([A-Z_]+)"'
 )
 
 
@@ -76,6 +76,31 @@ def test_every_setting_is_in_the_reference() -> None:
         ("PORT", "http"),
         ("PORT", "70000"),
         ("PORT", "0"),
+        ("PORT", "000000070000"),
+        ("HTTP_THREADS", "9" * 5000),
+        ("API_RATE", "²/min"),
+        ("JOBS_KEPT_DAYS", "0"),
+        ("JOBS_KEPT_DAYS", "999999999999"),
+        ("JOBS_KEPT_DAYS", "36501"),
+        ("PROGRESS_KEPT_DAYS", "000000999999"),
+        ("PROGRESS_KEPT_DAYS", "-1"),
+        ("ALLOWED_HOSTS", "http://nexo.example"),
+        ("ALLOWED_HOSTS", "nexo.example:8000"),
+        ("ALLOWED_HOSTS", "nexo.example/"),
+        ("ALLOWED_HOSTS", "::1"),
+        ("ALLOWED_HOSTS", "*.nexo.example"),
+        ("ALLOWED_HOSTS", "loja.açaí"),
+        ("ALLOWED_ORIGINS", "http://nexo.example:99999"),
+        ("ALLOWED_ORIGINS", "http://nexo.example:0"),
+        ("ALLOWED_ORIGINS", "http://nexo.example:"),
+        ("ALLOWED_ORIGINS", "http://ana@nexo.example"),
+        ("ALLOWED_ORIGINS", "http://nexo.example#x"),
+        ("ALLOWED_ORIGINS", "http://["),
+        ("METRICS_TOKEN", "secreté"),
+        ("METRICS_TOKEN", " secret"),
+        ("REDIS_URL", "redis://:secret@redis:6379/abc"),
+        ("REDIS_URL", "redis://:secret@redis:6379/1/2"),
+        ("REDIS_URL", "unix:///secret.sock?db=abc"),
         ("ALLOWED_HOSTS", ".nexo.example"),
         ("ALLOWED_HOSTS", "nexo.example,*"),
         ("DATABASE_URL", "nonsense"),
@@ -114,6 +139,14 @@ def assert_refused(done: subprocess.CompletedProcess[str], name: str) -> None:
         ({"PORT": "9000"}, ["http://nexo.example:9000"]),
         ({"PORT": "80"}, ["http://nexo.example"]),
         ({"NEXO_PRODUCTION": "1", "SECRET_KEY": "k" * 50}, ["https://nexo.example"]),
+        (
+            {"PORT": "9000", "ALLOWED_HOSTS": "a.example, [::1]"},
+            ["http://a.example:9000", "http://[::1]:9000"],
+        ),
+        (
+            {"ALLOWED_ORIGINS": " https://A.example, http://[::1]:8000"},
+            ["https://a.example", "http://[::1]:8000"],
+        ),
         ({"ALLOWED_ORIGINS": "https://other.example:8443"}, ["https://other.example:8443"]),
         (
             {"ALLOWED_HOSTS": ".nexo.example", "ALLOWED_ORIGINS": "https://a.nexo.example"},
