@@ -1,7 +1,6 @@
 """Bodies that clients send, checked and turned into what the services take."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,6 +28,7 @@ from nexo.shared.fields import (
     Text,
     WholeNumber,
 )
+from nexo.shared.lines import shows_nothing
 
 MAX_RESULT_BYTES = 64 * 1024
 MAX_LOG_LINE_BYTES = 8 * 1024
@@ -242,7 +242,7 @@ class Reason(Text):
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if all(unicodedata.category(character)[0] in "CZ" for character in value):
+        if shows_nothing(value):
             self.fail("blank")
         return value
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from execution.enums import FailureReason, MarketplaceSlug, TaskStatus
 from execution.models import SLUG_PATTERN
 from nexo.shared.clock import BUSINESS_ZONE
+from nexo.shared.lines import breaks_a_line, shows_nothing
 
 REQUIRED_COLUMNS: Final = ("external_id", "task_type", "channel", "status")
 INSTANT_COLUMNS: Final = ("created_at", "approved_at", "started_at", "completed_at")
@@ -38,7 +39,6 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([Zz]|[+-]\d{2}(:?\d{2})?)?"
 )
-_UNSHOWABLE = {"Cc", "Cs"}
 
 
 class BadRow(Exception):
@@ -134,11 +134,12 @@ def _text(name: str, cells: Sequence[str], place: int) -> str:
     # Titles may hold line breaks and tabs; nothing else that cannot be shown has a meaning here.
     text = " ".join(cells[place].split()) if place < len(cells) else ""
     if not text.isprintable():
-        categories = {unicodedata.category(character) for character in text}
-        if "Cs" in categories:
+        if any(unicodedata.category(character) == "Cs" for character in text):
             raise BadRow(_("%s is not UTF-8.") % name)
-        if categories & _UNSHOWABLE:
+        if breaks_a_line(text):
             raise BadRow(_("%s holds control characters.") % name)
+    if text and shows_nothing(text):
+        raise BadRow(_("%s holds nothing that can be seen.") % name)
     return text
 
 

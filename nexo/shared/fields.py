@@ -1,6 +1,5 @@
 """Serializer fields that take only their own JSON type: "75" is not 75, and 1 is not true."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import cached_property
@@ -16,13 +15,10 @@ from rest_framework.fields import empty
 from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from nexo.shared.instants import parse_instant
+from nexo.shared.lines import breaks_a_line, shows_nothing
 
 LONGEST_ERROR_KEY: Final = 100
 MOST_ERRORS: Final = 20
-# Controls and the two separators of lines and paragraphs.
-_BREAKS: Final = frozenset({"Cc", "Zl", "Zp"})
-# They reorder the text around them: "exe.png" reads as "gnp.exe".
-_REORDERING: Final = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _LOOKED_FOR_BEFORE: Final = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 # Said by DRF, whose Portuguese of them is wrong ("may not" as "perhaps not"); ours goes before it.
 # Read by `make messages` alone, which keeps no translation of what no source holds.
@@ -60,12 +56,9 @@ class Line(Text):
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if value.isascii() and value.isprintable() and not value.isspace():
-            return value
-        categories = {unicodedata.category(character) for character in value}
-        if categories & _BREAKS or not _REORDERING.isdisjoint(value):
+        if breaks_a_line(value):
             self.fail("control")
-        if all(category[0] in "CZ" for category in categories) and not self.allow_blank:
+        if shows_nothing(value) and not self.allow_blank:
             self.fail("blank")
         return value
 

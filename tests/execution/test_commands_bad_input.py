@@ -86,7 +86,7 @@ def test_an_unknown_parameter_is_named(api: Client, task_id: str, command: str) 
 
 
 BAD_REASONS = [1, True, [], {}, ["x"], "x" * 4001]
-NO_REASONS = [None, "", " ", "\n\t ", "\u200b", "\u200b \u00a0", "\u202e"]
+NO_REASONS = [None, "", " ", "\n\t ", "\u200b", "\u200b \u00a0", "\u202e", "\u3164"]
 BAD_VERSIONS = [0, -1, 1.0, "1", True, None, [], {}, 2**31, 2**53]
 
 
@@ -112,7 +112,7 @@ def test_a_bad_version_is_named(api: Client, task_id: str, command: str, version
 
 
 BAD_EDITS: dict[str, list[Any]] = {
-    "title": [None, "", " ", "\u200b", "a\nb", "exe\u202egnp", "x" * 201, 1, [], {}],
+    "title": [None, "", " ", "\u200b", "\u3164", "a\nb", "exe\u202egnp", "x" * 201, 1, [], {}],
     "estimatedHours": [None, 0, -1, 5e-324, 0.00016, 1000.1, "1", True, [], {}, 1e308],
     "agentId": [None, "", "nobody", "alex' --", "Alex", "x" * 65, 1, [], {}, "../alex"],
     "targets": [None, [], "amazon", {}, ["amazon", "amazon"], ["amazon"] * 7],

@@ -59,6 +59,10 @@ def test_no_type_is_taken_for_another(field: Any, types: tuple[type, ...], value
         "Ação: 50 % — «já»",
         "1",
         "🇧🇷",
+        "❤️",
+        "한글 제목",
+        "ㅤa",
+        "⠃⠗⠀⠊",
     ],
 )
 def test_titles_of_every_script_are_lines(text: str) -> None:
@@ -84,7 +88,14 @@ def test_what_breaks_or_reorders_a_line_is_refused(text: str) -> None:
         Line().run_validation(text)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\u200b", "\u200d\u2060", "\ufeff \u00ad", "\u3000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "  ", "\u200b", "\u200d\u2060", "\ufeff \u00ad", "\u3000"),
+        *("\u115f\u1160", "\u3164", "\uffa0", "\u2800", "\u034f", "\u17b4\u17b5"),
+        *("\ufe0f", "\u180b\u180f", "\U000e0100 \U000e01ef"),
+    ],
+)
 def test_what_nobody_sees_is_no_line(text: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Line().run_validation(text)
