@@ -82,7 +82,12 @@ def read_records(
     `on_bytes` is told the bytes read since it was last told.
     """
     lines = _Lines(file, on_bytes)
-    first = _first_line(lines)
+    try:
+        first = next(lines, "").removeprefix(BYTE_ORDER_MARK)
+    except _LineTooLong:
+        # Without a header nothing that follows has a meaning.
+        yield Problem(1, 1, _("The line is longer than 1 MB."))
+        return
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     while True:
@@ -98,10 +103,3 @@ def read_records(
         else:
             if cells:
                 yield Record(start, cells)
-
-
-def _first_line(lines: _Lines) -> str:
-    try:
-        return next(lines, "").removeprefix(BYTE_ORDER_MARK)
-    except _LineTooLong:
-        return ""

@@ -39,6 +39,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _INSTANT = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)? ?([Zz]|[+-]\d{2}(:?\d{2})?)?"
 )
+# What `float` reads of it is more: 1_0 is ten there, and so are other scripts' digits.
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class BadRow(Exception):
@@ -181,10 +183,7 @@ def _estimate(text: str) -> float:
     """Minutes; the default without any."""
     if not text:
         return DEFAULT_ESTIMATE_MINUTES
-    try:
-        minutes = float(text)
-    except ValueError:
-        minutes = math.nan
+    minutes = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not 0 <= minutes <= MAX_ESTIMATE_MINUTES:
         hint = _("It must be a number of minutes, 0 or more.")
         raise _unreadable("estimated_minutes", text, hint)

@@ -448,7 +448,8 @@ def test_a_wrong_option_is_a_sentence(write: Any, options: list[str], says: str)
         (HEADER.encode() + b",status\n", "column status twice"),
         (b"\x00" * 50, "no column external_id"),
         (b'"' + b"x" * 200_000, "not CSV"),
-        (b"x" * (MAX_LINE_BYTES + 1) + b"\n", "empty"),
+        (b"x" * (MAX_LINE_BYTES + 1) + b"\n", "Line 1: The line is longer than 1 MB."),
+        (b"column," * 200_000 + b"\n" + DONE.encode(), "Line 1: The line is longer than 1 MB."),
     ],
 )
 def test_a_file_that_is_no_task_log_is_a_sentence(
@@ -521,7 +522,10 @@ BAD_ROWS: list[tuple[str | bytes, str]] = [
     (row(external_id="B", completed_at="2300-01-01"), "1900 to 2199"),
     *(
         (row(external_id="B", estimated_minutes=text), f"estimated_minutes is “{text}”")
-        for text in ("-1", "nan", "inf", "-inf", "1e400", "soon", "0x10", "99999999999")
+        for text in (
+            *("-1", "nan", "inf", "-inf", "1e400", "soon", "0x10", "99999999999"),
+            *("1_0", "１０"),
+        )
     ),
     (row(external_id="B") + ",extra", "13 cells under 12 columns"),
     (row(external_id="B", title="nul\0byte"), "control characters"),
