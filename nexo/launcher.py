@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import errno
 import ipaddress
+import json
 import os
 import secrets
 import signal
@@ -28,6 +29,8 @@ DEMO_ROLES = {
 }
 READY_WITHIN_SECONDS = 60.0
 READY_POLL_SECONDS = 0.1
+# The one part that the site can do without (docs/operations.md).
+CHANNEL_LAYER = "channelLayer"
 STOP_WITHIN_SECONDS = 5.0
 RESTART_AFTER_SECONDS = 1.0
 # How a step ends that has told the person at the terminal what is wrong (EX_CONFIG).
@@ -318,20 +321,26 @@ class Children:
                 await process.wait()
 
 
-def answers(options: Options) -> bool:
-    """Whether the web process says that it is ready."""
-    connection = HTTPConnection(_reachable(options.host), options.port, timeout=2)
+def lacking(options: Options) -> frozenset[str] | None:
+    """What the web process says that it is not ready for want of; None while it says nothing."""
+    # More than a check may take that finds nobody.
+    connection = HTTPConnection(_reachable(options.host), options.port, timeout=5)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
+        checks = json.loads(connection.getresponse().read())["checks"]
+        return frozenset(name for name, passes in checks.items() if not passes)
+    except (OSError, HTTPException, ValueError, LookupError):
+        return None
     finally:
         connection.close()
 
 
-async def until_ready(options: Options) -> None:
-    while not await asyncio.to_thread(answers, options):
+async def until_ready(options: Options) -> frozenset[str]:
+    """Wait until it serves; what it does without meanwhile."""
+    while True:
+        lacks = await asyncio.to_thread(lacking, options)
+        if lacks is not None and lacks <= {CHANNEL_LAYER}:
+            return lacks
         await asyncio.sleep(READY_POLL_SECONDS)
 
 
@@ -348,9 +357,12 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
         await children.run("prepare", [sys.executable, "-m", "nexo.prepare"])
         await children.start("web", web(options))
         async with asyncio.timeout(READY_WITHIN_SECONDS):
-            await children.watch(asyncio.create_task(until_ready(options)))
+            ready = asyncio.create_task(until_ready(options))
+            await children.watch(ready)
         await children.keep("worker", manage("run_worker"))
         say(*welcome(options, password))
+        if ready.result():
+            say("Redis does not answer: changes by other processes appear half a second later.")
         if options.demo:
             quietly = ("--url", options.url, "--verbosity", "0")
             await children.keep("simulate", manage("simulate", *quietly))

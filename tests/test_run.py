@@ -128,3 +128,10 @@ def test_without_the_demo_nobody_can_sign_in_yet(tmp_path: Path) -> None:
         assert SIGN_IN.findall(printed) == []
         # Web and worker.
         assert len(run.children()) == 2
+
+
+def test_it_says_that_it_runs_without_redis(tmp_path: Path) -> None:
+    with running(tmp_path, DEMO="0", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0") as run:
+        printed = run.read_until("Redis does not answer")
+        assert f"NEXO is running at {run.url}" in printed
+        assert httpx.get(f"{run.url}/accounts/login/").status_code == 200
