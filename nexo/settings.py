@@ -151,7 +151,8 @@ def _database_url(name: str) -> dict[str, Any]:
     with suppress(ValueError):  # of a port
         if kind in {"sqlite", "postgres", "postgresql", "psql", "pgsql"}:
             found = env.db(name)
-    if not found.get("NAME"):
+    # In memory each process, and each thread, would have a database of its own.
+    if found.get("NAME", "") in {"", ":memory:"}:
         raise ImproperlyConfigured(
             f"{name} must look like sqlite:////path/file.sqlite3 or "
             "postgres://user:password@host:5432/name."

@@ -105,6 +105,8 @@ def test_every_setting_is_in_the_reference() -> None:
         ("ALLOWED_HOSTS", "nexo.example,*"),
         ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "mysql://nexo:secret@host/nexo"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "postgres://nexo:secret@host:70000/nexo"),
         ("DATABASE_URL", "postgres://nexo:secret@host"),
         ("REDIS_URL", "nonsense"),
