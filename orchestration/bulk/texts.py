@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pget
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.filters import TaskFilter
 from execution.texts import exact_text, number_text
+from orchestration.bulk import rules
 from orchestration.bulk.enums import BulkAction, JobState
 from orchestration.bulk.models import BulkJob
 
@@ -206,6 +207,7 @@ def actions() -> list[dict[str, Any]]:
             "label": str(action.label),
             "effect": str(effect),
             "is_destructive": action in DESTRUCTIVE,
+            "statuses": ",".join(rules.sources(action)),
         }
         for action, effect in EFFECTS.items()
     ]

@@ -79,16 +79,80 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     assert found[0]["status"] == "pending"
 
 
-def test_where_none_can_change_the_title_claims_none(
+def test_where_none_can_change_nothing_is_asked_for(
     head: Page, tasks: list[dict[str, Any]]
 ) -> None:
+    # Its status allows it; that nothing is left to send the server alone knows.
     box(head, tasks[4]).check()
-    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    bar(head).get_by_role("button", name="Sincronizar de novo").click()
     dialog = head.get_by_role("dialog")
     expect(dialog).to_contain_text("Isto não pode ser feito com a tarefa.")
-    expect(dialog.get_by_role("heading")).to_have_text("Cancelar")
-    expect(dialog.locator("[data-field=confirm]")).to_have_text("Cancelar")
-    expect(dialog.locator("[data-field=confirm]")).to_be_disabled()
+    expect(dialog.get_by_role("heading")).to_have_text("Sincronizar de novo")
+    expect(dialog.locator("[data-field=confirm]")).to_be_hidden()
+    expect(dialog.get_by_label("Motivo")).to_be_hidden()
+    expect(dialog.get_by_role("button", name="Voltar")).to_be_focused()
+    dialog.get_by_role("button", name="Voltar").click()
+    box(head, tasks[0]).check()
+    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    expect(dialog.get_by_label("Motivo")).to_be_focused()
+    expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+
+
+def offered(page: Page) -> dict[str, bool]:
+    """The bar's actions in their order, and whether each can be pressed."""
+    return dict(
+        bar(page)
+        .locator("[data-bulk]")
+        .evaluate_all(
+            """(buttons) => buttons.map(
+              (one) => [one.dataset.bulk, one.getAttribute("aria-disabled") !== "true"]
+            )"""
+        )
+    )
+
+
+def test_what_can_be_done_comes_first(
+    head: Page, tasks: list[dict[str, Any]], api: Api, task_type: str
+) -> None:
+    api.update(tasks[0], "failed", error="sem estoque")
+    expect(row_of(head, tasks[0])).to_contain_text("Falha")
+    head.set_viewport_size({"width": 390, "height": 844})
+    box(head, tasks[0]).check()
+    retry = bar(head).get_by_role("button", name="Tentar de novo")
+    expect(retry).to_be_in_viewport(ratio=1)
+    order = ["retry", "approve", "reject", "cancel", "assign", "sync"]
+    assert list(offered(head)) == order
+    assert offered(head) == {action: action == "retry" for action in order}
+    bar(head).get_by_role("button", name="Aprovar").click(force=True)
+    assert head.get_by_role("dialog").count() == 0
+    # A task that changes changes what can be done with it, and moves no button under the hand.
+    api.update(tasks[0], "pending")
+    expect(retry).to_have_attribute("aria-disabled", "true")
+    assert list(offered(head)) == order
+    assert [action for action, can in offered(head).items() if can] == [
+        "approve",
+        "reject",
+        "cancel",
+        "assign",
+    ]
+    box(head, tasks[1]).check()
+    assert list(offered(head)) == ["approve", "reject", "cancel", "assign", "retry", "sync"]
+
+
+@pytest.mark.parametrize(
+    ("status", "impossible"), [("&status=pending,approved", ["retry", "sync"]), ("", [])]
+)
+def test_what_can_be_done_with_all_that_match_is_said_by_the_filter(
+    head: Page, api: Api, task_type: str, status: str, impossible: list[str]
+) -> None:
+    head.goto(f"{LIST}?taskType={task_type}{status}")
+    wait_until_live(head)
+    head.get_by_label("Selecionar todas as mostradas").check()
+    api.create(taskType=task_type)
+    bar(head).get_by_role("button", name="Selecionar todas as").click()
+    expect(bar(head)).to_contain_text("que correspondem ao filtro")
+    assert [action for action, can in offered(head).items() if not can] == impossible
+    expect(bar(head).get_by_role("button", name="Aprovar")).to_be_focused()
 
 
 def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None:

@@ -8,11 +8,12 @@ import { failureReason, listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
+import { store } from "./list.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
 import { Rows } from "./rows.js";
 import { saveInPlace } from "./saved-views.js";
-import { bornIn, Held, Store } from "./store.js";
+import { bornIn, Held } from "./store.js";
 import { Summary } from "./summary.js";
 import { showTips } from "./tips.js";
 
@@ -32,8 +33,6 @@ const more = byId("more");
 const pauseButton = byId("pause");
 const refreshButton = byId("refresh");
 
-const store = new Store({ filters: data.filters, pageSize: data.pageSize });
-store.load(data.snapshot);
 const rows = new Rows(body, byId("row-template"), store);
 const held = new Held();
 const indicator = new Indicator();
@@ -78,8 +77,7 @@ function receiveSummary(latest) {
 function receiveSnapshot(snapshot) {
   pausedFreshAt = Date.now();
   rows.paint(store.applySnapshot(snapshot));
-  menu.follow(store.tasks);
-  confirmBusy();
+  followTasks();
   summary.read();
   if (!isReading()) settle();
   else showNews();
@@ -88,10 +86,16 @@ function receiveSnapshot(snapshot) {
 function take(tasks, born) {
   rows.paint(store.applyTasks(tasks, born));
   if (store.isUnsure) readSoon();
-  menu.follow(store.tasks);
-  confirmBusy();
+  followTasks();
   if (store.waiting.size && !isReading()) settle();
   else showNews();
+}
+
+/** What hangs on the tasks' states besides the rows; other scripts of the page hear of it. */
+function followTasks() {
+  menu.follow(store.tasks);
+  confirmBusy();
+  body.dispatchEvent(new Event("tasks"));
 }
 
 let readTimer = 0;

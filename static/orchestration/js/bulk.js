@@ -3,6 +3,7 @@
 import { refusal as reasonOf, unread } from "../../execution/js/actions.js";
 import { postJson, whileLate } from "../../execution/js/api.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
+import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/parts.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
@@ -23,12 +24,19 @@ const note = byId("bulk-note");
 const agent = byId("bulk-agent");
 const shownBox = byId("pick-shown");
 const slot = (parent, name) => parent.querySelector(`[data-field="${name}"]`);
-const picks = new Picks(byId("rows"), { onChange: showBar });
+// The likeliest first, as the server has them.
+const buttons = [...bar.querySelectorAll("[data-bulk]")];
+const picks = new Picks(byId("rows"), { onChange: showPicked });
 
 // -- The bar ---------------------------------------------------------------------------------------
 
 function total() {
   return Number(byId("shown").dataset.total);
+}
+
+function showPicked() {
+  arrangeButtons();
+  showBar();
 }
 
 function showBar() {
@@ -47,6 +55,40 @@ function showBar() {
   shownBox.indeterminate = !shownBox.checked && !picks.isEmpty;
 }
 
+/** The statuses of what is selected; null where the page does not know them all. */
+function pickedStatuses() {
+  if (picks.isAll) return data.filters.status.length ? data.filters.status : null;
+  const found = [...picks.ids].map((taskId) => store.tasks.get(taskId)?.status);
+  return found.includes(undefined) ? null : found;
+}
+
+/** What can be done with none of the tasks stays where it is, and says so. */
+function showPossible() {
+  if (picks.isEmpty) return;
+  const statuses = pickedStatuses();
+  const none = plural("bulk.none", picks.isAll ? total() : picks.ids.size);
+  for (const button of buttons) {
+    const sources = button.dataset.statuses.split(",");
+    const isLegal = !statuses || statuses.some((status) => sources.includes(status));
+    button.setAttribute("aria-disabled", String(!isLegal));
+    button.title = isLegal ? "" : none;
+  }
+}
+
+/** What can be done comes first. Only a selection moves the buttons, never a task that changes. */
+function arrangeButtons() {
+  showPossible();
+  const ordered = [...buttons.filter(isPossible), ...buttons.filter((one) => !isPossible(one))];
+  const shown = [...bar.querySelectorAll("[data-bulk]")];
+  if (ordered.every((button, place) => button === shown[place])) return;
+  slot(bar, "buttons").prepend(...ordered);
+  bar.scrollLeft = 0;
+}
+
+function isPossible(button) {
+  return button.getAttribute("aria-disabled") !== "true";
+}
+
 shownBox.addEventListener("change", () => picks.pickShown(shownBox.checked));
 slot(bar, "all").addEventListener("click", () => {
   picks.pickAll();
@@ -55,8 +97,9 @@ slot(bar, "all").addEventListener("click", () => {
 slot(bar, "clear").addEventListener("click", () => picks.pickShown(false));
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
-  if (button) open(button);
+  if (button && isPossible(button)) open(button);
 });
+byId("rows").addEventListener("tasks", showPossible);
 // How many match changes while somebody selects.
 new MutationObserver(showBar).observe(byId("shown"), { attributeFilter: ["data-total"] });
 shortcuts({ x: () => picks.toggleFocused() });
@@ -74,7 +117,7 @@ function open(button) {
   const isDestructive = button.classList.contains("danger");
   confirm.classList.toggle("danger", isDestructive);
   confirm.classList.toggle("primary", !isDestructive);
-  slot(form, "agent-field").hidden = action !== "assign";
+  offer(true);
   form.hidden = false;
   result.hidden = true;
   form.reset();
@@ -82,6 +125,13 @@ function open(button) {
   dialog.showModal();
   (action === "assign" ? agent : note).focus();
   preview();
+}
+
+/** Nothing is asked for where nothing can be done. */
+function offer(isOffered) {
+  slot(form, "agent-field").hidden = !isOffered || action !== "assign";
+  slot(form, "note-field").hidden = slot(form, "confirm").hidden = !isOffered;
+  if (!isOffered) slot(form, "back").focus();
 }
 
 function order(fields) {
@@ -121,6 +171,7 @@ async function preview() {
       : plural("bulk.none", told.total);
     say(answered, told.refused);
     confirm.disabled = !told.done;
+    if (!told.done) offer(false);
   } catch (error) {
     if (asked !== action || !dialog.open) return;
     say(whyUnasked(error));
