@@ -352,6 +352,28 @@ def test_new_tasks_wait_behind_a_pill_while_scrolled(page: Page, api: Api, task_
     page.wait_for_function("scrollY === 0")
 
 
+@pytest.mark.parametrize(("width", "has_touch"), [(390, True), (820, True), (390, False)])
+def test_new_tasks_wait_where_a_finger_may_be_reading(
+    open_as: Callable[..., Page], api: Api, task_type: str, width: int, has_touch: bool
+) -> None:
+    page = open_as("user", has_touch=has_touch, is_mobile=has_touch)
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    # Where nothing is shown, nothing can be moved.
+    (read,) = api.create(taskType=task_type)
+    expect(row_of(page, read)).to_be_visible()
+    place = row_of(page, read).bounding_box()
+    (new,) = api.create(taskType=task_type)
+    expect(page.locator("#pill")).to_have_text("1 nova")
+    # The page looks every second whether somebody still reads.
+    page.wait_for_timeout(1_500)
+    assert row_of(page, new).count() == 0
+    assert row_of(page, read).bounding_box() == place
+    page.locator("#pill").click()
+    expect(page.locator("#rows tr").first).to_have_attribute("data-task", new["taskId"])
+
+
 def test_row_that_leaves_the_filter_keeps_its_place_until_asked(
     page: Page, api: Api, task_type: str
 ) -> None:

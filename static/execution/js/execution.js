@@ -21,6 +21,8 @@ const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 // A pointer that moved in the list this lately is about to press something.
 const HAND_STEADY = 3_000;
+// A finger gives no sign while somebody reads, and a card is half of a phone's screen.
+const touched = matchMedia("(pointer: coarse), (max-width: 640px)");
 const SPEAK_EVERY = 60_000;
 const CONFIRMED_WITHIN = 2_000;
 const READ_AT_MOST_EVERY = 2_000;
@@ -112,6 +114,7 @@ function readSoon() {
 function isReading() {
   return (
     isPaused ||
+    (touched.matches && store.shown.length > 0) ||
     scrollY > 8 ||
     body.contains(document.activeElement) ||
     menu.isOpen ||
