@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import LIST, Api, row_of, wait_until_live
@@ -117,6 +118,40 @@ def test_only_overdue_tasks(page: Page) -> None:
     expect(page.locator('.segment[aria-current="true"]')).to_have_text("Abertas")
     ended = page.locator('#rows [data-field="status"]').filter(has_text=re.compile("Conclu|Falha"))
     expect(ended).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("filters", "chosen"),
+    [
+        ("status=failed", '.segment[data-status="failed"]'),
+        ("channel=kaway", '.chip[data-channel="kaway"]'),
+        ("channel=shopee", '.chip[data-channel="shopee"]'),
+        ("channel=amazon,kaway", '.chip[data-channel="amazon"]'),
+    ],
+)
+def test_on_a_phone_what_is_chosen_is_in_sight(page: Page, filters: str, chosen: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{LIST}?{filters}")
+    wait_until_live(page)
+    expect(page.locator(chosen)).to_be_in_viewport(ratio=1)
+    assert page.evaluate("[scrollX, scrollY]") == [0, 0]
+
+
+@pytest.mark.parametrize("strip", [".segments", ".chips"])
+def test_on_a_phone_the_keyboard_brings_each_choice_into_sight(page: Page, strip: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(LIST)
+    wait_until_live(page)
+    links = page.locator(f"{strip} a")
+    links.first.focus()
+    keys = ["Tab"] * (links.count() - 1) + ["Shift+Tab"] * (links.count() - 1)
+    for key in keys:
+        page.keyboard.press(key)
+        focused = page.locator(f"{strip} :focus")
+        # With its outline.
+        place = focused.bounding_box()
+        assert place is not None
+        assert place["x"] >= 4 and place["x"] + place["width"] <= 386
 
 
 def test_more_reads_older_tasks_below(page: Page) -> None:

@@ -48,5 +48,21 @@ async function copy(text) {
   }
 }
 
+// Of a strip that is longer than its place, what is chosen comes into sight, and what the keyboard
+// comes to: browsers leave what is half in sight where it is.
+for (const strip of document.querySelectorAll(".segments, .chips")) {
+  const chosen = strip.querySelector('[aria-current="true"]');
+  if (chosen) scrollStrip(strip, chosen);
+  strip.addEventListener("focusin", ({ target }) => {
+    if (target.matches(":focus-visible")) scrollStrip(strip, target);
+  });
+}
+
+/** To the middle, as far as it goes; the page stays where it is. */
+function scrollStrip(strip, item) {
+  const [place, around] = [item, strip].map((one) => one.getBoundingClientRect());
+  strip.scrollLeft += place.x + place.width / 2 - (around.x + around.width / 2);
+}
+
 adoptToasts();
 guardLeaving();
