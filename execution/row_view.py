@@ -83,6 +83,19 @@ def _cause(task: Mapping[str, Any]) -> tuple[str, str]:
     return texts.word("failure.open.reason"), texts.word("failure.elsewhere")
 
 
+def _times(task: Mapping[str, Any]) -> tuple[str, str]:
+    """Minutes used against minutes estimated, and by how much the task is late; "" where it is not.
+
+    Those used are whole ones and those estimated are rounded, so that of a task late by seconds
+    they might say that a minute is left. What is late has used its estimate up.
+    """
+    spent, estimate = task["timeSpent"], task["timeEstimate"]
+    if not task["overdue"]:
+        return texts.time_text(spent, estimate), ""
+    used = max(spent, estimate)
+    return texts.time_text(used, estimate), texts.over_text(used - estimate)
+
+
 def _mark(task: Mapping[str, Any], channel: str, short: str) -> Mark:
     detail = task["syncDetail"].get(channel)
     if detail is None:
@@ -105,7 +118,7 @@ def row_view(
     """
     agent = task["agentId"]
     status = TaskStatus(task["status"])
-    over = task["timeSpent"] - task["timeEstimate"]
+    time_text, over_text = _times(task)
     cause_label, cause = _cause(task)
     effect, next_step = texts.failure_words(task)
     return RowView(
@@ -118,8 +131,8 @@ def row_view(
         channel_text=str(MarketplaceSlug(task["channel"]).label),
         agent=agent_names.get(agent, agent) if agent else texts.NOTHING,
         progress=task["progress"],
-        time_text=texts.time_text(task["timeSpent"], task["timeEstimate"]),
-        over_text=texts.over_text(max(over, 0)) if task["overdue"] else "",
+        time_text=time_text,
+        over_text=over_text,
         started=_moment(task["startedAt"], now),
         ended=_moment(task["endedAt"], now),
         cause_label=cause_label,

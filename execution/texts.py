@@ -29,7 +29,7 @@ WORDS: Final = {
     "ago.hours": _("{count} h ago"),
     "row.attempt": _("attempt {count}"),
     "row.over": _("overdue {time}"),
-    "row.over.barely": _("by seconds"),
+    "row.over.barely": _("<1min"),
     "mark.none": _("{channel}: not a target of this task"),
     "mark.state": _("{channel}: {state}"),
     "mark.attempts": _("{count} attempts"),

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
 from tests.e2e.test_quality import shifts, watch_shifts
+from tests.execution.test_row_view import TIMES, ended_task
 from tests.servers import running_server
 
 
@@ -561,6 +562,26 @@ def test_scripts_fill_a_row_as_the_server_does(page: Page, api: Api, task_type: 
     )
     assert differences == []
     expect(row_of(page, fourth)).to_be_visible()
+
+
+TIME_TEXTS = """async (times) => {
+  const url = new URL("/static/execution/js/", location);
+  const { rowView } = await import(url + "row-view.js");
+  const { data } = await import(url + "page-data.js");
+  const { tasks: [task] } = data.snapshot;
+  return times.map((one) => {
+    const { time, over } = rowView({ ...task, ...one }, data, Date.now()).fields;
+    return [time, over];
+  });
+}"""
+
+
+def test_scripts_tell_times_as_the_server_does(page: Page, api: Api, task_type: str) -> None:
+    api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    told = page.evaluate(TIME_TEXTS, [ended_task(*given) for *given, _time, _over in TIMES])
+    assert told == [[time, over] for *_given, time, over in TIMES]
 
 
 FLOOD = """async (ids) => {

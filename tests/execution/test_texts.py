@@ -39,8 +39,8 @@ def test_what_took_no_whole_minute_did_not_take_none() -> None:
 @pytest.mark.parametrize(
     ("language", "told"),
     [
-        ("pt-br", ["atrasada por pouco", "atrasada 12min", "atrasada 2h 30min"]),
-        ("en", ["overdue by seconds", "overdue 12min", "overdue 2h 30min"]),
+        ("pt-br", ["atrasada <1min", "atrasada 12min", "atrasada 2h 30min"]),
+        ("en", ["overdue <1min", "overdue 12min", "overdue 2h 30min"]),
     ],
 )
 def test_how_late_a_task_is_in_words(language: str, told: list[str]) -> None:

@@ -70,13 +70,22 @@ function failureTexts(task) {
   };
 }
 
+/** Minutes used and estimated, and by how much it is late: what is late has used its estimate up. */
+function timeTexts(task, now) {
+  const isLate = isOverdue(task, now);
+  const spent = timeSpent(task, now);
+  const used = isLate ? Math.max(spent, task.timeEstimate) : spent;
+  return {
+    time: `${minutes(used)} / ${minutes(task.timeEstimate)}`,
+    over: isLate ? t("row.over", { time: span(used - task.timeEstimate) }) : "",
+  };
+}
+
 /**
  * `task` as the API gives it, `names` the page's (labels, signs, zone), `now` in milliseconds.
  * Of the answer, `fields` are texts by slot, `marks` signs and tips by channel.
  */
 export function rowView(task, names, now) {
-  const spent = timeSpent(task, now);
-  const over = Math.max(0, spent - task.timeEstimate);
   const marks = {};
   for (const channel of Object.keys(names.channels)) {
     const detail = task.syncDetail[channel];
@@ -96,8 +105,7 @@ export function rowView(task, names, now) {
       channel: names.channels[task.channel].name,
       agent: names.agents[task.agentId] ?? task.agentId ?? NOTHING,
       progress: `${task.progress}%`,
-      time: `${minutes(spent)} / ${minutes(task.timeEstimate)}`,
-      over: isOverdue(task, now) ? t("row.over", { time: span(over) }) : "",
+      ...timeTexts(task, now),
       started: momentText(task.startedAt, names.zone, now),
       ended: momentText(task.endedAt, names.zone, now),
       ...failureTexts(task),

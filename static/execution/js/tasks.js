@@ -15,8 +15,10 @@ export function timeSpent(task, now) {
   return Math.max(0, Math.floor((ended(task, now) - Date.parse(task.createdAt)) / 60_000));
 }
 
+/** As it was told; of an open task that was in time, by its estimate, which is told rounded. */
 export function isOverdue(task, now) {
-  return ended(task, now) > Date.parse(task.createdAt) + task.timeEstimate * 60_000;
+  if (task.overdue || task.endedAt) return task.overdue;
+  return now > Date.parse(task.createdAt) + task.timeEstimate * 60_000;
 }
 
 /** Without case and accents, as the server compares text. */
