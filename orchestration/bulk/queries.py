@@ -1,6 +1,6 @@
 """Reads of bulk jobs, and of the tasks that an order would meet."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from accounts.permissions import RUN_ORCHESTRATION
 from execution import queries as tasks
 from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.filters import TaskSelection
-from execution.models import Task, TaskTarget
+from execution.models import Task, TaskEvent, TaskTarget
 from orchestration.bulk.enums import JobState, Outcome
 from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
 
@@ -35,12 +35,22 @@ def waiting_jobs(now: datetime) -> QuerySet[BulkJob]:
     return BulkJob.objects.filter(free, ~Q(state=JobState.DONE)).order_by()
 
 
-def items_after(job: BulkJob, *, after: int, limit: int, refused: bool = False) -> list[BulkItem]:
-    """Up to `limit` tasks of a job in their order, after a position."""
+def items_after(
+    job: BulkJob, *, after: int, limit: int, outcome: Outcome | None = None
+) -> list[BulkItem]:
+    """Up to `limit` tasks of a job in their order, after a position; all, or with one outcome."""
     items = job.items.filter(position__gt=after).order_by("position")
-    if refused:
-        items = items.filter(outcome=Outcome.REFUSED)
+    if outcome is not None:
+        items = items.filter(outcome=outcome)
     return list(items[:limit])
+
+
+def steps_made(items: Collection[BulkItem]) -> dict[int, tuple[str, str]]:
+    """From which status to which the events of these tasks led, by the events' numbers."""
+    made = [item.sequence for item in items if item.sequence is not None]
+    events = TaskEvent.objects.filter(sequence__in=made)
+    rows = events.values_list("sequence", "from_status", "to_status")
+    return {sequence: (old or "", new) for sequence, old, new in rows}
 
 
 def pending_items(job: BulkJob, *, limit: int) -> list[BulkItem]:

@@ -13,7 +13,7 @@ from execution.enums import MarketplaceSlug, TaskStatus
 from execution.filters import TaskFilter
 from execution.texts import exact_text, number_text
 from orchestration.bulk import rules
-from orchestration.bulk.enums import BulkAction, JobState
+from orchestration.bulk.enums import BulkAction, JobState, Outcome
 from orchestration.bulk.models import BulkJob
 
 REFUSALS: Final = {
@@ -92,6 +92,16 @@ def refusals(counts: Mapping[str, int]) -> list[Refusal]:
     """The most frequent first."""
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [Refusal(count, refusal_text(code, count)) for code, count in found]
+
+
+def step_text(step: tuple[str, str] | None) -> str:
+    """`Failed → Pending`: what was done to a task; None where it was already as ordered."""
+    if step is None:
+        return _("was so already")
+    old, new = step
+    if old == new or not old:
+        return str(Outcome.DONE.label)
+    return f"{TaskStatus(old).label} → {TaskStatus(new).label}"
 
 
 def done_text(job: BulkJob) -> str:

@@ -1,5 +1,7 @@
-"""The page of a bulk job: how far it is, what was refused and why, and its undo."""
+"""The page of a bulk job: how far it is, what became of each task and why, and its undo."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -24,11 +26,13 @@ from nexo.shared.exceptions import Conflict
 from nexo.shared.pagination import decode_place, encode_place
 from nexo.shared.strings import frame_strings
 from orchestration.bulk import queries, services, texts
-from orchestration.bulk.enums import JobState
+from orchestration.bulk.enums import JobState, Outcome
 from orchestration.bulk.exceptions import JobNotFound
-from orchestration.bulk.models import BulkJob
+from orchestration.bulk.models import BulkItem, BulkJob
 
-PAGE_SIZE: Final = 100
+# How many tasks a page names of each outcome, and what says in its address where they begin.
+PAGE_SIZES: Final = {Outcome.DONE: 50, Outcome.REFUSED: 100}
+PLACE_NAMES: Final = {Outcome.DONE: "done", Outcome.REFUSED: "cursor"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,17 +62,39 @@ def _undo(request: HttpRequest, job_id: str, caller: Caller) -> HttpResponse:
     return redirect("bulk-job-page", undo.job_id)
 
 
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """Some of a job's tasks that came out alike, and the query of the address of the next."""
+
+    items: list[BulkItem]
+    next_query: str | None
+
+
+def _item_page(job: BulkJob, outcome: Outcome, places: Mapping[Outcome, int]) -> ItemPage:
+    size = PAGE_SIZES[outcome]
+    found = queries.items_after(job, after=places[outcome], limit=size + 1, outcome=outcome)
+    page = found[:size]
+    if len(found) == len(page):
+        return ItemPage(page, None)
+    # The other list stays where it is.
+    following = {**places, outcome: page[-1].position}
+    query = {PLACE_NAMES[one]: encode_place(place) for one, place in following.items() if place}
+    return ItemPage(page, urlencode(query))
+
+
 def _context(
     request: HttpRequest, job: BulkJob, caller: Caller, position: Position
 ) -> dict[str, Any]:
     now = clock.now()
     names = agent_names()
-    items = queries.items_after(job, after=_after(request), limit=PAGE_SIZE + 1, refused=True)
-    page, more = items[:PAGE_SIZE], len(items) > PAGE_SIZE
+    places = {outcome: _after(request, name) for outcome, name in PLACE_NAMES.items()}
+    done = _item_page(job, Outcome.DONE, places)
+    refused = _item_page(job, Outcome.REFUSED, places)
+    steps = queries.steps_made(done.items)
     until = services.undo_until(job)
     may_undo = until is not None and now <= until and services.still_may(job, caller)
     undo = getattr(job, "undone_by", None)
-    titles = titles_of([item.task_id for item in page])
+    titles = titles_of([item.task_id for item in (*done.items, *refused.items)])
     return {
         "job": job,
         "now": now,
@@ -82,8 +108,13 @@ def _context(
         "selection_texts": texts.selection_texts(job.selection, total=job.total, names=names),
         "filter_address": _list_address(job.selection.get("filter")),
         "refusals": texts.refusals(job.refusals),
-        "items": [(item, titles.get(item.task_id)) for item in page],
-        "next_cursor": encode_place(page[-1].position) if more else None,
+        "done_items": [
+            (item, titles.get(item.task_id), texts.step_text(steps.get(item.sequence or 0)))
+            for item in done.items
+        ],
+        "done_next": done.next_query,
+        "refused_items": [(item, titles.get(item.task_id)) for item in refused.items],
+        "refused_next": refused.next_query,
         "undo_until": until if may_undo else None,
         "undone_by": undo,
         "undone_text": texts.undone_text(undo) if undo else "",
@@ -97,10 +128,10 @@ def _context(
     }
 
 
-def _after(request: HttpRequest) -> int:
+def _after(request: HttpRequest, name: str) -> int:
     """The place that the address names; what is no place is the beginning."""
     try:
-        return decode_place(request.GET["cursor"]) if "cursor" in request.GET else 0
+        return decode_place(request.GET[name]) if name in request.GET else 0
     except APIException:
         return 0
 

@@ -72,7 +72,12 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     head.get_by_role("link", name="Cancelar 5 tarefas").click()
     expect(head.get_by_role("link", name="Desfeitas: 4 de 4.")).to_be_visible()
     expect(head.get_by_text("Campanha encerrada")).to_be_visible()
-    expect(head.get_by_role("link", name=tasks[4]["title"])).to_be_visible()
+    refused = head.get_by_role("region", name="Tarefas recusadas")
+    expect(refused.get_by_role("link", name=tasks[4]["title"])).to_be_visible()
+    done = head.get_by_role("region", name="O que foi feito")
+    expect(done.get_by_role("listitem")).to_have_count(4)
+    expect(done.get_by_role("listitem").first).to_contain_text("Aguardando → Falha")
+    expect(done.get_by_role("link", name=tasks[0]["title"])).to_be_visible()
     expect(head.get_by_text("5 tarefas escolhidas uma a uma")).to_be_visible()
     wait_until_live(head)
     found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]

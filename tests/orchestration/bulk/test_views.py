@@ -108,6 +108,46 @@ def test_selection_and_refused_tasks_are_told_in_words(head: Client) -> None:
     assert "<li><strong>1</strong>: o status não permite</li>" in html
 
 
+def test_the_tasks_done_are_named_with_what_was_done_to_them(head: Client) -> None:
+    make_agent("marina")
+    ids = make_tasks(2, title="Foto <nova>")
+    cancel = start_job(by_ids("cancel", *ids, "task-x"), caller=person())
+    retry = start_job(by_ids("retry", ids[0]), caller=person())
+    assign = by_ids("assign", ids[0], agent_id="marina")
+    assigned, again = (start_job(assign, caller=person()) for _ in range(2))
+    link = '<a href="/marketplace/tasks/{0}">Foto &lt;nova&gt;</a> <span class="id soft">{0}</span>'
+    html = page_of(head, cancel)
+    # What was done stays true of a task that has moved on since.
+    for task_id in ids:
+        text = "Aguardando → Falha"
+        assert f'<li>{link.format(task_id)} <span class="soft">{text}</span></li>' in html
+    for job, text in (
+        (retry, "Falha → Aguardando"),
+        (assigned, "Feita"),
+        (again, "já estava assim"),
+    ):
+        line = f'{link.format(ids[0])} <span class="soft">{text}</span>'
+        assert line in page_of(head, job)
+
+
+def test_the_tasks_done_are_paged_beside_those_refused(head: Client) -> None:
+    ids = make_tasks(120)
+    refused = [f"task-{n:03}" for n in range(120)]
+    job = start_job(by_ids("cancel", *ids, *refused), caller=person())
+    first = page_of(head, job)
+    assert ">120</span></h2>" in first
+    assert ids[49] in first and ids[50] not in first
+    done = first.split('href="?done=')[1].split('"')[0]
+    second = page_of(head, job, f"?done={done}")
+    assert ids[50] in second and ids[99] in second and ids[49] not in second
+    assert "task-099" in second and "task-100" not in second
+    # The next of one list leaves the other where it is.
+    rest = second.split('href="?')[2].split('"')[0].replace("&amp;", "&")
+    third = page_of(head, job, f"?{rest}")
+    assert ids[50] in third and ids[49] not in third
+    assert "task-100" in third and "task-099" not in third
+
+
 def test_refused_tasks_are_paged(head: Client) -> None:
     job = start_job(by_ids("cancel", *(f"task-{n:03}" for n in range(120))), caller=person())
     first = page_of(head, job)
@@ -137,13 +177,18 @@ def test_an_id_of_no_job_is_not_found(head: Client, job: str) -> None:
 def test_the_page_asks_the_same_whatever_it_shows(
     head: Client, django_assert_num_queries: Any
 ) -> None:
-    jobs = [
+    refused = [
         start_job(by_ids("cancel", *(f"task-{n}" for n in range(count))), caller=person())
         for count in (1, 50)
     ]
-    page_of(head, jobs[0])
-    for job in jobs:
-        with django_assert_num_queries(5):
+    done = [start_job(by_ids("cancel", *make_tasks(count)), caller=person()) for count in (1, 60)]
+    page_of(head, refused[0])
+    for job in refused:
+        with django_assert_num_queries(6):
+            page_of(head, job)
+    for job in done:
+        # What was done is read from the log at once.
+        with django_assert_num_queries(7):
             page_of(head, job)
 
 
