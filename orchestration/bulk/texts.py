@@ -52,7 +52,10 @@ EFFECTS: Final = {
     BulkAction.REJECT: gettext_lazy(
         "The tasks will not be carried out. You can undo this for ten minutes."
     ),
-    BulkAction.RETRY: gettext_lazy("The tasks start anew, with the next attempt."),
+    BulkAction.RETRY: gettext_lazy(
+        "The tasks wait for approval again, as a new attempt."
+        " You cannot undo this, but you can cancel them."
+    ),
     BulkAction.CANCEL: gettext_lazy("The tasks stop here. You can undo this for ten minutes."),
     BulkAction.ASSIGN: gettext_lazy("The tasks wait for this agent then."),
     BulkAction.SYNC: gettext_lazy("The marketplaces that are not synced are queued again."),
@@ -68,11 +71,13 @@ def _title(action: str, count: int) -> str:
     sentences = {
         BulkAction.APPROVE: ngettext("Approve {count} task", "Approve {count} tasks", count),
         BulkAction.REJECT: ngettext("Reject {count} task", "Reject {count} tasks", count),
-        BulkAction.RETRY: ngettext("Try {count} task again", "Try {count} tasks again", count),
+        BulkAction.RETRY: ngettext("Retry {count} task", "Retry {count} tasks", count),
         BulkAction.CANCEL: ngettext("Cancel {count} task", "Cancel {count} tasks", count),
         BulkAction.ASSIGN: ngettext("Assign {count} task", "Assign {count} tasks", count),
         BulkAction.SYNC: ngettext("Sync {count} task again", "Sync {count} tasks again", count),
-        BulkAction.UNDO: ngettext("Undo {count} task", "Undo {count} tasks", count),
+        BulkAction.UNDO: ngettext(
+            "Undo what was done to {count} task", "Undo what was done to {count} tasks", count
+        ),
     }
     return sentences[BulkAction(action)]
 
@@ -173,6 +178,16 @@ def _instant(value: str) -> str:
     return exact_text(instant) if instant.tzinfo else value
 
 
+def _will(done: int) -> str:
+    return ngettext(
+        "{done} of {total} tasks will change.", "{done} of {total} tasks will change.", done
+    )
+
+
+def _will_all(total: int) -> str:
+    return ngettext("The task will change.", "The {total} tasks will change.", total)
+
+
 def strings() -> dict[str, str]:
     """What the scripts of the list say; {name} marks what they fill in."""
     return {
@@ -183,13 +198,11 @@ def strings() -> dict[str, str]:
         "bulk.picked.other": pgettext("several tasks", "{count} selected"),
         "bulk.all": _("Select all {count} that match the filter"),
         "bulk.allPicked": _("All {count} that match the filter"),
-        "bulk.asking": _("Looking at what this would do…"),
-        "bulk.will.one": ngettext(
-            "{done} of {total} would change.", "{done} of {total} would change.", 1
-        ),
-        "bulk.will.other": ngettext(
-            "{done} of {total} would change.", "{done} of {total} would change.", 2
-        ),
+        "bulk.asking": _("Looking at what would change…"),
+        "bulk.will.one": _will(1),
+        "bulk.will.other": _will(2),
+        "bulk.willAll.one": _will_all(1),
+        "bulk.willAll.other": _will_all(2),
         "bulk.none.one": _("This cannot be done to the task."),
         "bulk.none.other": _("This cannot be done to any of the tasks."),
         "bulk.unasked": _(

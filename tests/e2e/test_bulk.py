@@ -54,7 +54,7 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     expect(bar(head)).to_contain_text("5 selecionadas")
     bar(head).get_by_role("button", name="Cancelar", exact=True).click()
     dialog = head.get_by_role("dialog")
-    expect(dialog).to_contain_text("4 de 5")
+    expect(dialog).to_contain_text("4 de 5 tarefas serão alteradas.")
     expect(dialog).to_contain_text("o status não permite")
     expect(dialog.get_by_role("heading")).to_have_text("Cancelar 4 tarefas")
     # Without a reason nothing is sent.
@@ -67,7 +67,7 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     expect(bar(head)).to_be_hidden()
 
     dialog.get_by_role("button", name="Desfazer").click()
-    expect(head.get_by_role("heading", level=1)).to_have_text("Desfazer 4 tarefas")
+    expect(head.get_by_role("heading", level=1)).to_have_text("Desfazer a mudança em 4 tarefas")
     expect(head.locator("[data-part=job]")).to_contain_text("4 de 4 feitas")
     head.get_by_role("link", name="Cancelar 5 tarefas").click()
     expect(head.get_by_role("link", name="Desfeitas: 4 de 4.")).to_be_visible()
@@ -130,6 +130,12 @@ def test_what_can_be_done_comes_first(
     assert offered(head) == {action: action == "retry" for action in order}
     bar(head).get_by_role("button", name="Aprovar").click(force=True)
     assert head.get_by_role("dialog").count() == 0
+    retry.click()
+    dialog = head.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Repetir 1 tarefa")
+    expect(dialog).to_contain_text("A tarefa será alterada.")
+    expect(dialog).to_contain_text("Não dá para desfazer, mas dá para cancelar depois.")
+    dialog.get_by_role("button", name="Voltar").click()
     # A task that changes changes what can be done with it, and moves no button under the hand.
     api.update(tasks[0], "pending")
     expect(retry).to_have_attribute("aria-disabled", "true")
@@ -185,7 +191,7 @@ def test_assign_asks_for_the_agent(
     bar(head).get_by_role("button", name="Atribuir", exact=True).click()
     dialog = head.get_by_role("dialog")
     expect(dialog.get_by_label("Agente")).to_be_focused()
-    expect(dialog).to_contain_text("1 de 1 mudaria.")
+    expect(dialog).to_contain_text("A tarefa será alterada.")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
     dialog.get_by_label("Motivo").fill("férias")
     dialog.get_by_label("Agente").fill("ninguem")
@@ -214,7 +220,7 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
     finally:
         cable.plug()
     again.click()
-    expect(dialog).to_contain_text("1 de 1 mudaria.")
+    expect(dialog).to_contain_text("A tarefa será alterada.")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
 
 
@@ -276,7 +282,7 @@ def test_a_job_page_reads_without_scripts(
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_text("Cancelar 1 tarefa")
     page.get_by_role("button", name="Desfazer").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Desfazer 1 tarefa")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Desfazer a mudança em 1 tarefa")
     page.goto(address)
     assert page.get_by_role("button", name="Desfazer").count() == 0
 

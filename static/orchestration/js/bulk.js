@@ -165,11 +165,7 @@ async function preview() {
     if (asked !== action || !dialog.open) return;
     selectionId = told.selectionId;
     name(told.done);
-    const values = { done: formatNumber(told.done), total: formatNumber(told.total) };
-    const answered = told.done
-      ? plural("bulk.will", told.done, values)
-      : plural("bulk.none", told.total);
-    say(answered, told.refused);
+    say(foretold(told), told.refused);
     confirm.disabled = !told.done;
     if (!told.done) offer(false);
   } catch (error) {
@@ -177,6 +173,12 @@ async function preview() {
     say(whyUnasked(error));
     slot(form, "preview").append(again());
   }
+}
+
+function foretold({ done, total: asked }) {
+  if (!done) return plural("bulk.none", asked);
+  const values = { done: formatNumber(done), total: formatNumber(asked) };
+  return plural(done === asked ? "bulk.willAll" : "bulk.will", done, values);
 }
 
 function whyUnasked(error) {

@@ -69,7 +69,7 @@ def test_undo_by_the_form_once_and_in_time(head: Client) -> None:
     job = start_job(by_ids("cancel", *ids), caller=person())
     address = f"/marketplace/tasks/bulk/{job.job_id}"
     answer = head.post(address, follow=True)
-    assert "Desfazer 2 tarefas" in answer.content.decode()
+    assert "Desfazer a mudança em 2 tarefas" in answer.content.decode()
     assert set(statuses().values()) == {"pending"}
     answer = head.post(address, follow=True)
     assert "Esta ação já foi desfeita." in answer.content.decode()
