@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import LIST, Api
+from tests.e2e.conftest import LIST, Api, row_of, wait_until_live
 
 APPROVALS = "/marketplace/tasks/approvals"
 OVERVIEW = "/marketplace/orchestration"
@@ -106,6 +106,23 @@ def test_nothing_in_a_card_lies_on_another(
     )
     assert page.locator("#rows tr").evaluate_all(OVERLAPS) == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_card_that_fails_or_is_late_moves_no_other(page: Page, api: Api, task_type: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    below, late = api.create(times=2, taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    card = row_of(page, late)
+    page.evaluate("scrollTo(0, 300)")
+    place = row_of(page, below).bounding_box()
+    # As after an hour.
+    card.locator('[data-field="over"]').evaluate("(slot) => (slot.textContent = 'atrasada 2min')")
+    api.update(late, "failed", error="sem estoque")
+    opener = card.get_by_text("Ver erro")
+    opener.click()
+    expect(card.get_by_text("sem estoque")).to_be_in_viewport(ratio=1)
+    assert row_of(page, below).bounding_box() == place
 
 
 # -- Execução: rows --------------------------------------------------------------------------------
