@@ -169,8 +169,9 @@ export function ask(action, task) {
   slot("confirm").textContent = action.label;
   slot("confirm").classList.toggle("danger", action.isDestructive);
   slot("confirm").classList.toggle("primary", !action.isDestructive);
-  const isAsked = unsent?.taskId === task.taskId && unsent.name === action.name;
-  note.value = isAsked ? unsent.words : "";
+  const { taskId } = task;
+  const isAskedAgain = unsent !== null && unsent.taskId === taskId && unsent.name === action.name;
+  note.value = isAskedAgain ? unsent.words : "";
   note.required = isNeeded;
   showFault("");
   dialog.showModal();
@@ -193,7 +194,7 @@ export function ask(action, task) {
         return;
       }
       words = note.value.trim();
-      unsent = { taskId: task.taskId, name: action.name, words };
+      if (taskId) unsent = { taskId, name: action.name, words };
     });
     listen(note, "input", () => showFault(""));
     listen(slot("back"), "click", () => dialog.close());
