@@ -222,7 +222,7 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
             expires_at=obj.expires_at,
         )
         obj.pk, obj.prefix = token.pk, token.prefix
-        request._issued_key = key  # type: ignore[attr-defined]
+        request._issued_key = key  # type: ignore[attr-defined]  # for `response_add`, by Django next
 
     def get_urls(self) -> list[Any]:
         issued = self.admin_site.admin_view(self.issued)
@@ -237,7 +237,7 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
         """On to the page with the key, which can be loaded again without issuing another."""
         page = reverse("admin:accounts_apitoken_issued", args=[obj.pk])
         response = HttpResponseRedirect(page)
-        key: str = request._issued_key  # type: ignore[attr-defined]
+        key: str = request._issued_key  # type: ignore[attr-defined]  # from `save_model`
         key_handover.hand_over(request, response, key, page=page)
         return response
 

@@ -350,15 +350,16 @@ def _timeline(
     request: HttpRequest, task_pk: int, newest: list[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """The newest events, or those before the place in the address, and where older ones are."""
-    events, is_newest = newest, True
+    place: int | None = None
     with suppress(KeyError, ValidationError):
         place = decode_place(request.GET["before"])
+    events = newest
+    if place is not None:
         events = queries.newest_events_of(task_pk, limit=TIMELINE_LENGTH + 1, before=place)
-        is_newest = False
     shown = events[:TIMELINE_LENGTH]
     return {
         "events": shown,
-        "is_newest": is_newest,
+        "is_newest": place is None,
         "before_events": encode_place(shown[-1]["sequence"]) if len(events) > len(shown) else None,
     }
 
