@@ -1,7 +1,6 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
 import os
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -10,18 +9,17 @@ from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
-env = environ.Env()
+from nexo import environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-DATA_DIR = Path(env.str("NEXO_DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR = Path(environment.text("NEXO_DATA_DIR", str(BASE_DIR / "var"))).resolve()
 
 
 @contextmanager
@@ -40,23 +38,13 @@ with _in_data_dir():
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = False
-
-
-def _switch(name: str) -> bool:
-    """Off unless set; a word that is neither yes nor no stops the start."""
-    value = env.str(name, default="0").strip().lower()
-    if value not in {"", "0", "1", "no", "yes", "off", "on", "false", "true"}:
-        raise ImproperlyConfigured(f"{name} must be 0 or 1, not {value!r}.")
-    return value in {"1", "yes", "on", "true"}
-
-
-TESTING = _switch("NEXO_TESTING")
-PRODUCTION = _switch("NEXO_PRODUCTION")
+TESTING = environment.switch("NEXO_TESTING")
+PRODUCTION = environment.switch("NEXO_PRODUCTION")
 
 
 def _secret_key() -> str:
     """SECRET_KEY, or one made once and kept beside the data (never in production)."""
-    given = env.str("SECRET_KEY", default="")
+    given = environment.text("SECRET_KEY")
     if given:
         return given
     if PRODUCTION:
@@ -80,119 +68,8 @@ def _kept_key(kept: Path) -> str:
 
 SECRET_KEY = _secret_key()
 
-
-def _whole(name: str, default: int, least: int, most: int) -> int:
-    value = env.str(name, default=str(default))
-    # Of many digits Python makes no number at all.
-    written = value.isascii() and value.isdigit() and len(value) <= 9
-    if not (written and least <= int(value) <= most):
-        raise ImproperlyConfigured(
-            f"{name} must be a whole number from {least} to {most}, not {value[:60]!r}."
-        )
-    return int(value)
-
-
-def _log_level(name: str) -> str:
-    value = env.str(name, default="INFO").upper()
-    if value not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
-        raise ImproperlyConfigured(f"{name} must be DEBUG, INFO, WARNING or ERROR, not {value!r}.")
-    return value
-
-
-def _choice(name: str, default: str, *others: str) -> str:
-    value = env.str(name, default=default) or default
-    if value not in {default, *others}:
-        known = ", ".join(sorted({default, *others}))
-        raise ImproperlyConfigured(f"{name} must be one of {known}, not {value!r}.")
-    return value
-
-
-def _rate(name: str, default: str) -> str:
-    """A throttle such as 6000/min; anything else stops the start."""
-    value = env.str(name, default=default)
-    if not re.fullmatch("0*[1-9][0-9]{0,8}/(s|sec|min|hour|day)", value):
-        raise ImproperlyConfigured(f"{name} must look like {default}, not {value!r}.")
-    return value
-
-
-# A name, an address, or an IPv6 address, maybe of one interface of this machine.
-_HOST = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\]"
-
-
-def _origins() -> list[str]:
-    """Exact origins (scheme://host[:port]) that a browser's page may come from."""
-    origins = [origin.strip().lower() for origin in env.list("ALLOWED_ORIGINS", default=[])]
-    for origin in origins:
-        found = re.fullmatch(f"https?://({_HOST})(:(?P<port>[0-9]{{1,5}}))?", origin)
-        if found is None or not 1 <= int(found["port"] or 80) <= 65_535:
-            raise ImproperlyConfigured(
-                f"ALLOWED_ORIGINS holds {origin!r}; each must be scheme://host[:port]."
-            )
-    return origins
-
-
-def _hosts() -> list[str]:
-    """Names and addresses, whole domains (.example.com), or all there are (*)."""
-    given = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-    hosts = [host.strip() for host in given]
-    for host in hosts:
-        if host != "*" and not re.fullmatch(_HOST, host.removeprefix(".")):
-            raise ImproperlyConfigured(
-                f"ALLOWED_HOSTS holds {host!r}; each must be a name or an address alone, such as "
-                "nexo.example or [::1], without scheme, port and path."
-            )
-    return hosts
-
-
-# Of both kinds of address the sentence leaves the value out, for it may hold a password.
-def _database_url(name: str) -> dict[str, Any]:
-    kind, _mark, _rest = env.str(name).partition("://")
-    found: dict[str, Any] = {}
-    with suppress(ValueError):  # of a port
-        if kind in {"sqlite", "postgres", "postgresql", "psql", "pgsql"}:
-            found = env.db(name)
-    # In memory each process, and each thread, would have a database of its own.
-    if found.get("NAME", "") in {"", ":memory:"}:
-        raise ImproperlyConfigured(
-            f"{name} must look like sqlite:////path/file.sqlite3 or "
-            "postgres://user:password@host:5432/name."
-        )
-    return found
-
-
-def _redis_url(name: str) -> str:
-    value = env.str(name, default="")
-    if not value:
-        return ""
-    from redis.connection import parse_url  # what needs no Redis does without loading its library
-
-    place: dict[str, Any] = {}
-    with suppress(ValueError):
-        place = parse_url(value)
-        # What is no number of a database, the library passes over.
-        if not value.startswith("unix:") and not re.fullmatch("/?[0-9]{0,5}", urlsplit(value).path):
-            place = {}
-    if not (place.get("host") or place.get("path")):
-        raise ImproperlyConfigured(
-            f"{name} must look like redis://host:6379/0, rediss://host:6379/0 or "
-            "unix:///path/redis.sock."
-        )
-    return value
-
-
-def _metrics_token(name: str) -> str:
-    """What a header can say; the sentence leaves it out."""
-    value = env.str(name, default="")
-    if not (value.isascii() and value == value.strip() and value.isprintable()):
-        raise ImproperlyConfigured(
-            f"{name} must be made of letters, digits and signs of ASCII, with no space around it: "
-            "a header can say nothing else."
-        )
-    return value
-
-
-PORT = _whole("PORT", 8000, 1, 65_535)
-ALLOWED_HOSTS = _hosts()
+PORT = environment.whole("PORT", 8000, 1, 65_535)
+ALLOWED_HOSTS = environment.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 
 
 def _origin_of(host: str) -> str:
@@ -212,23 +89,23 @@ def _origins_of(hosts: list[str]) -> list[str]:
     return [_origin_of(host) for host in hosts]
 
 
-ALLOWED_ORIGINS = _origins() or _origins_of(ALLOWED_HOSTS)
+ALLOWED_ORIGINS = environment.origins("ALLOWED_ORIGINS") or _origins_of(ALLOWED_HOSTS)
 CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 
-API_RATE = _rate("API_RATE", "6000/min")
-LOGIN_RATE = _rate("LOGIN_RATE", "10/min")
-METRICS_TOKEN = _metrics_token("METRICS_TOKEN")
-SENTRY_DSN = env.str("SENTRY_DSN", default="")
-DEMO_PASSWORD = env.str("NEXO_DEMO_PASSWORD", default="")
-LOG_LEVEL = _log_level("LOG_LEVEL")
-REDIS_URL = _redis_url("REDIS_URL")
-HTTP_THREADS = _whole("HTTP_THREADS", 8, 1, 1000)
+API_RATE = environment.rate("API_RATE", "6000/min")
+LOGIN_RATE = environment.rate("LOGIN_RATE", "10/min")
+METRICS_TOKEN = environment.header_value("METRICS_TOKEN")
+SENTRY_DSN = environment.text("SENTRY_DSN")
+DEMO_PASSWORD = environment.text("NEXO_DEMO_PASSWORD")
+LOG_LEVEL = environment.log_level("LOG_LEVEL")
+REDIS_URL = environment.redis_url("REDIS_URL")
+HTTP_THREADS = environment.whole("HTTP_THREADS", 8, 1, 1000)
 MOST_DAYS = 36_500
 # 0: for ever.
-PROGRESS_KEPT_DAYS = _whole("PROGRESS_KEPT_DAYS", 0, 0, MOST_DAYS)
-JOBS_KEPT_DAYS = _whole("JOBS_KEPT_DAYS", 90, 1, MOST_DAYS)
+PROGRESS_KEPT_DAYS = environment.whole("PROGRESS_KEPT_DAYS", 0, 0, MOST_DAYS)
+JOBS_KEPT_DAYS = environment.whole("JOBS_KEPT_DAYS", 90, 1, MOST_DAYS)
 # Where pg_dump, pg_restore and psql are, if not on PATH.
-PG_BIN = env.str("PG_BIN", default="")
+PG_BIN = environment.text("PG_BIN")
 BUSINESS_TIME_ZONE = "America/Sao_Paulo"
 
 INSTALLED_APPS = [
@@ -298,8 +175,8 @@ TEMPLATES = [
 
 # The default is no URL: a folder's name may hold what means something else in one.
 _database: dict[str, Any] = (
-    _database_url("DATABASE_URL")
-    if env.str("DATABASE_URL", default="")
+    environment.database_url("DATABASE_URL")
+    if environment.text("DATABASE_URL")
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "nexo.sqlite3")}
 )
 DATABASES = {"default": _database}
@@ -362,7 +239,7 @@ else:
 
 # `run_worker` carries jobs out. database: a job's row in the same transaction as what it is for.
 # celery: a message after the commit; what is to be done is in rows all the same.
-TASK_ENGINE = _choice("TASK_ENGINE", "database", "celery")
+TASK_ENGINE = environment.choice("TASK_ENGINE", "database", "celery")
 TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 if TASK_ENGINE == "celery":
     if not REDIS_URL:
@@ -443,7 +320,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": (
             "nexo.shared.static.HashedStaticFilesStorage"
-            if HASHED_STATIC or _switch("NEXO_COLLECTSTATIC")
+            if HASHED_STATIC or environment.switch("NEXO_COLLECTSTATIC")
             else "django.contrib.staticfiles.storage.StaticFilesStorage"
         )
     },
@@ -470,7 +347,9 @@ AUTH_PASSWORD_VALIDATORS = [
 SECOND_FACTORS = ("off", "optional", "required")
 # off: nobody new enrols. optional: whoever wants to. required: nobody manages accounts without one.
 # Who has enrolled is asked for a code in any case.
-SECOND_FACTOR = _choice("SECOND_FACTOR", "required" if PRODUCTION else "off", *SECOND_FACTORS)
+SECOND_FACTOR = environment.choice(
+    "SECOND_FACTOR", "required" if PRODUCTION else "off", *SECOND_FACTORS
+)
 OTP_TOTP_ISSUER = "NEXO"
 SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True

@@ -20,9 +20,7 @@ READ_ELSEWHERE = {
     "PROMETHEUS_MULTIPROC_DIR",
     "POSTGRES_PASSWORD",
 }
-READ_BY_SETTINGS = re.compile(
-    r'(?:env\.\w+|_choice|_log_level|_rate|_whole|_switch|_redis_url|_metrics_token)\("([A-Z_]+)"'
-)
+READ_BY_SETTINGS = re.compile(r'environment\.\w+\(\s*"([A-Z_]+)"')
 
 
 def names_in_settings() -> set[str]:
