@@ -49,10 +49,11 @@ class Contents:
 def read_contents(ask: Ask) -> Contents:
     """By statements that every version's tables answer."""
     newest = ask("SELECT at FROM execution_taskevent ORDER BY sequence DESC LIMIT 1")
+    stream = ask("SELECT sequence FROM execution_stream WHERE id = 1")
     return Contents(
         tasks=ask("SELECT count(*) FROM execution_task")[0],
         events=ask("SELECT count(*) FROM execution_taskevent")[0],
-        sequence=ask("SELECT sequence FROM execution_stream WHERE id = 1")[0],
+        sequence=stream[0] if stream else 0,
         newest_at=_instant(newest[0]) if newest else None,
         people=ask("SELECT count(*) FROM auth_user")[0],
     )

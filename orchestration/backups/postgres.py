@@ -1,16 +1,17 @@
 """PostgreSQL by its own programs: pg_dump in its custom format, pg_restore and psql.
 
 Back it goes as one transaction, from dropping what is there to the new epoch: when anything fails,
-the database is as it was.
+the database is as it was. The transaction's end is written last of all: psql's own
+`--single-transaction` commits wherever its input ends, also where whoever wrote it was killed.
 """
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.db import connection
@@ -67,11 +68,16 @@ def restore(source: Path, afterwards: Afterwards) -> None:
         raise BackupFailed(_("%s is a dump, but none of NEXO.") % source)
     check_version(source, _applied_in(source))
     last = ";\n".join(afterwards.statements(tables))
-    reader = [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error"]
-    writer = [_program("psql"), "--quiet", "--no-psqlrc", "--single-transaction"]
-    writer += ["--set=ON_ERROR_STOP=1", "--file=-"]
+    # Comments are those of extensions, which may belong to somebody else.
+    reader = [_program("pg_restore"), "--no-owner", "--no-privileges", "--no-comments"]
+    reader += ["--exit-on-error", "--file=-", str(source)]
+    writer = [_program("psql"), "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--file=-"]
     # The script leaves no search path behind it.
-    _pipe([*reader, "--file=-", str(source)], writer, last=f"RESET search_path;\n{last}")
+    _pipe(
+        reader, writer, first=f"BEGIN;\n{DROP_ALL}", last=f"RESET search_path;\n{last};\nCOMMIT;\n"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")  # what it knew of the tables went with them
 
 
 def _program(name: str) -> str:
@@ -156,8 +162,25 @@ def _applied_in(source: Path) -> Iterator[tuple[str, str]]:
             yield row["app"], row["name"]
 
 
-def _pipe(reader: Sequence[str], writer: Sequence[str], *, last: str) -> None:
-    """Feed a script to psql, which commits at its end: it must not see one unless all went well."""
+def _head(script: IO[bytes], known: Collection[str]) -> Iterator[bytes]:
+    """What a script sets before its first object, but for what an older server does not know."""
+    for line in iter(script.readline, b""):
+        words = line.decode(errors="replace").split()
+        if words[:1] != ["SET"] or words[1] in known:
+            yield line
+        if line.startswith(b"-- Name: "):
+            return
+
+
+def _known_settings() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_settings")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _pipe(reader: Sequence[str], writer: Sequence[str], *, first: str, last: str) -> None:
+    """Feed a script to psql, and its last words only where all of it went well."""
+    known = _known_settings()
     with (
         subprocess.Popen(  # noqa: S603  # as above
             reader, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -172,11 +195,12 @@ def _pipe(reader: Sequence[str], writer: Sequence[str], *, last: str) -> None:
     ):
         assert script.stdout and script.stderr and psql.stdin and psql.stderr
         try:
-            psql.stdin.write(DROP_ALL.encode())
+            psql.stdin.write(first.encode())
+            psql.stdin.writelines(_head(script.stdout, known))
             shutil.copyfileobj(script.stdout, psql.stdin, CHUNK)
             if script.wait():
                 raise _failed(reader[0], script.stderr.read().decode(errors="replace"))
-            psql.stdin.write(f"{last};\n".encode())
+            psql.stdin.write(last.encode())
             psql.stdin.close()
         except BrokenPipeError:
             script.kill()  # psql has ended; what it said comes below

@@ -3,14 +3,18 @@
 import asyncio
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -71,6 +75,19 @@ def state(environment: Mapping[str, str]) -> State:
             row = file.execute(_STATE).fetchone()
     assert row is not None
     return State(*row)
+
+
+def in_database(environment: Mapping[str, str], statement: str) -> list[tuple[Any, ...]]:
+    """What a statement gives, by the driver, committed."""
+    if ON_POSTGRES:
+        with connected(environment["DATABASE_URL"]) as postgres:
+            cursor = postgres.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    with (
+        closing(sqlite3.connect(Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3")) as file,
+        file,
+    ):
+        return file.execute(statement).fetchall()
 
 
 def refused(environment: Mapping[str, str], *arguments: str) -> str:
@@ -249,6 +266,17 @@ def test_a_restore_fills_a_database_without_tables_and_one_without_rows(
     assert state(bare).tasks == 2
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_a_restore_never_replaces_what_is_another_programs(
+    backup: Path, tmp_path: Path, force: tuple[str, ...]
+) -> None:
+    foreign = bare_environment(tmp_path / "data")
+    in_database(foreign, "CREATE TABLE invoices (id integer)")
+    in_database(foreign, "INSERT INTO invoices VALUES (7)")
+    assert "(invoices)" in refused(foreign, "restore", str(backup), *force)
+    assert in_database(foreign, "SELECT id FROM invoices") == [(7,)]
+
+
 @pytest.mark.proof
 def test_epoch_facts_and_sessions_and_backups_of_other_versions(tmp_path: Path) -> None:
     environment = server_environment(tmp_path / "data")
@@ -349,3 +377,76 @@ def test_without_postgres_programs_it_says_what_to_install(
     told = refused(nowhere, "backup", str(tmp_path / "b"))
     assert "pg_dump não está em" in told and "PG_BIN" in told
     assert list(tmp_path.iterdir()) == []
+
+
+# It gives whole statements, and blank lines until what reads them has passed all of those on.
+_DIES_HALFWAY = """#!/bin/sh
+case " $* " in
+*" --exit-on-error "*)
+    "$REAL/pg_restore" --section=pre-data "$@"
+    yes "" | head -c 1000000
+    kill -9 "$PPID" ;;
+*) exec "$REAL/pg_restore" "$@" ;;
+esac
+"""
+_OF_A_NEWER_SERVER = """#!/bin/sh
+case " $* " in
+*" --exit-on-error "*) echo "SET setting_of_the_future = 0;" ;;
+esac
+exec "$REAL/pg_restore" "$@"
+"""
+
+
+def with_pg_restore(environment: Mapping[str, str], folder: Path, script: str) -> dict[str, str]:
+    """PostgreSQL's programs, of which one is replaced by a script that finds the others in REAL."""
+    real = Path(environment["PG_BIN"])
+    folder.mkdir()
+    for name in ("psql", "pg_dump"):
+        (folder / name).symlink_to(real / name)
+    (folder / "pg_restore").write_text(script)
+    (folder / "pg_restore").chmod(0o700)
+    return {**environment, "PG_BIN": str(folder), "REAL": str(real)}
+
+
+@only_postgres
+def test_a_restore_that_is_killed_leaves_the_database_as_it_was(
+    environment: dict[str, str], backup: Path, tmp_path: Path
+) -> None:
+    before = state(environment)
+    done = subprocess.run(
+        [sys.executable, "manage.py", "restore", str(backup), "--force"],
+        env=with_pg_restore(environment, tmp_path / "bin", _DIES_HALFWAY),
+        cwd=PROJECT,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    busy = "SELECT FROM pg_stat_activity WHERE application_name = 'nexo backup'"
+    while in_database(environment, busy):
+        time.sleep(0.05)
+    assert state(environment) == before
+
+
+@only_postgres
+def test_a_restore_by_programs_newer_than_the_server(
+    environment: dict[str, str], backup: Path, tmp_path: Path
+) -> None:
+    before = state(environment)
+    newer = with_pg_restore(environment, tmp_path / "bin", _OF_A_NEWER_SERVER)
+    manage(newer, "restore", str(backup), "--force")
+    assert state(environment).tasks == before.tasks
+
+
+@only_postgres
+def test_a_restore_where_the_extension_is_somebody_elses(backup: Path, tmp_path: Path) -> None:
+    """As where an administrator made the database, and its owner may do no more than own it."""
+    bare = bare_environment(tmp_path / "data")
+    place = urlsplit(bare["DATABASE_URL"])
+    role, name = f"owner_{uuid4().hex}", place.path.removeprefix("/").rpartition("/")[2]
+    in_database(bare, f"CREATE ROLE {role} LOGIN")
+    in_database(bare, f"ALTER DATABASE {name} OWNER TO {role}")
+    in_database(bare, "CREATE EXTENSION pg_trgm")
+    owned = {**bare, "DATABASE_URL": bare["DATABASE_URL"].replace("//postgres@", f"//{role}@")}
+    assert owned != bare
+    manage(owned, "restore", str(backup))
+    assert state(owned).tasks == 2
+    manage(owned, "restore", str(backup), "--force")

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from execution.consistency import differences
 from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
-from orchestration.backups.contents import Afterwards, Contents, present_contents
+from orchestration.backups.contents import Afterwards, present_contents
 from orchestration.backups.exceptions import BackupFailed
 
 
@@ -37,8 +37,7 @@ class Command(BaseCommand):
         source: Path = options["file"]
         try:
             _check_source(source)
-            if not options["force"]:
-                _check_present()
+            _check_present(force=options["force"])
             _restore(source, Afterwards.new(sign_out=options["sign_out"]))
         except BackupFailed as error:
             raise CommandError(str(error)) from error
@@ -88,9 +87,26 @@ def _check_source(source: Path) -> None:
         )
 
 
-def _check_present() -> None:
-    present = _present()
-    if present is not None and not present.is_empty:
+def _check_present(*, force: bool) -> None:
+    """Whatever is not NEXO's, nobody meant; what is, needs `--force`."""
+    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
+        return
+    try:
+        tables = connection.introspection.table_names()
+        present = present_contents()
+    except DatabaseError:
+        if force:
+            return  # damaged, which may be why it is to be replaced
+        raise
+    if present is None and tables:
+        raise BackupFailed(
+            _(
+                "The database holds tables of another program (%s): name another one, or empty it "
+                "yourself."
+            )
+            % ", ".join(tables[:3])
+        )
+    if present is not None and not present.is_empty and not force:
         values = {"tasks": present.tasks, "events": present.events, "people": present.people}
         raise BackupFailed(
             _(
@@ -99,12 +115,6 @@ def _check_present() -> None:
             )
             % values
         )
-
-
-def _present() -> Contents | None:
-    if connection.vendor == "sqlite" and not Path(connection.settings_dict["NAME"]).exists():
-        return None
-    return present_contents()
 
 
 def _restore(source: Path, afterwards: Afterwards) -> None:
