@@ -6,7 +6,7 @@ One that cannot be meant stops the start with a sentence. Nothing set is each se
 import re
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -88,6 +88,18 @@ def hosts(name: str, default: list[str]) -> list[str]:
     return found
 
 
+# What DATABASE_URL may say of a connection to PostgreSQL, by libpq's names and the variables that
+# its programs know them by.
+CONNECTION_OPTIONS = {
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "channel_binding": "PGCHANNELBINDING",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+
+
 def database_url(name: str) -> dict[str, Any]:
     """What Django is to know of a database. No sentence shows the value: it may hold a password."""
     kind, _mark, _rest = text(name).partition("://")
@@ -101,6 +113,13 @@ def database_url(name: str) -> dict[str, Any]:
             f"{name} must look like sqlite:////path/file.sqlite3 or "
             "postgres://user:password@host:5432/name."
         )
+    known = () if kind == "sqlite" else CONNECTION_OPTIONS
+    for option, _value in parse_qsl(urlsplit(text(name)).query, keep_blank_values=True):
+        if option not in known:
+            raise ImproperlyConfigured(
+                f"{name} says {option[:60]!r} after its question mark; what it may say there is "
+                f"{', '.join(CONNECTION_OPTIONS)}, of PostgreSQL."
+            )
     return found
 
 

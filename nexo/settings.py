@@ -35,7 +35,8 @@ def _in_data_dir() -> Iterator[None]:
 
 
 with _in_data_dir():
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    # SQLite makes its files readable by everybody, and there are passwords' hashes in them.
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = False
 TESTING = environment.switch("NEXO_TESTING")
@@ -201,6 +202,7 @@ else:
     _database["ENGINE"] = "django.db.backends.postgresql"
     _database["CONN_HEALTH_CHECKS"] = False
     _database["OPTIONS"] = {
+        **_database.get("OPTIONS", {}),
         "server_side_binding": True,
         "prepare_threshold": 5,
         "options": f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c timezone=UTC",

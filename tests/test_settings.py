@@ -107,6 +107,9 @@ def test_every_setting_is_in_the_reference() -> None:
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "postgres://nexo:secret@host:70000/nexo"),
         ("DATABASE_URL", "postgres://nexo:secret@host"),
+        ("DATABASE_URL", "postgres://nexo:secret@host/nexo?sslmod=require"),
+        ("DATABASE_URL", "postgres://nexo:secret@host/nexo?sslmode=require&conn_max_age="),
+        ("DATABASE_URL", "sqlite:////srv/nexo.sqlite3?timeout=1"),
         ("REDIS_URL", "nonsense"),
         ("REDIS_URL", "http://:secret@redis:6379/0"),
         ("REDIS_URL", "redis://:secret@redis:70000/0"),
@@ -174,6 +177,29 @@ def test_a_database_is_found_by_its_url(tmp_path: Path, url: str, engine: str, n
     show = "from nexo.settings import *; print(*map(DATABASES['default'].get, ['ENGINE', 'NAME']))"
     done = load(tmp_path, show, DATABASE_URL=url)
     assert done.stdout == f"django.db.backends.{engine} {name}\n", done.stderr
+
+
+@pytest.mark.integration
+def test_a_connection_is_as_safe_as_its_url_asks(tmp_path: Path) -> None:
+    url = "postgres://nexo@host/nexo?sslmode=verify-full&sslrootcert=/etc/ca.pem"
+    show = """
+import os
+os.environ["DJANGO_SETTINGS_MODULE"] = "nexo.settings"
+import django
+django.setup()
+from django.db import connection
+from orchestration.backups.postgres import _environment
+asked, told = connection.get_connection_params(), _environment()
+print(asked["sslmode"], asked["sslrootcert"], told["PGSSLMODE"], told["PGSSLROOTCERT"])
+"""
+    done = load(tmp_path, show, DATABASE_URL=url)
+    assert done.stdout == "verify-full /etc/ca.pem verify-full /etc/ca.pem\n", done.stderr
+
+
+@pytest.mark.integration
+def test_what_is_kept_is_the_owners_alone(tmp_path: Path) -> None:
+    assert load(tmp_path / "new" / "data").returncode == 0
+    assert (tmp_path / "new" / "data").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.integration

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from nexo.environment import CONNECTION_OPTIONS
 from orchestration.backups.contents import Afterwards, Contents, ask_present, read_contents
 from orchestration.backups.exceptions import BackupFailed
 from orchestration.backups.files import written_whole
@@ -30,6 +31,7 @@ PLACES = {
     "PGUSER": "user",
     "PGPASSWORD": "password",
     "PGDATABASE": "dbname",
+    **{variable: name for name, variable in CONNECTION_OPTIONS.items()},
 }
 DROP_ALL = """
 DO $$ DECLARE found record; BEGIN

@@ -63,7 +63,9 @@ def restore(source: Path, database: Path, afterwards: Afterwards) -> None:
             _copy(backup, copy)
             _into_one_file(copy)
             _prepare(copy, source, afterwards)
-        with _sentences(database), _opened(prepared) as copy, _opened(database, "rwc") as present:
+        if not database.exists():
+            database.touch(mode=0o600)  # SQLite would let everybody read it
+        with _sentences(database), _opened(prepared) as copy, _opened(database) as present:
             _copy(copy, present)
     except OSError as error:
         raise cannot_be_written(database, error) from error

@@ -369,6 +369,13 @@ def test_a_database_that_is_being_written_to_is_left_alone(
     assert state(environment) == before
 
 
+@only_sqlite
+def test_a_restored_file_is_its_owners_alone(backup: Path, tmp_path: Path) -> None:
+    bare = bare_environment(tmp_path / "data")
+    manage(bare, "restore", str(backup))
+    assert (tmp_path / "data" / "nexo.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
 @only_postgres
 def test_without_postgres_programs_it_says_what_to_install(
     environment: dict[str, str], tmp_path: Path
