@@ -1,6 +1,8 @@
 """A file that is there whole or not at all, whatever ends the program."""
 
+import glob
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,6 +11,8 @@ from django.utils.translation import gettext as _
 
 from orchestration.backups.exceptions import BackupFailed
 
+# Nobody writes to a part for so long without a pause; who was to end it was killed.
+ABANDONED_SECONDS = 24 * 3600
 # What SQLite may leave beside a database that it was writing.
 BESIDE = ("", "-journal", "-wal", "-shm")
 
@@ -28,6 +32,7 @@ def written_whole(target: Path, *, force: bool) -> Iterator[Path]:
         raise _exists(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
+        _discard_abandoned(target)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield part
         _to_disk(part)
@@ -43,6 +48,13 @@ def discard(database: Path) -> None:
     """Remove a file that SQLite may have written to, and what it may have left beside it."""
     for suffix in BESIDE:
         database.with_name(database.name + suffix).unlink(missing_ok=True)
+
+
+def _discard_abandoned(target: Path) -> None:
+    """Parts that killed programs left; hidden as they are, they would fill the disk unseen."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        if time.time() - part.stat().st_mtime > ABANDONED_SECONDS:
+            discard(part)
 
 
 def _publish(part: Path, target: Path, *, force: bool) -> None:

@@ -239,6 +239,17 @@ def test_a_backup_replaces_nothing_unless_told_to(
     assert target.stat().st_size > 1000
 
 
+def test_a_backup_clears_away_what_killed_ones_left(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    abandoned, under_way = (tmp_path / f".b[1].{pid}.part" for pid in (4_000_001, 4_000_002))
+    for part in (abandoned, under_way):
+        part.write_text("half")
+    os.utime(abandoned, (0, 0))
+    manage(environment, "backup", str(tmp_path / "b[1]"))
+    assert {path.name for path in tmp_path.iterdir()} == {"b[1]", under_way.name}
+
+
 @pytest.mark.parametrize("place", ["", "no/such/folder/file"])
 def test_a_backup_needs_a_place(environment: dict[str, str], tmp_path: Path, place: str) -> None:
     assert str(tmp_path) in refused(environment, "backup", str(tmp_path / place))
@@ -297,7 +308,7 @@ def test_epoch_facts_and_sessions_and_backups_of_other_versions(tmp_path: Path) 
 
     shell(environment, _FUTURE)
     newer = str(tmp_path / "newer")
-    manage(environment, "backup", newer)
+    assert "execution.9999_of_the_future" in manage(environment, "backup", newer)
     assert "execution.9999_of_the_future" in refused(environment, "restore", newer, "--force")
     assert state(environment) == again
     manage(environment, "restore", backup, "--force")

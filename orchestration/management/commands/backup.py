@@ -5,12 +5,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
-from orchestration.backups.contents import Contents
+from orchestration.backups.contents import Contents, unknown_migrations
 from orchestration.backups.exceptions import BackupFailed
 
 
@@ -33,6 +34,9 @@ class Command(BaseCommand):
         self.stdout.write(_("Backed up to %(file)s (%(size)s MB):") % told)
         for line in contents.lines():
             self.stdout.write(line)
+        if unknown := unknown_migrations(MigrationRecorder(connection).applied_migrations()):
+            newer = _("It is of a newer version, which knows %s: restore it with that version.")
+            self.stdout.write(newer % unknown[-1])
 
 
 def _back_up(target: Path, *, force: bool) -> Contents:
