@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, WebSocketRoute, expect
 
+from nexo.shared.folding import folded
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
 from tests.e2e.test_quality import shifts, watch_shifts
@@ -64,6 +65,51 @@ def test_totals_under_other_filters_are_read_again(page: Page, api: Api, task_ty
     expect(failed).to_have_text("1")
 
 
+def test_cards_follow_the_feed_without_asking_for_them(
+    page: Page, api: Api, task_type: str
+) -> None:
+    first, second = api.create(times=2, taskType=task_type)
+    page.goto(f"{LIST}?status=failed")
+    wait_until_live(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    failed = page.locator('[data-card="failed"] [data-field="count"]')
+    before = whole(failed)
+    api.update(first, "failed", error="sem estoque")
+    expect(failed).to_have_text(str(before + 1))
+    api.update(second, "failed", error="sem estoque")
+    expect(failed).to_have_text(str(before + 2))
+    page.wait_for_timeout(2_500)  # totals are read two seconds after a frame that lacks them
+    assert not [url for url in asked if "/summary" in url]
+
+
+def test_totals_that_were_read_before_a_change_do_not_undo_it(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page.goto(LIST)
+    wait_until_live(page)
+    held: list[tuple[Route, APIResponse]] = []
+    page.route("**/execution/summary*", lambda route: held.append((route, route.fetch())))
+    failed = page.locator('[data-card="failed"] [data-field="count"]')
+    before = whole(failed)
+    with page.expect_request("**/execution/summary*"):
+        page.locator("#refresh").click()
+    while not held:
+        page.wait_for_timeout(50)
+    api.update(task, "failed", error="sem estoque")
+    expect(failed).to_have_text(str(before + 1))
+    with page.expect_response("**/execution/summary*"):
+        route, answer = held[0]
+        route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    expect(failed).to_have_text(str(before + 1))
+
+
+def whole(counter: Locator) -> int:
+    return int(counter.inner_text().replace(".", ""))
+
+
 def test_pause_holds_everything_and_resume_leaves_no_gap(
     page: Page, api: Api, task_type: str
 ) -> None:
@@ -113,6 +159,45 @@ HELD_TOO_MUCH = """async () => {
   const { before } = held;
   return { before, tasks: held.take(), after: held.before };
 }"""
+
+
+EQUALS_UNDER_A_SEARCH = """async () => {
+  const { Store } = await import(new URL("/static/execution/js/store.js", location));
+  const { data } = await import(new URL("/static/execution/js/page-data.js", location));
+  const store = new Store({ filters: data.filters, pageSize: 50 });
+  const [task] = data.snapshot.tasks;
+  store.load({ tasks: [task], nextCursor: null });
+  store.applyTasks([{ ...task, taskId: "task-edited", sequence: task.sequence + 1 }]);
+  return store.isUnsure;
+}"""
+
+
+def test_a_task_edited_into_a_search_among_its_equals_is_asked_for(
+    page: Page, api: Api, task_type: str
+) -> None:
+    api.create(taskType=task_type, title="Anúncio turquesa")
+    page.goto(f"{LIST}?taskType={task_type}&q=turquesa")
+    wait_until_live(page)
+    assert page.evaluate(EQUALS_UNDER_A_SEARCH) is True
+
+
+FOUND = """async (pairs) => {
+  const { matches } = await import(new URL("/static/execution/js/tasks.js", location));
+  const { data } = await import(new URL("/static/execution/js/page-data.js", location));
+  const [task] = data.snapshot.tasks;
+  return pairs.filter(([title, word]) =>
+    !matches({ ...task, title }, { ...data.filters, words: [word] }, Date.now()));
+}"""
+
+
+def test_a_search_finds_the_same_in_the_page_as_on_the_server(
+    page: Page, api: Api, task_type: str
+) -> None:
+    api.create(taskType=task_type)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    titles = ["Preço", "Straße", "ÁGUA", "İstanbul", "ﬁlme", "ΟΔΟΣ", "οδός", "½ litro", "日本"]
+    assert page.evaluate(FOUND, [[title, folded(title)] for title in titles]) == []
 
 
 def test_what_was_too_much_to_hold_is_asked_for_from_its_beginning(page: Page) -> None:

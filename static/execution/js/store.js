@@ -161,8 +161,8 @@ export class Store {
 
   /** Whether it may have one all the same: what filters let in later stands among its equals. */
   #mayHavePlace(task) {
-    const { status, agent, overdue, text } = this.filters;
-    const letsInLater = status.length || agent || overdue !== null || text;
+    const { status, agent, overdue, words } = this.filters;
+    const letsInLater = status.length || agent || overdue !== null || words.length;
     return letsInLater && !this.#ranks.has(task.taskId) && this.#isNotBelow(task);
   }
 

@@ -18,9 +18,9 @@ function chosenCards({ status }) {
 }
 
 function isKnownToFeed(filters) {
-  const { agent, taskType, text, createdAfter, overdue, channel } = filters;
-  const others = [agent, taskType, text, createdAfter, overdue];
-  return others.every((value) => value === null) && channel.length <= 1 && chosenCards(filters);
+  const { agent, taskType, words, createdAfter, overdue, channel } = filters;
+  const isOther = [agent, taskType, createdAfter, overdue].some((value) => value !== null);
+  return !isOther && !words.length && channel.length <= 1 && chosenCards(filters);
 }
 
 const sum = (summary, cards) => cards.reduce((total, card) => total + summary[card], 0);
@@ -32,6 +32,7 @@ export class Summary {
   #lastRead = 0;
   #isBusy = false;
   #isStale = false;
+  #heard = 0;
   #onTotal;
 
   constructor({ total, onTotal }) {
@@ -45,6 +46,7 @@ export class Summary {
       this.read();
       return;
     }
+    this.#heard += 1;
     const cards = chosenCards(this.#filters);
     const [channel] = this.#filters.channel;
     const summary = channel ? byChannel[channel] : all;
@@ -65,8 +67,11 @@ export class Summary {
   async #read() {
     this.#lastRead = Date.now();
     this.#isStale = false;
+    const heard = this.#heard;
     try {
-      this.#show(await getJson(data.summaryUrl));
+      const answer = await getJson(data.summaryUrl);
+      // What the feed has said meanwhile may be newer, and nothing else would come to correct it.
+      if (this.#heard === heard) this.#show(answer);
     } catch {
       // The feed says that the connection is lost; the next change reads again.
     }

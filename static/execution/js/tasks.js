@@ -21,9 +21,10 @@ export function isOverdue(task, now) {
   return now > Date.parse(task.createdAt) + task.timeEstimate * 60_000;
 }
 
-/** Without case and accents, as the server compares text. */
+/** Without case and accents, as the server compares text: "ß" as "ss", each sigma alike. */
 function folded(text) {
-  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+  const letters = text.normalize("NFKD").replace(/\p{Mn}/gu, "");
+  return letters.toUpperCase().toLowerCase().replaceAll("ς", "σ");
 }
 
 /** Whether the list under `filters` (the page's, from the server) holds the task. */
