@@ -13,7 +13,7 @@ from accounts.callers import caller_of
 from accounts.permissions import RUN_ORCHESTRATION
 from execution import agents, claiming, schema
 from execution.agents_serializers import ClaimSerializer, HeartbeatSerializer, PauseSerializer
-from execution.keyed import KeyedWrites, keyed
+from execution.keyed import KeyedWrites, idempotency_key, keyed
 from execution.models import Agent
 from execution.representations import task_json
 from nexo.shared import clock
@@ -51,6 +51,12 @@ class AgentViewSet(KeyedWrites, viewsets.GenericViewSet[Agent]):
                 return HeartbeatSerializer
         return PauseSerializer
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.call == "claim" and idempotency_key(request) is not None:
+            # Each is a transaction of its own; what follows is one as a whole.
+            claiming.end_lapsed_leases(agent_id=kwargs["agent_id"])
+
     # A repeated key gives the same leases again: whoever did not hear the answer has them still.
     @extend_schema(**schema.CLAIM)
     @keyed
@@ -61,6 +67,7 @@ class AgentViewSet(KeyedWrites, viewsets.GenericViewSet[Agent]):
             caller=caller_of(request),
             limit=asked["limit"],
             task_types=asked.get("taskTypes", ()),
+            ends_lapsed=idempotency_key(request) is None,
         )
         now = clock.now()
         return success({"tasks": [_claimed_json(one, now=now) for one in claimed]})

@@ -32,19 +32,25 @@ def _check_is(caller: Caller, agent_id: str) -> None:
 
 
 def claim_tasks(
-    agent_id: str, *, caller: Caller, limit: int = 1, task_types: Collection[str] = ()
+    agent_id: str,
+    *,
+    caller: Caller,
+    limit: int = 1,
+    task_types: Collection[str] = (),
+    ends_lapsed: bool = True,
 ) -> list[Claimed]:
     """Lease up to `limit` of the agent's approved tasks to it, the most urgent and oldest first.
 
     A paused or inactive agent gets none, one with a capacity no more than it has room for. What
-    the agent left lying is returned first, so that it can be had again.
+    the agent left lying is returned first, so that it can be had again; not with `ends_lapsed`
+    false, for a caller's transaction, which must not change several tasks one after another.
 
     Raises
     ------
     NotAllowed: the caller is not this agent
     """
     _check_is(caller, agent_id)
-    claimed = _claim(agent_id, limit, task_types)
+    claimed = _claim(agent_id, limit, task_types, despite_lapsed=not ends_lapsed)
     if claimed is None:
         end_lapsed_leases(agent_id=agent_id)
         claimed = _claim(agent_id, limit, task_types, despite_lapsed=True)

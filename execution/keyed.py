@@ -36,12 +36,17 @@ class KeyedWrites(APIView):
         return request.data
 
 
+def idempotency_key(request: Request) -> str | None:
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    return key
+
+
 def keyed(handler: Handler) -> Handler:
     """Honour Idempotency-Key on a write."""
 
     @wraps(handler)
     def wrapper(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        key = idempotency_key(request)
         if key is None:
             return handler(view, request, *args, **kwargs)
         keyed_request = KeyedRequest(

@@ -244,6 +244,16 @@ def task_to_change(
     return TaskState(row, _by_task(t for t in targets if t["task_id"])[row["id"]], lease)
 
 
+def lock_counters() -> None:
+    """Before the first of several changes in one transaction, and after its tasks: every counter.
+
+    A change holds the events' numbers until the commit, and whoever waits for those holds the
+    counters that it has raised: who then wanted one of them would wait for a waiter. In the order
+    that a change raises them in.
+    """
+    list(TaskCount.objects.order_by("status", "marketplace_id").select_for_update(no_key=True))
+
+
 def _named(names: Sequence[str], values: Sequence[Any]) -> Any:
     """Of more values those that have a name."""
     return dict(zip(names, values, strict=False))

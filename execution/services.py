@@ -340,6 +340,8 @@ def give_agent(
         old = TaskStatus(state.row["status"])
         if old not in (TaskStatus.PENDING, TaskStatus.APPROVED):
             return False
+        if approver is not None:
+            queries.lock_counters()
         now = clock.now()
         given = TaskChange(old, edits=Edits(agent_id=chosen.agent_id))
         plan = plan_change(state, given, actor=actor, now=now)

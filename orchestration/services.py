@@ -142,13 +142,21 @@ def run_due_templates(now: datetime | None = None) -> list[Plan]:
     now = now or clock.now()
     if not _due(queries.in_order(queries.recurring_templates()), now):
         return []
-    plans = []
+    plans: list[Plan] = []
+    # Each time in a transaction of its own, which makes its tasks by one change of the counters.
+    while plan := _serve_next(now):
+        plans.append(plan)
+    return plans
+
+
+def _serve_next(now: datetime) -> Plan | None:
+    """The plan of the earliest due time that nobody has served yet."""
     with transaction.atomic():
         found = _due(queries.in_order(queries.locked(queries.recurring_templates())), now)
-        for due_at in sorted({due.at for _template, due in found}):
-            together = [(template, due) for template, due in found if due.at == due_at]
-            plans.append(_serve(together, due_at))
-    return plans
+        if not found:
+            return None
+        due_at = min(due.at for _template, due in found)
+        return _serve([(template, due) for template, due in found if due.at == due_at], due_at)
 
 
 def _due(templates: Sequence[TaskTemplate], now: datetime) -> list[tuple[TaskTemplate, Due]]:

@@ -7,7 +7,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -15,23 +18,33 @@ from django.db import connection, transaction
 from django.test import Client
 from rest_framework.exceptions import APIException
 
-from accounts.callers import Caller, caller_for_agent
+from accounts.callers import Caller, caller_for_agent, caller_for_user
+from accounts.tokens import issue_token
 from execution import agents, claiming, services, task_logs
+from execution.assignment import Assignment
 from execution.changes import Edits, TaskChange
 from execution.commands import Command
 from execution.consistency import differences
 from execution.enums import LogLevel, TaskStatus
-from execution.models import Agent, Task
+from execution.models import Agent, Lease, Task
 from execution.services import NewTask
 from execution.task_logs import LogLine
 from optimization.services import clear_weights, set_weights
-from orchestration.services import activate
+from orchestration.bulk.enums import BulkAction
+from orchestration.bulk.orders import Order
+from orchestration.bulk.services import start_job
+from orchestration.models import PlanTask
+from orchestration.services import PLAYBOOK_ACTOR, activate, run_due_templates
 from tests.envelope import refused
 from tests.factories import OPERATOR, make_agent, make_task_in, make_user
+from tests.orchestration.playbook import only
 from tests.servers import PROJECT
 
 API = "/api/marketplace/orchestration/task-execution"
 AGENTS = ("alex", "marina", "sunny")
+# Nobody works on the last, so that its tasks wait for an agent.
+SLUGS = ("amazon", "mercadolivre", "shopee", "shein", "tiktokshop", "kaway")
+SIX = datetime(2026, 11, 26, 9, tzinfo=UTC)  # at the marketplaces
 HEADS = [Caller(actor=f"user:head-{number}", is_superuser=True) for number in range(4)]
 THREADS = 6
 SECONDS = 4.0
@@ -58,10 +71,18 @@ class Work:
 
     def __init__(self) -> None:
         self._chance = random.Random()
+        self._numbers = count(1)
+        self._tokens = {
+            agent: issue_token(name=agent, by="user:head", agent_id=agent)[1] for agent in AGENTS
+        }
+        # Whose orders a job carries out is looked at again, so they must exist.
+        self._orderer = caller_for_user(make_user("head"))
 
     def all(self) -> list[Callable[[], None]]:
         often = [self.create, self.claim, self.approve, self.report]
-        return [*often, *often, self.weigh, self.unweigh, self.pause, self.cancel, self.activate]
+        alone = [self.weigh, self.unweigh, self.pause, self.cancel, self.activate]
+        several = [self.bulk, self.give, self.serve_due, self.claim_after_a_crash]
+        return [*often, *often, *alone, *several]
 
     def one(self) -> Callable[[], None]:
         return self._chance.choice(self.all())
@@ -78,8 +99,8 @@ class Work:
         return self._chance.choice(ids) if ids else None
 
     def create(self) -> None:
-        agent = self._chance.choice([None, *AGENTS])
-        task = NewTask("Título", "optimization", "amazon", 60.0, agent_id=agent)
+        agent, slug = self._chance.choice([None, *AGENTS]), self._chance.choice(SLUGS)
+        task = NewTask("optimization", "Título", slug, 60.0, agent_id=agent)
         services.create_tasks([task] * self._chance.choice([1, 5]), caller=self._head())
 
     def claim(self) -> None:
@@ -123,19 +144,58 @@ class Work:
         Agent.objects.filter(slug="sunny").update(is_active=False)
         activate(["amazon"], caller=OPERATOR)
 
+    def bulk(self) -> None:
+        newest = Task.objects.filter(status=TaskStatus.IN_PROGRESS).order_by("-id")
+        ids = list(newest.values_list("task_id", flat=True)[:10])
+        start_job(
+            Order(BulkAction.CANCEL, reason="não precisa", task_ids=ids), caller=self._orderer
+        )
+
+    def give(self) -> None:
+        waiting = Task.objects.filter(status=TaskStatus.PENDING, agent=None).order_by("id")
+        for task_id in list(waiting.values_list("task_id", flat=True)[:3]):
+            chosen = Assignment(self._agent(), {"rule": "test"})
+            services.give_agent(task_id, chosen, actor="system:assignment", approver=PLAYBOOK_ACTOR)
+
+    def serve_due(self) -> None:
+        """Two templates, due at different hours of one day."""
+        PlanTask.objects.all().delete()
+        run_due_templates(SIX + timedelta(days=next(self._numbers), hours=2))
+
+    def claim_after_a_crash(self) -> None:
+        agent = self._agent()
+        long_ago = SIX - timedelta(days=1)
+        Lease.objects.filter(agent_id=agent).update(claimed_at=long_ago, expires_at=long_ago)
+        headers = {"authorization": f"Token {self._tokens[agent]}", "idempotency-key": uuid4().hex}
+        address = f"/api/marketplace/orchestration/agents/{agent}/claim"
+        answer = Client().post(address, {}, content_type="application/json", headers=headers)
+        if answer.status_code != 200:
+            raise RuntimeError(answer.content)
+
 
 @pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 def test_everything_at_once_fails_nobody() -> None:
     for agent in AGENTS:
-        make_agent(agent, "amazon")
+        make_agent(agent, *SLUGS[:-1])
+    since = SIX - timedelta(days=3)
+    only(
+        {"recurrence": "0 6 * * *", "recurs_since": since},
+        {"recurrence": "0 7 * * *", "recurs_since": since, "key": "b", "marketplace_id": "shopee"},
+    )
     Agent.objects.filter(slug="alex").update(capacity=50)
     work, done, failures = Work(), Counter[str](), Counter[str]()
-    until = time.monotonic() + SECONDS
+    everything = {step.__name__ for step in work.all()}
+    began = time.monotonic()
+
+    def goes_on() -> bool:
+        """A busy machine may take longer until each has been done once."""
+        so_far = time.monotonic() - began
+        return so_far < SECONDS or (not done.keys() >= everything and not failures and so_far < 60)
 
     def keep_doing() -> None:
         try:
-            while time.monotonic() < until:
+            while goes_on():
                 step = work.one()
                 try:
                     step()
@@ -151,7 +211,7 @@ def test_everything_at_once_fails_nobody() -> None:
         for one in [threads.submit(keep_doing) for _ in range(THREADS)]:
             one.result()
     assert failures == {}
-    assert done.keys() >= {step.__name__ for step in work.all()}
+    assert done.keys() >= everything
     assert list(differences()) == []
 
 

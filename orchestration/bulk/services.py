@@ -26,6 +26,7 @@ from accounts.callers import Caller, caller_for_user
 from execution.changes import Edits
 from execution.commands import Command
 from execution.exceptions import NotAllowed
+from execution.queries import lock_counters
 from execution.rows import TaskState
 from execution.services import command_task, resync_task, undo_failure
 from nexo.shared import clock
@@ -179,6 +180,7 @@ def _carried_out(job: BulkJob) -> BulkJob:
             if connection.in_atomic_block:
                 # An idempotency key's transaction holds all chunks: all of its locks come first.
                 queries.sequences_locked(list(job.items.values_list("task_id", flat=True)))
+                lock_counters()
             _work(job.job_id, job.worker)
         except (OperationalError, InterfaceError) as error:
             if connection.in_atomic_block:
@@ -288,6 +290,7 @@ def _do_chunk(job_id: str, worker: str) -> bool:
 
 def _settle(job: BulkJob, items: Sequence[BulkItem]) -> None:
     before = queries.sequences_locked([item.task_id for item in items])
+    lock_counters()
     caller = _present_caller(job)
     for item in items:
         try:
