@@ -219,8 +219,11 @@ if REDIS_URL:
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": REDIS_URL,
+            # Under 1, Django's own default, a process of the version before keeps pickles.
+            "VERSION": 2,
             # A Redis that stands still must not hold a request: it counts calls and nothing else.
             "OPTIONS": {
+                "serializer": "nexo.shared.throttling.InstantsSerializer",
                 "socket_timeout": 1.0,
                 "socket_connect_timeout": 1.0,
                 "retry": Retry(NoBackoff(), 1),

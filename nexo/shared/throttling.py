@@ -1,6 +1,8 @@
 """How often one may call: what all rates share, and the API's own."""
 
+import json
 import logging
+import math
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +17,28 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 ASK_AGAIN_AFTER_SECONDS = 5.0
+
+
+class InstantsSerializer:
+    """How Redis keeps them: as JSON. Django pickles, and a pickle that somebody else put there runs
+    what it likes here."""
+
+    def dumps(self, instants: list[float]) -> bytes:
+        return json.dumps(instants).encode()
+
+    def loads(self, kept: bytes) -> list[float]:
+        """The instants, or none where it is anything else: no call may fail of what is there."""
+        try:
+            found = json.loads(kept)
+        except (ValueError, RecursionError):
+            return []
+        return found if _are_instants(found) else []
+
+
+def _are_instants(found: object) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(instant, float) and math.isfinite(instant) for instant in found
+    )
 
 
 class ProcessCache:

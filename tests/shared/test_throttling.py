@@ -1,5 +1,13 @@
 """Each person and each token has a rate of its own."""
 
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +19,8 @@ from accounts.views import LoginRate
 from nexo.shared.throttling import CallerRateThrottle
 from tests.envelope import refused
 from tests.factories import make_user
+from tests.redis_server import OwnRedis
+from tests.servers import PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 URL = "/api/marketplace/orchestration/task-execution"
@@ -81,3 +91,86 @@ def test_while_redis_is_away_each_process_counts_by_itself(
 
 def test_rates_of_different_kinds_keep_their_counts_apart() -> None:
     assert CallerRateThrottle.own is not LoginRate.own
+
+
+# -- What Redis keeps ----------------------------------------------------------------------------
+
+ATTEMPTS = """
+import json, sys
+import django
+django.setup()
+from types import SimpleNamespace
+from django.core.cache import cache
+from accounts.views import LoginRate
+request = SimpleNamespace(META={"REMOTE_ADDR": "192.0.2.1"})
+redis = cache._cache.get_client()
+key = cache.make_key(LoginRate().get_cache_key(request, None))
+for planted in json.load(sys.stdin):
+    redis.set(key, bytes.fromhex(planted))
+    rates = [LoginRate() for _attempt in range(3)]
+    allowed = [rate.allow_request(request, None) for rate in rates]
+    print(json.dumps([allowed, 0 < rates[-1].wait() <= 60, redis.get(key).decode()]))
+"""
+
+
+class Deed:
+    """What a pickle may do to whoever reads it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.file,)
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    redis = OwnRedis(tmp_path)
+    redis.start()
+    yield redis
+    redis.kill()
+
+
+def attempts_after(own_redis: OwnRedis, folder: Path, planted: list[bytes]) -> list[Any]:
+    """Three attempts where two are allowed, after each of the values; of a process of its own, for
+    these are the settings that run with a REDIS_URL."""
+    done = subprocess.run(
+        [sys.executable, "-c", ATTEMPTS],
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "nexo.settings",
+            "NEXO_DATA_DIR": str(folder),
+            "REDIS_URL": f"unix://{own_redis.socket}",
+            "LOGIN_RATE": "2/min",
+        },
+        cwd=PROJECT,
+        input=json.dumps([value.hex() for value in planted]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_is_put_into_redis_is_never_run_and_fails_no_sign_in(
+    own_redis: OwnRedis, tmp_path: Path
+) -> None:
+    deed = tmp_path / "deed"
+    planted = [
+        pickle.dumps(Deed(deed)),
+        *(b"", b"\xff", b"1", b"null", b"true", b'"1.0"', b'{"0": 1.0}', b"[" * 100_000),
+        *(b"[null]", b"[true]", b'["1.0"]', b"[[1.0]]", b"[1]", b"[NaN]", b"[1e999]"),
+    ]
+    for allowed, waits, kept in attempts_after(own_redis, tmp_path, planted):
+        assert (allowed, waits) == ([True, True, False], True)
+        assert len(json.loads(kept)) == 2
+    assert not deed.exists()
+
+
+def test_attempts_in_redis_are_counted_whichever_process_kept_them(
+    own_redis: OwnRedis, tmp_path: Path
+) -> None:
+    others = json.dumps([time.time()]).encode()
+    ((allowed, waits, _kept),) = attempts_after(own_redis, tmp_path, [others])
+    assert (allowed, waits) == ([True, False, False], True)
