@@ -15,6 +15,7 @@ from channels.layers import get_channel_layer
 from django.db import connection
 
 from execution.queries import stream_position
+from nexo.shared.migrations import is_migrated
 from nexo.shared.renderers import dump_json
 
 Message = MutableMapping[str, Any]
@@ -27,10 +28,16 @@ ANSWER_WITHIN_SECONDS = 2.0
 GROUP_WITHOUT_MEMBERS = "nexo.ready"
 
 
+class NotMigrated(Exception):
+    """The database is of an earlier version."""
+
+
 class DatabaseProbe:
     """Asks in a thread of its own, one question at a time: a hanging database costs one thread."""
 
     def __init__(self) -> None:
+        # Once it is, it stays so: a database goes back only where nothing runs.
+        self._is_migrated = False
         self._asked: Future[Exception | None] | None = None
 
     async def ask(self) -> None:
@@ -42,10 +49,12 @@ class DatabaseProbe:
         if error := await asyncio.shield(asyncio.wrap_future(self._asked)):
             raise error
 
-    @staticmethod
-    def _read(asked: "Future[Exception | None]") -> None:
+    def _read(self, asked: "Future[Exception | None]") -> None:
         try:
             stream_position()
+            self._is_migrated = self._is_migrated or is_migrated()
+            if not self._is_migrated:
+                raise NotMigrated("the database is not up to date: run `manage.py migrate`")
         except Exception as error:
             asked.set_result(error)
         else:

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from django.db import OperationalError
+from asgiref.sync import sync_to_async
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from execution.models import Stream
 from nexo import health
@@ -26,8 +28,9 @@ async def ask(
     *,
     method: str = "GET",
     checks: dict[str, Callable[[], Awaitable[None]]] | None = None,
+    application: Health | None = None,
 ) -> httpx.Response:
-    application = Health(behind)
+    application = application or Health(behind)
     if checks is not None:
         application.checks = checks
     transport = httpx.ASGITransport(application)
@@ -104,6 +107,54 @@ async def test_readyz_refuses_a_database_without_the_product() -> None:
     assert (await ask("/readyz")).status_code == 503
 
 
+@pytest.fixture
+def migrations(db: None) -> Iterator[MigrationRecorder]:
+    """What the database says was applied; afterwards it says so again."""
+    recorder = MigrationRecorder(connection)
+    applied = set(recorder.applied_migrations())
+    yield recorder
+    changed = set(recorder.applied_migrations())
+    for app, name in changed - applied:
+        recorder.record_unapplied(app, name)
+    for app, name in applied - changed:
+        recorder.record_applied(app, name)
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+async def test_readyz_refuses_a_database_of_the_version_before_until_it_is_migrated(
+    migrations: MigrationRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    application = Health(behind)
+    applied = await sync_to_async(migrations.applied_migrations)()
+    last = max(name for app, name in applied if app == "execution")
+    await sync_to_async(migrations.record_unapplied)("execution", last)
+    answer = await ask("/readyz", application=application)
+    assert (answer.status_code, answer.json()["checks"]["database"]) == (503, False)
+    assert "run `manage.py migrate`" in caplog.text
+    await sync_to_async(migrations.record_applied)("execution", last)
+    assert (await ask("/readyz", application=application)).status_code == 200
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+async def test_readyz_takes_a_database_of_the_next_version(migrations: MigrationRecorder) -> None:
+    for app, name in (("execution", "9999_of_tomorrow"), ("another", "0001_app_of_tomorrow")):
+        await sync_to_async(migrations.record_applied)(app, name)
+    assert (await ask("/readyz")).status_code == 200
+
+
+@pytest.mark.integration
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_asks_for_migrations_until_all_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    application = Health(behind)
+    assert (await ask("/readyz", application=application)).status_code == 200
+    monkeypatch.setattr(health, "is_migrated", lambda: pytest.fail("asked again"))
+    assert (await ask("/readyz", application=application)).status_code == 200
+
+
 @pytest.mark.unit
 async def test_a_hanging_database_is_asked_by_one_thread_only(
     monkeypatch: pytest.MonkeyPatch,
@@ -129,4 +180,5 @@ async def test_a_hanging_database_is_asked_by_one_thread_only(
     with pytest.raises(OperationalError):
         await probe.ask()
     monkeypatch.setattr(health, "stream_position", lambda: None)
+    monkeypatch.setattr(health, "is_migrated", lambda: True)
     await probe.ask()  # asked anew, and well again

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
+
+from nexo.shared.migrations import is_migrated
 
 INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells tell it
 
@@ -39,8 +40,7 @@ def require_migrated_database(*, returncode: int = 1) -> None:
     ------
     CommandError
     """
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if not is_migrated():
         raise CommandError(
             _("The database is not up to date: run `manage.py migrate` first."),
             returncode=returncode,
