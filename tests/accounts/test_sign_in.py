@@ -1,10 +1,13 @@
 """Signing in and out, as a browser does."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db.models import F
 from django.test import Client
 
 from tests.factories import make_user
@@ -188,6 +191,32 @@ def test_an_account_is_limited_whatever_address_tries_it(ana: User) -> None:
     assert sign_in(Client(REMOTE_ADDR="192.0.2.99")) == 429
     make_user("qa", username="bia", password=PASSWORD)
     assert sign_in(Client(REMOTE_ADDR="192.0.2.99"), username="bia") == 302
+
+
+def let_pass(**time: int) -> None:
+    from axes.models import AccessAttempt
+
+    AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(**time))
+
+
+@pytest.mark.usefixtures("lockout")
+def test_an_account_is_free_after_five_minutes_whatever_was_tried_meanwhile(ana: User) -> None:
+    for _attempt in range(3):
+        sign_in(Client(), password="errada")
+    for address in ("127.0.0.1", "192.0.2.99"):
+        let_pass(minutes=2)
+        for password in ("errada", PASSWORD):
+            assert sign_in(Client(REMOTE_ADDR=address), password=password) == 429
+    let_pass(minutes=1)
+    assert sign_in(Client()) == 302
+
+
+@pytest.mark.usefixtures("lockout")
+def test_a_command_ends_the_lockout(ana: User, capsys: pytest.CaptureFixture[str]) -> None:
+    for _attempt in range(3):
+        sign_in(Client(), password="errada")
+    call_command("axes_reset_username", "ana")
+    assert sign_in(Client()) == 302
 
 
 @pytest.mark.usefixtures("lockout")
