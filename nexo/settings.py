@@ -473,6 +473,9 @@ SPECTACULAR_SETTINGS = {
 
 # -- Logs ----------------------------------------------------------------------------------------
 
+# At DEBUG servers and libraries write whole headers: the keys of tokens, cookies of sessions.
+OTHERS_LOG_LEVEL = "INFO" if LOG_LEVEL == "DEBUG" else LOG_LEVEL
+OWN_PACKAGES = ("nexo", "nexo_agent", "accounts", "execution", "optimization", "orchestration")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -488,8 +491,9 @@ LOGGING = {
             "filters": ["request_id"],
         }
     },
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "root": {"handlers": ["stderr"], "level": OTHERS_LOG_LEVEL},
     "loggers": {
+        **{package: {"level": LOG_LEVEL} for package in OWN_PACKAGES},
         "django.request": {"level": "ERROR"},
         "daphne.http_protocol": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

@@ -10,8 +10,16 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from websockets.typing import Subprotocol
 
-from tests.servers import BOTH_SERVERS, RunningServer, manage, running_server, server_environment
+from tests.servers import (
+    BOTH_SERVERS,
+    RunningServer,
+    ServerName,
+    manage,
+    running_server,
+    server_environment,
+)
 
 pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 FEED = "/ws/marketplace/tasks/execution/"
@@ -94,6 +102,30 @@ def test_every_line_of_the_log_is_json(server: RunningServer) -> None:
     httpx.get(f"{server.url}/%0A%1B[2J%E2%80%A8", headers={"X-Request-ID": "x\ty" * 3})
     for line in server.log().splitlines():
         assert isinstance(json.loads(line), dict)
+
+
+@pytest.mark.parametrize("name", BOTH_SERVERS)
+async def test_no_level_of_the_log_tells_tokens_or_cookies(
+    name: ServerName, environment: dict[str, str], session: str, tmp_path: Path
+) -> None:
+    key = "nexo_1_the-key-of-somebody"
+    debugging = {**environment, "LOG_LEVEL": "DEBUG"}
+    with running_server(name, debugging, tmp_path / "server.log") as server:
+        headers = {"Cookie": f"sessionid={session}"}
+        async with websockets.connect(
+            server.socket_url + FEED,
+            origin=server.url,
+            additional_headers=headers,
+            subprotocols=[Subprotocol("nexo.v1"), Subprotocol(f"token.{key}")],
+        ) as socket:
+            await socket.recv()
+        headers["Authorization"] = f"Token {key}"
+        async with httpx.AsyncClient(headers=headers) as client:
+            await client.get(f"{server.url}{API}?token={key}")
+        log = server.log()
+    assert f"GET {API}" in log
+    for secret in (key, session):
+        assert secret not in log
 
 
 def test_a_charset_that_is_none_breaks_nothing(server: RunningServer) -> None:
