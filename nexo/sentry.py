@@ -31,7 +31,9 @@ def start(dsn: str) -> None:
     """
     try:
         import sentry_sdk
+        from sentry_sdk.integrations.atexit import AtexitIntegration
         from sentry_sdk.integrations.django import DjangoIntegration
+        from sentry_sdk.integrations.excepthook import ExcepthookIntegration
         from sentry_sdk.integrations.logging import LoggingIntegration
         from sentry_sdk.utils import BadDsn
     except ImportError as error:
@@ -58,6 +60,10 @@ def start(dsn: str) -> None:
                 DjangoIntegration(middleware_spans=False, signals_spans=False, cache_spans=False),
                 # What a thread or the worker logs as an exception; lines of text are not sent.
                 LoggingIntegration(level=None),
+                # What ends a command, which then waits two seconds at most until it is sent; its
+                # own callback would write of that to the terminal.
+                ExcepthookIntegration(),
+                AtexitIntegration(callback=lambda pending, timeout: None),
             ],
         )
     except BadDsn as error:

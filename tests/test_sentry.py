@@ -39,6 +39,20 @@ import sentry_sdk
 sentry_sdk.flush(5)
 """
 
+BREAK_A_COMMAND = f"""
+import runpy, sys
+import django
+django.setup()
+from django.core.management import CommandError
+from execution.management.commands import prune
+def broken(self, *args, **options):
+    password = "{SECRET}"
+    raise {{error}}(password)
+prune.Command.handle = broken
+sys.argv = ["manage.py", "prune"]
+runpy.run_path("manage.py", run_name="__main__")
+"""
+
 
 class Sentry(ThreadingHTTPServer):
     received: list[bytes]
@@ -104,6 +118,34 @@ def test_an_error_is_sent_once_with_its_place_and_nothing_about_anybody(
     assert request_id in sent
     for private in (SECRET, "192.0.2.77", "sessionid", "X-Note", os.uname().nodename):
         assert private not in sent
+
+
+def break_a_command(sentry: Sentry, folder: Path, error: str) -> tuple[str, str]:
+    """What it says, and what is sent."""
+    port = sentry.server_address[1]
+    code = BREAK_A_COMMAND.format(error=error)
+    done = run(code, folder, SENTRY_DSN=f"http://key@127.0.0.1:{port}/1")
+    assert done.returncode == 1
+    return done.stderr, b"".join(sentry.received).decode()
+
+
+def test_an_error_of_a_command_is_sent_too(sentry: Sentry, tmp_path: Path) -> None:
+    said, sent = break_a_command(sentry, tmp_path, "ValueError")
+    assert said.startswith("Traceback")
+    assert said.endswith(f"ValueError: {SECRET}\n")
+    assert sent.count('"ValueError"') == 1
+    assert '"function":"broken"' in sent
+    for private in (SECRET, os.uname().nodename):
+        assert private not in sent
+
+
+@pytest.mark.parametrize("error", ["CommandError", "django.db.OperationalError"])
+def test_what_a_command_says_in_a_sentence_is_not_sent(
+    sentry: Sentry, tmp_path: Path, error: str
+) -> None:
+    said, sent = break_a_command(sentry, tmp_path, error)
+    assert said.count("\n") == 1
+    assert sent == ""
 
 
 @pytest.mark.parametrize("dsn", ["nonsense", "http://", "https://key@sentry.example/"])
