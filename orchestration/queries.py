@@ -15,6 +15,7 @@ from optimization.counting import PLAYBOOK_ACTOR
 from orchestration.bulk.queries import waiting_jobs
 from orchestration.enums import PlanCause, PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
+from orchestration.schedule import waiting_since
 
 PLAYBOOK_ORDER = ("marketplace__position", "position", "key")
 
@@ -46,10 +47,11 @@ def with_open_task(templates: Collection[TaskTemplate]) -> set[int]:
     return {pk for pk in rows.values_list("template_id", flat=True) if pk is not None}
 
 
-def last_served(templates: Collection[TaskTemplate]) -> dict[int, datetime]:
-    """The latest due time of each template that was served."""
+def served_until(templates: Collection[TaskTemplate]) -> dict[int, datetime]:
+    """Up to when the due times of each template need nobody: served, or before it recurred."""
     rows = DueRun.objects.filter(template__in=templates).order_by().values_list("template_id")
-    return dict(rows.annotate(Max("due_at")))
+    last = dict(rows.annotate(Max("due_at")))
+    return {one.pk: max(one.recurs_since, last.get(one.pk, one.recurs_since)) for one in templates}
 
 
 def inactive_agents(channels: Collection[str]) -> QuerySet[Agent]:
@@ -62,15 +64,22 @@ def inactive_agents(channels: Collection[str]) -> QuerySet[Agent]:
 
 
 def worker_behind_seconds(now: datetime) -> float:
-    """How long the oldest job has waited, or the oldest lease that ran out: seconds, while a
-    worker runs and is not busy."""
+    """How long the oldest job has waited, the oldest lease that ran out, or the oldest due time of
+    a recurring template: seconds, while a worker runs and is not busy."""
     jobs = waiting_jobs(now).annotate(since=Coalesce("lease_until", "created_at"))
     leases = Lease.objects.filter(expires_at__lt=now)
     oldest = [
         jobs.aggregate(oldest=Min("since"))["oldest"],
         leases.aggregate(oldest=Min("expires_at"))["oldest"],
+        *_due_times_waiting(now),
     ]
     return max([0.0, *((now - since).total_seconds() for since in oldest if since is not None)])
+
+
+def _due_times_waiting(now: datetime) -> list[datetime | None]:
+    templates = list(recurring_templates())
+    until = served_until(templates)
+    return [waiting_since(one.recurrence, since=until[one.pk], now=now) for one in templates]
 
 
 # -- Running plans -----------------------------------------------------------------------------

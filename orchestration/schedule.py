@@ -74,6 +74,18 @@ def due(expression: str, *, since: datetime, now: datetime) -> Due | None:
     return Due(found, count if now - found > IN_TIME else count - 1)
 
 
+def waiting_since(expression: str, *, since: datetime, now: datetime) -> datetime | None:
+    """The first due time after `since`, if it has come at `now`."""
+    steps = croniter(expression, _wall_clock(since))
+    at = since
+    while at <= since:
+        try:
+            at = _instant(steps.get_next(datetime))
+        except CroniterError:
+            return None
+    return at if at <= now else None
+
+
 def _back_from(expression: str, now: datetime) -> Iterator[datetime]:
     """Due times from `now` backwards, `now` itself included."""
     # A microsecond on: croniter gives times before, never at, the one it starts from.

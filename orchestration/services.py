@@ -160,11 +160,10 @@ def _serve_next(now: datetime) -> Plan | None:
 
 
 def _due(templates: Sequence[TaskTemplate], now: datetime) -> list[tuple[TaskTemplate, Due]]:
-    served = queries.last_served(templates)
+    until = queries.served_until(templates)
     found = []
     for template in templates:
-        since = max(template.recurs_since, served.get(template.pk, template.recurs_since))
-        if is_due := due(template.recurrence, since=since, now=now):
+        if is_due := due(template.recurrence, since=until[template.pk], now=now):
             found.append((template, is_due))
     return found
 

@@ -12,6 +12,7 @@ from execution.enums import TaskStatus
 from execution.models import Lease
 from nexo.shared import clock
 from orchestration.bulk.models import BulkJob
+from orchestration.models import TaskTemplate
 from tests.factories import make_agent, make_task, make_task_in
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -85,6 +86,7 @@ def test_metrics_count_tasks_and_events(settings) -> None:
 
 def test_what_waits_for_a_worker_shows_how_long(settings) -> None:
     settings.METRICS_TOKEN = TOKEN
+    TaskTemplate.objects.update(recurrence="")
     assert value(scrape(), "nexo_worker_behind_seconds") == 0
     since = clock.now() - timedelta(seconds=90)
     job = BulkJob.objects.create(
@@ -102,6 +104,8 @@ def test_what_waits_for_a_worker_shows_how_long(settings) -> None:
         task_id=task.row["id"], agent_id="alex", lease_id="x", claimed_at=since, expires_at=since
     )
     assert 90 <= value(scrape(), "nexo_worker_behind_seconds") < 120
+    TaskTemplate.objects.update(recurrence="* * * * *", recurs_since=since - timedelta(hours=1))
+    assert 3_600 <= value(scrape(), "nexo_worker_behind_seconds") < 3_720
 
 
 def test_requests_are_counted_by_view_method_and_status(settings) -> None:

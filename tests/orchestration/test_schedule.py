@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestration.schedule import BadRecurrence, Due, check_recurrence, due
+from orchestration.schedule import BadRecurrence, Due, check_recurrence, due, waiting_since
 
 pytestmark = pytest.mark.unit
 DAILY = "0 6 * * *"
@@ -57,6 +57,12 @@ def test_a_long_sleep_is_counted_up_to_a_thousand() -> None:
     assert found == Due(at(26, 9), missed=999)
 
 
+def test_what_is_not_served_waits_since_its_first_due_time() -> None:
+    assert waiting_since(DAILY, since=at(23, 9), now=at(24, 8, 59)) is None
+    assert waiting_since(DAILY, since=at(23, 9), now=at(24, 9)) == at(24, 9)
+    assert waiting_since(DAILY, since=at(23, 8, 59), now=at(26, 21)) == at(23, 9)
+
+
 def test_what_was_due_before_the_schedule_began_is_not() -> None:
     assert due(DAILY, since=at(26, 9, 1), now=at(26, 12)) is None
 
@@ -67,6 +73,7 @@ def test_an_hour_that_comes_twice_is_due_once() -> None:
     first = datetime(2018, 2, 18, 1, 30, tzinfo=UTC)
     assert due(nightly, since=first - timedelta(hours=1), now=first) == Due(first, missed=0)
     assert due(nightly, since=first, now=first + timedelta(hours=2)) is None
+    assert waiting_since(nightly, since=first, now=first + timedelta(hours=2)) is None
     second = datetime(2018, 2, 19, 2, 30, tzinfo=UTC)
     assert due(nightly, since=first, now=second) == Due(second, missed=0)
 

@@ -16,6 +16,7 @@ from optimization.models import AgentDay
 from optimization.projection import catch_up
 from orchestration.models import DueRun, Plan, TaskTemplate
 from orchestration.queries import plans as plans_shown
+from orchestration.queries import worker_behind_seconds
 from orchestration.services import activate, run_due_templates
 from orchestration.unassigned import assign_waiting_tasks
 from tests.factories import OPERATOR, change, make_agent, make_task
@@ -241,6 +242,19 @@ def test_a_missed_period_is_caught_up_once_and_says_so() -> None:
     assert (plan.due_at, plan.missed) == (SIX + timedelta(days=2), 3)
     assert Task.objects.count() == 1
     assert run_due_templates(SIX + timedelta(days=2, hours=5)) == []
+
+
+def test_a_due_time_that_nobody_serves_is_work_that_waits_for_a_worker() -> None:
+    only(DAILY, {"key": "stock", "recurrence": "*/15 * * * *", "recurs_since": SIX}, {"key": "no"})
+    # Both have been served until now, then one is due, then the other too.
+    run_due_templates(SIX)
+    assert worker_behind_seconds(SIX + timedelta(minutes=14)) == 0
+    assert worker_behind_seconds(SIX + timedelta(minutes=16)) == 60
+    assert worker_behind_seconds(SIX + timedelta(days=2)) == (2 * 24 * 60 - 15) * 60
+    run_due_templates(SIX + timedelta(days=2))
+    assert worker_behind_seconds(SIX + timedelta(days=2, minutes=1)) == 0
+    TaskTemplate.objects.update(is_active=False)
+    assert worker_behind_seconds(SIX + timedelta(days=9)) == 0
 
 
 def test_a_template_whose_task_is_still_open_is_skipped_with_the_reason() -> None:
