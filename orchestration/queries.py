@@ -15,7 +15,7 @@ from optimization.counting import PLAYBOOK_ACTOR
 from orchestration.bulk.queries import waiting_jobs
 from orchestration.enums import PlanCause, PlanStatus
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
-from orchestration.schedule import waiting_since
+from orchestration.schedule import CLOCKS_DIFFER, waiting_since
 
 PLAYBOOK_ORDER = ("marketplace__position", "position", "key")
 
@@ -47,11 +47,24 @@ def with_open_task(templates: Collection[TaskTemplate]) -> set[int]:
     return {pk for pk in rows.values_list("template_id", flat=True) if pk is not None}
 
 
-def served_until(templates: Collection[TaskTemplate]) -> dict[int, datetime]:
-    """Up to when the due times of each template need nobody: served, or before it recurred."""
-    rows = DueRun.objects.filter(template__in=templates).order_by().values_list("template_id")
-    last = dict(rows.annotate(Max("due_at")))
+def served_until(templates: Collection[TaskTemplate], now: datetime) -> dict[int, datetime]:
+    """Up to when the due times of each template need nobody: served, or before it recurred.
+
+    What a wrong clock served of the future does not count until that time has come: then it keeps
+    it from being served twice.
+    """
+    last = _last_run(templates, due_at__lte=now + CLOCKS_DIFFER)
     return {one.pk: max(one.recurs_since, last.get(one.pk, one.recurs_since)) for one in templates}
+
+
+def runs_ahead(templates: Collection[TaskTemplate], now: datetime) -> dict[int, datetime]:
+    """The last due time of each template that a wrong clock served before it had come."""
+    return _last_run(templates, due_at__gt=now + CLOCKS_DIFFER)
+
+
+def _last_run(templates: Collection[TaskTemplate], **when: datetime) -> dict[int, datetime]:
+    rows = DueRun.objects.filter(template__in=templates, **when).order_by()
+    return dict(rows.values_list("template_id").annotate(Max("due_at")))
 
 
 def inactive_agents(channels: Collection[str]) -> QuerySet[Agent]:
@@ -78,7 +91,7 @@ def worker_behind_seconds(now: datetime) -> float:
 
 def _due_times_waiting(now: datetime) -> list[datetime | None]:
     templates = list(recurring_templates())
-    until = served_until(templates)
+    until = served_until(templates, now)
     return [waiting_since(one.recurrence, since=until[one.pk], now=now) for one in templates]
 
 

@@ -18,6 +18,8 @@ FIELDS: Final = 5
 LONGEST: Final = 100
 # A worker that was away no longer than this was not late.
 IN_TIME: Final = timedelta(minutes=5)
+# By how much a clock may be ahead of another's. A run that is further ahead is of a wrong clock.
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
 # Enough to say how many were missed; a minutely template that slept for a year has more.
 MOST_COUNTED: Final = 1_000
 # croniter also reads seconds, years, @daily, and fields that are random or hashed.

@@ -4,6 +4,7 @@ Whoever activates holds the templates locked until the plan and its tasks are co
 any number at once make one plan's worth of tasks.
 """
 
+import logging
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from orchestration.enums import PlanCause, PlanStatus, SkipReason
 from orchestration.models import DueRun, Plan, PlanTask, TaskTemplate
 from orchestration.schedule import Due, due
 
+logger = logging.getLogger(__name__)
 SCHEDULER_ACTOR: Final = "system:schedule"
 
 
@@ -156,16 +158,30 @@ def _serve_next(now: datetime) -> Plan | None:
         if not found:
             return None
         due_at = min(due.at for _template, due in found)
-        return _serve([(template, due) for template, due in found if due.at == due_at], due_at)
+        together = [(template, due) for template, due in found if due.at == due_at]
+        _warn_of_runs_ahead([template for template, _due in together], now)
+        return _serve(together, due_at)
 
 
 def _due(templates: Sequence[TaskTemplate], now: datetime) -> list[tuple[TaskTemplate, Due]]:
-    until = queries.served_until(templates)
-    found = []
+    until = queries.served_until(templates, now)
+    return [
+        (template, is_due)
+        for template in templates
+        if (is_due := due(template.recurrence, since=until[template.pk], now=now))
+    ]
+
+
+def _warn_of_runs_ahead(templates: Sequence[TaskTemplate], now: datetime) -> None:
+    """When they are served, and not at every look."""
+    ahead = queries.runs_ahead(templates, now)
     for template in templates:
-        if is_due := due(template.recurrence, since=until[template.pk], now=now):
-            found.append((template, is_due))
-    return found
+        if due_at := ahead.get(template.pk):
+            logger.warning(
+                "a clock was wrong: %s was served for %s, which lies ahead and does not count",
+                template.name,
+                to_rfc3339(due_at),
+            )
 
 
 def _serve(together: Sequence[tuple[TaskTemplate, Due]], due_at: datetime) -> Plan:

@@ -244,6 +244,39 @@ def test_a_missed_period_is_caught_up_once_and_says_so() -> None:
     assert run_due_templates(SIX + timedelta(days=2, hours=5)) == []
 
 
+def test_a_clock_that_was_wrong_once_stops_no_schedule(caplog: pytest.LogCaptureFixture) -> None:
+    only(DAILY)
+    ahead = SIX + timedelta(days=3)
+    run_due_templates(SIX - timedelta(hours=1))
+    (wrong,) = run_due_templates(ahead + timedelta(hours=1))
+    assert wrong.due_at == ahead
+    assert caplog.messages == []
+    # The clock is right again: each day is served at its time, and once.
+    assert run_due_templates(SIX - timedelta(hours=1)) == []
+    for day in range(3):
+        now = SIX + timedelta(days=day, minutes=1)
+        assert worker_behind_seconds(now) == 60
+        (plan,) = run_due_templates(now)
+        assert (plan.due_at, plan.missed) == (SIX + timedelta(days=day), 0)
+        assert run_due_templates(now + timedelta(seconds=15)) == []
+    said = "titles was served for 2026-11-29T09:00:00Z, which lies ahead and does not count"
+    assert [said in message for message in caplog.messages] == [True] * 3
+    # The day that was served too early is not served again.
+    assert run_due_templates(ahead + timedelta(minutes=1)) == []
+    assert worker_behind_seconds(ahead + timedelta(minutes=1)) == 0
+    (plan,) = run_due_templates(ahead + timedelta(days=1))
+    assert (plan.due_at, plan.missed) == (ahead + timedelta(days=1), 0)
+    assert len(caplog.messages) == 3
+
+
+def test_workers_whose_clocks_differ_a_little_serve_a_due_time_once() -> None:
+    only(DAILY)
+    # Yesterday's was missed: who is ahead makes up for both by one.
+    (plan,) = run_due_templates(SIX + timedelta(days=1))
+    assert (plan.due_at, plan.missed) == (SIX + timedelta(days=1), 1)
+    assert run_due_templates(SIX + timedelta(days=1, minutes=-4)) == []
+
+
 def test_a_due_time_that_nobody_serves_is_work_that_waits_for_a_worker() -> None:
     only(DAILY, {"key": "stock", "recurrence": "*/15 * * * *", "recurs_since": SIX}, {"key": "no"})
     # Both have been served until now, then one is due, then the other too.
