@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
 
+from accounts.sessions import SessionStore
 from tests.factories import make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -127,10 +128,18 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(ana: User, clien
 def test_signing_in_changes_the_session_so_that_none_can_be_planted(
     ana: User, client: Client
 ) -> None:
-    client.get(LOGIN)
-    client.cookies["sessionid"] = "planted0planted0planted0planted0"
-    sign_in(client)
-    assert client.cookies["sessionid"].value != "planted0planted0planted0planted0"
+    # One that the server knows: it was given to whoever plants it, and is nobody's yet.
+    planted = SessionStore()
+    planted["of"] = "the thief"
+    planted.create()
+    planted.save()
+    client.cookies["sessionid"] = planted.session_key
+    assert sign_in(client) == 302
+    assert is_signed_in(client)
+    assert client.cookies["sessionid"].value != planted.session_key
+    thief = Client()
+    thief.cookies["sessionid"] = planted.session_key
+    assert not is_signed_in(thief)
 
 
 def test_a_new_password_ends_the_other_sessions(ana: User, client: Client) -> None:
