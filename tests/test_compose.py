@@ -1,6 +1,7 @@
 """compose.yaml agrees with itself, with nginx's template and with the Dockerfile."""
 
 import re
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -41,6 +42,16 @@ def test_each_is_where_the_others_look_for_it(compose: dict[str, Any]) -> None:
     for web in WEBS:
         believed = compose["services"][web]["environment"]["FORWARDED_ALLOW_IPS"]
         assert believed == address(compose, "nginx")
+
+
+def test_no_address_is_given_to_another_before(compose: dict[str, Any]) -> None:
+    (network,) = compose["networks"]["default"]["ipam"]["config"]
+    subnet, pool = ip_network(network["subnet"]), ip_network(network["ip_range"])
+    fixed = [ip_address(address(compose, name)) for name in (*WEBS, "nginx")]
+    fixed.append(ip_address(network["gateway"]))
+    assert len(set(fixed)) == len(fixed)
+    assert [each for each in fixed if each not in subnet or each in pool] == []
+    assert set(pool) <= set(subnet)
 
 
 def test_nobody_is_told_to_run_a_second_one_at_an_address_of_its_own(
