@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 
+import environ
 import httpx
 import pytest
 
@@ -17,6 +19,8 @@ MANUAL = PROJECT / "docs/operations.md"
 # Containers do not run everywhere: tests/test_image.py and test_nginx.py do their steps without.
 # And the tests' own packages are not to be touched while they run.
 NOT_HERE = re.compile(r"^(docker |cp \.env|bin/rolling-restart|install .* -o 10001|bin/install )")
+# A line of cron: when, and what; % is a new line to it.
+CRON = re.compile(r"^\d+ \d+ \* \* \*  (.*)$", re.MULTILINE)
 DRILL = re.compile(r"^export DRILL_URL=.*$", re.MULTILINE)
 TOKEN = "a-token-of-the-operators"
 _WORK = """
@@ -37,6 +41,7 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     page.write_text("".join(line for line in text.splitlines(True) if not NOT_HERE.match(line)))
     for name in (".venv", "manage.py"):
         (tmp_path / name).symlink_to(PROJECT / name)
+    write_settings(tmp_path, environment)
     with running_server("uvicorn", environment, tmp_path / "server.log") as server:
         done = carry_out(page, server.url, environment, tmp_path)
         assert server.is_ready()
@@ -47,6 +52,49 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     # After the drill and after pruning, and as each restore ends.
     assert done.stdout.count("Tudo confere.") == 4
     assert "nexo_database_up 1.0" in done.stdout
+
+
+def write_settings(folder: Path, environment: dict[str, str]) -> None:
+    """The file of the manual, with the settings that a test needs."""
+    names = ("DATABASE_URL", "NEXO_DATA_DIR", "PG_BIN", "METRICS_TOKEN", "NEXO_TESTING")
+    given = {name: environment[name] for name in names if name in environment}
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+
+
+def test_cron_knows_nothing_but_what_its_lines_load(tmp_path: Path) -> None:
+    environment = server_environment(tmp_path / "data")
+    shell(environment, _WORK)
+    for name in (".venv", "manage.py"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    write_settings(tmp_path, environment)
+    lines = [line for line in CRON.findall(MANUAL.read_text()) if "docker" not in line]
+    assert [line.partition("manage.py ")[2].split()[0] for line in lines] == ["backup", "prune"]
+    told = [by_cron(line, tmp_path) for line in lines]
+    assert told[0][0] == f"Banco de dados: {place_of(environment)}"
+    assert "tarefas: 3" in told[0]
+    assert not (tmp_path / "var").exists()
+
+
+def by_cron(line: str, folder: Path) -> list[str]:
+    """What it prints."""
+    command = line.replace("\\%", "%").replace("/srv/nexo", str(folder))
+    done = subprocess.run(
+        ["/bin/sh", "-c", command.replace("/mnt/backups", str(folder))],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder)},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def place_of(environment: dict[str, str]) -> str:
+    if "DATABASE_URL" not in os.environ:
+        return f"SQLite, {environment['NEXO_DATA_DIR']}/nexo.sqlite3"
+    place = environ.Env.db_url_config(environment["DATABASE_URL"])
+    return f"PostgreSQL, {place['HOST']}, {place['NAME']}"
 
 
 def url_of(environment: dict[str, str]) -> str:
@@ -75,4 +123,4 @@ def check_log(log: str) -> None:
 def test_only_what_needs_containers_is_left_out() -> None:
     left_out = [line for line in "\n".join(commands(MANUAL)).splitlines() if line]
     left_out = [line for line in left_out if NOT_HERE.match(line)]
-    assert len(left_out) == 10
+    assert len(left_out) == 11

@@ -65,6 +65,15 @@ def _instant(value: datetime | str) -> datetime:
     return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC)
 
 
+def described_database() -> str:
+    """The one that the settings name: its kind, where it is, and no password."""
+    named = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"SQLite, {named['NAME']}"
+    place = ":".join(str(named[part]) for part in ("HOST", "PORT") if named[part])
+    return ", ".join(part for part in ("PostgreSQL", place, str(named["NAME"])) if part)
+
+
 def ask_present(statement: str) -> Any:
     """Of the database that the settings name."""
     with connection.cursor() as cursor:

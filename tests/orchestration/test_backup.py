@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from orchestration.backups import contents
 from tests.execution.feed.clients import Api, api_of, connecting, heard_of, without_clock
 from tests.execution.feed.people import make_people, shell
 from tests.servers import (
@@ -141,7 +143,7 @@ async def test_a_restored_server_holds_every_acknowledged_change_and_resets_its_
 
     restored = manage(environment, "restore", str(backup), "--force").splitlines()
     assert restored[0].startswith(f"Restaurado de {backup}")
-    assert restored[1:] == [*told.splitlines()[1:], "Tudo confere."]
+    assert restored[1:] == [*told.splitlines()[2:], "Tudo confere."]
 
     with running_server("daphne", environment, tmp_path / "second.log") as server:
         async with AsyncExitStack() as stack:
@@ -248,6 +250,29 @@ def test_a_backup_clears_away_what_killed_ones_left(
     os.utime(abandoned, (0, 0))
     manage(environment, "backup", str(tmp_path / "b[1]"))
     assert {path.name for path in tmp_path.iterdir()} == {"b[1]", under_way.name}
+
+
+def test_a_backup_names_its_database_and_says_when_it_holds_nothing(tmp_path: Path) -> None:
+    environment = server_environment(tmp_path / "data")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "backup", str(tmp_path / "nexo.backup")],
+        env=environment,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first = done.stdout.splitlines()[0]
+    kind = "PostgreSQL" if ON_POSTGRES else "SQLite"
+    name = environment.get("DATABASE_URL", "/nexo.sqlite3").rpartition("/")[2]
+    assert first.startswith(f"Banco de dados: {kind}, ") and first.endswith(name)
+    assert "Não há nada nele." in done.stderr
+
+
+def test_the_named_database_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = {"HOST": "db.example", "PORT": 5433, "NAME": "nexo", "PASSWORD": "secret"}
+    monkeypatch.setattr(contents, "connection", SimpleNamespace(vendor="x", settings_dict=place))
+    assert contents.described_database() == "PostgreSQL, db.example:5433, nexo"
 
 
 @pytest.mark.parametrize("place", ["", "no/such/folder/file"])

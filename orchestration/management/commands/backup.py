@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
-from orchestration.backups.contents import Contents, unknown_migrations
+from orchestration.backups.contents import Contents, described_database, unknown_migrations
 from orchestration.backups.exceptions import BackupFailed
 
 
@@ -25,6 +25,8 @@ class Command(BaseCommand):
     @reached_database()
     def handle(self, *args: Any, **options: Any) -> None:
         target: Path = options["file"]
+        # First, so that a failure has it too: a schedule easily runs without the site's settings.
+        self.stdout.write(_("Database: %s") % described_database())
         try:
             contents = _back_up(target, force=options["force"])
         except BackupFailed as error:
@@ -34,6 +36,8 @@ class Command(BaseCommand):
         self.stdout.write(_("Backed up to %(file)s (%(size)s MB):") % told)
         for line in contents.lines():
             self.stdout.write(line)
+        if contents.is_empty:
+            self.stderr.write(_("It holds nothing. Is this the database that you mean?"))
         if unknown := unknown_migrations(MigrationRecorder(connection).applied_migrations()):
             newer = _("It is of a newer version, which knows %s: restore it with that version.")
             self.stdout.write(newer % unknown[-1])
