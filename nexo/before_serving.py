@@ -1,15 +1,18 @@
-"""What `bin/serve` asks before it starts the web processes: a sentence instead of a traceback.
+"""What `bin/serve` does before it starts the web processes: a sentence instead of a traceback.
 
     python -m nexo.before_serving
 
 uvicorn starts a process that died again: with settings that cannot be read it would do so for ever.
 """
 
+import os
 import sys
+from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
 from nexo import environment
+from nexo.launcher import CannotStart, check_port
 
 MOST_WORKERS = 1000
 
@@ -24,10 +27,32 @@ def check_settings() -> None:
     import nexo.settings  # noqa: F401  # only now: to load them is to check them
 
 
+def empty_metrics(folder: Path) -> None:
+    """Numbers of workers that ran before would be added to those of the new ones.
+
+    Raises
+    ------
+    ImproperlyConfigured: it cannot be written
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for kept in folder.glob("*.db"):
+            kept.unlink()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            "PROMETHEUS_MULTIPROC_DIR must be a folder that can be written, not "
+            f"{str(folder)!r}: {error.strerror}."
+        ) from error
+
+
 def main() -> int:
     try:
         check_settings()
-    except ImproperlyConfigured as error:
+        # Before the folder is emptied, which is the running server's where the port is taken.
+        check_port(os.environ["HOST"], int(os.environ["PORT"]), again="PORT={port} bin/serve")
+        if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+            empty_metrics(Path(folder))
+    except (ImproperlyConfigured, CannotStart) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

@@ -83,8 +83,10 @@ def read_options(environment: Mapping[str, str]) -> Options:
     )
 
 
-def check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int, *, again: str = "make run PORT={port}") -> None:
     """Find out before anything is started whether the address can be served.
+
+    `again` is how to start on another port.
 
     Raises
     ------
@@ -104,9 +106,10 @@ def check_port(host: str, port: int) -> None:
             raise CannotStart(f"Port {port} may be used by root only. Try PORT=8000.") from error
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
+                other = again.format(port=port + 1 if port < 65535 else 8000)
                 raise CannotStart(
                     f"Port {port} of {host} is in use. Stop what uses it, or choose another port: "
-                    f"make run PORT={port + 1 if port < 65535 else 8000}"
+                    f"{other}"
                 ) from error
             raise CannotStart(f"HOST {host!r} is not an address of this machine.") from error
 

@@ -180,7 +180,7 @@ def test_the_workers_numbers_are_added_up(served: RunningServer) -> None:
 
 
 def test_a_dead_workers_open_sockets_are_forgotten(served: RunningServer) -> None:
-    folder = Path(served.environment["PROMETHEUS_MULTIPROC_DIR"])
+    folder = Path(served.environment["PROMETHEUS_MULTIPROC_DIR"]) / str(served.port)
     (live,) = list(folder.glob("gauge_livesum_*.db"))[:1]
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

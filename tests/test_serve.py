@@ -1,16 +1,25 @@
 """`bin/serve` beside the image: what it says, where it listens, and what it leaves alone."""
 
 import os
+import re
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.servers import PROJECT
+from nexo import before_serving
+from tests.servers import PROJECT, RunningServer, server_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.one_database]
 ENDS_WITHIN_SECONDS = 20.0
+READY_WITHIN_SECONDS = 30.0
+TOKEN = "a-token-of-the-operators"
 
 
 def serving(data_dir: Path, **values: str) -> dict[str, str]:
@@ -51,3 +60,66 @@ def test_a_setting_that_cannot_be_meant_ends_it_with_a_sentence(
 ) -> None:
     told = refused(serving(tmp_path, **{name: bad}))
     assert name in told and "Traceback" not in told
+
+
+@contextmanager
+def served(data_dir: Path, **values: str) -> Iterator[RunningServer]:
+    migrated = server_environment(data_dir)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = serving(data_dir, PORT=str(port), METRICS_TOKEN=TOKEN, **values)
+    environment["DATABASE_URL"] = migrated.get("DATABASE_URL", "")
+    log_file = data_dir / "server.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            ["bin/serve"], cwd=PROJECT, env=environment, stdout=log, stderr=log
+        )
+    running = RunningServer(port, process, environment, log_file)
+    try:
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not running.is_ready():
+            assert process.poll() is None and time.monotonic() < deadline, running.log()
+            time.sleep(0.1)
+        yield running
+    finally:
+        process.terminate()
+        process.wait(ENDS_WITHIN_SECONDS)
+
+
+def test_workers_add_up_their_numbers_and_no_other_server_takes_them_away(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        asked = 20
+        for _ in range(asked):
+            # A new connection each, so that both workers get some.
+            httpx.get(f"{server.url}/not-there")
+        assert {count_of_404(server) for _ in range(6)} == {asked}
+        told = refused(server.environment)
+        assert f"Port {server.port} of " in told and "bin/serve" in told
+        assert count_of_404(server) == asked
+        folder = tmp_path / "metrics" / str(server.port)
+        assert list(folder.glob("*.db"))
+
+
+def count_of_404(server: RunningServer) -> int:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    text = httpx.get(f"{server.url}/metrics", headers=headers).text
+    found = re.findall(
+        r'nexo_http_request_seconds_count{method="GET",status="404",view=""} (\S+)', text
+    )
+    return int(float(found[0]))
+
+
+def test_numbers_of_servers_that_ran_before_are_not_added(tmp_path: Path) -> None:
+    old = tmp_path / "metrics/8123/counter_1.db"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    beside = tmp_path / "metrics/8124/counter_1.db"
+    beside.parent.mkdir()
+    beside.touch()
+    before_serving.empty_metrics(old.parent)
+    assert (old.exists(), beside.exists()) == (False, True)
+
+
+def test_metrics_that_cannot_be_kept_end_it_with_a_sentence(tmp_path: Path) -> None:
+    told = refused(serving(tmp_path, PROMETHEUS_MULTIPROC_DIR="/dev/null"))
+    assert "PROMETHEUS_MULTIPROC_DIR" in told
