@@ -30,6 +30,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     NEXO_DATA_DIR=/data \
     NEXO_PRODUCTION=1 \
     PROMETHEUS_MULTIPROC_DIR=/run/nexo-metrics \
+    HOST=0.0.0.0 \
     PORT=8000
 USER nexo
 VOLUME /data

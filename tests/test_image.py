@@ -47,6 +47,8 @@ def image_environment(app: Path, **values: str) -> dict[str, str]:
     """The image's ENV and what whoever runs it must set; nothing of this process but its PATH."""
     declared = dict(re.findall(r"(\w+)=(\S+)", (PROJECT / "Dockerfile").read_text()))
     assert (declared["NEXO_PRODUCTION"], declared["NEXO_DATA_DIR"]) == ("1", "/data")
+    # A container's own 127.0.0.1 is nobody else's.
+    assert declared["HOST"] == "0.0.0.0"
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "NEXO_PRODUCTION": "1",

@@ -94,10 +94,16 @@ def test_workers_add_up_their_numbers_and_no_other_server_takes_them_away(tmp_pa
             httpx.get(f"{server.url}/not-there")
         assert {count_of_404(server) for _ in range(6)} == {asked}
         told = refused(server.environment)
-        assert f"Port {server.port} of " in told and "bin/serve" in told
+        assert f"Port {server.port} of 127.0.0.1 is in use" in told and "bin/serve" in told
         assert count_of_404(server) == asked
         folder = tmp_path / "metrics" / str(server.port)
         assert list(folder.glob("*.db"))
+
+
+def test_it_listens_for_this_machine_alone_unless_told(tmp_path: Path) -> None:
+    with served(tmp_path, WEB_WORKERS="1") as server, socket.socket() as other:
+        # Another of this machine's addresses would answer if it listened on all of them.
+        assert other.connect_ex(("127.0.0.2", server.port)) != 0
 
 
 def count_of_404(server: RunningServer) -> int:
