@@ -5,6 +5,7 @@
 uvicorn starts a process that died again: with settings that cannot be read it would do so for ever.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from nexo import environment
-from nexo.launcher import CannotStart, check_port
+from nexo.launcher import PROJECT, CannotStart, check_port
 
 MOST_WORKERS = 1000
 
@@ -25,6 +26,27 @@ def check_settings() -> None:
     """
     environment.whole("WEB_WORKERS", 2, 1, MOST_WORKERS)
     import nexo.settings  # noqa: F401  # only now: to load them is to check them
+
+
+def check_static_files(sources: Path, collected: Path) -> None:
+    """Where files have hashed names, a page that names one without is a 500.
+
+    Raises
+    ------
+    ImproperlyConfigured: collectstatic has run, but not since a file came
+    """
+    manifest = collected / "staticfiles.json"
+    if not manifest.exists():
+        return
+    known = json.loads(manifest.read_text())["paths"]
+    files = (path.relative_to(sources) for path in sources.rglob("*") if path.is_file())
+    # collectstatic leaves hidden files out.
+    named = (file.as_posix() for file in files if not file.name.startswith("."))
+    if missing := sorted(name for name in named if name not in known):
+        raise ImproperlyConfigured(
+            f"The static files are not collected ({missing[0]} is missing): run "
+            "NEXO_COLLECTSTATIC=1 .venv/bin/python manage.py collectstatic --noinput"
+        )
 
 
 def empty_metrics(folder: Path) -> None:
@@ -48,6 +70,7 @@ def empty_metrics(folder: Path) -> None:
 def main() -> int:
     try:
         check_settings()
+        check_static_files(PROJECT / "static", PROJECT / "staticfiles")
         # Before the folder is emptied, which is the running server's where the port is taken.
         check_port(os.environ["HOST"], int(os.environ["PORT"]), again="PORT={port} bin/serve")
         if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):

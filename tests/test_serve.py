@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from nexo import before_serving
 from tests.servers import PROJECT, RunningServer, server_environment
@@ -129,3 +130,19 @@ def test_numbers_of_servers_that_ran_before_are_not_added(tmp_path: Path) -> Non
 def test_metrics_that_cannot_be_kept_end_it_with_a_sentence(tmp_path: Path) -> None:
     told = refused(serving(tmp_path, PROMETHEUS_MULTIPROC_DIR="/dev/null"))
     assert "PROMETHEUS_MULTIPROC_DIR" in told
+
+
+def test_a_static_file_that_was_not_collected_ends_it_with_a_sentence(tmp_path: Path) -> None:
+    sources, collected = tmp_path / "static", tmp_path / "staticfiles"
+    for file in ("shared/old.css", "shared/new.css", ".hidden"):
+        (sources / file).parent.mkdir(parents=True, exist_ok=True)
+        (sources / file).touch()
+    # Never collected: files are served as they are.
+    before_serving.check_static_files(sources, collected)
+    collected.mkdir()
+    manifest = collected / "staticfiles.json"
+    manifest.write_text('{"paths": {"shared/old.css": "shared/old.0.css"}}')
+    with pytest.raises(ImproperlyConfigured, match=r"shared/new\.css.*collectstatic --noinput"):
+        before_serving.check_static_files(sources, collected)
+    manifest.write_text('{"paths": {"shared/old.css": "1", "shared/new.css": "2"}}')
+    before_serving.check_static_files(sources, collected)

@@ -31,6 +31,7 @@ from nexo.shared.turns import TurnNotCome
 
 logger = logging.getLogger(__name__)
 API_PREFIX = "/api/"
+BARE_PAGE = "errors/bare.html"  # it needs no other file
 RETRY_AFTER_SECONDS = 5
 # PostgreSQL's, of a transaction that it has rolled back: lock_timeout is over, or each of several
 # waits for the other.
@@ -238,7 +239,14 @@ def _error_page(
         return render(request, template, context, status=status)
     # Without the request's context: who is signed in may be what cannot be read.
     context |= frame(request)
-    return HttpResponse(render_to_string(template, context), status=status)
+    try:
+        page = render_to_string(template, context)
+    except Exception:
+        # What broke the page that was asked for may be in this one's frame too, such as a static
+        # file that was never collected.
+        logger.exception("the error page cannot be rendered")
+        page = render_to_string(BARE_PAGE, context)
+    return HttpResponse(page, status=status)
 
 
 def _answer(

@@ -4,6 +4,7 @@ Whoever sends what is refused may do so often, so nothing here asks the database
 rendered once.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -15,15 +16,18 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.template import engines
+from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from nexo.shared.context import frame, theme_of
-from nexo.shared.errors import WENT_WRONG, error_body, wants_json
+from nexo.shared.errors import BARE_PAGE, WENT_WRONG, error_body, wants_json
 from nexo.shared.exceptions import PayloadTooLarge
 from nexo.shared.renderers import dump_json
 from nexo.shared.requests import Utf8Request, current_request_id
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +122,9 @@ def _rendered(status: int, request: HttpRequest) -> bytes:
         "sentence": refusal.sentence,
         "parent": refusal.template,
     }
-    return engines["django"].from_string(_PAGE).render(context).encode()
+    try:
+        return engines["django"].from_string(_PAGE).render(context).encode()
+    except Exception:
+        # As in errors.py: what broke may be the frame itself.
+        logger.exception("the error page cannot be rendered")
+        return render_to_string(BARE_PAGE, context).encode()

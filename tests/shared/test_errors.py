@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -161,3 +162,25 @@ def test_what_is_not_there_is_told_to_anyone(db: None, path: str) -> None:
     assert is_json == (path != "/apiary")
     if is_json:
         assert json.loads(answer.content)["code"] == "not_found"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/accounts/login/", "/there-is-no-such-page"])
+def test_a_frame_that_cannot_be_rendered_is_a_page_with_an_id_logged_and_counted(
+    settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """As after an upgrade whose static files were not collected."""
+    settings.METRICS_TOKEN = "a-token-of-the-operators"
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "staticfiles.json").write_text('{"version": "1.1", "paths": {}}')
+    hashed = {"BACKEND": "nexo.shared.static.HashedStaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": hashed}
+    with caplog.at_level("WARNING", logger="nexo.access"):
+        answer = Client(raise_request_exception=False).get(path)
+    assert answer.status_code == 500
+    page = answer.content.decode()
+    assert "Algo quebrou do nosso lado" in page and answer["X-Request-ID"] in page
+    assert f"GET {path}" in [record.getMessage() for record in caplog.records]
+    asked = Client().get("/metrics", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
+    view = "login" if "login" in path else ""
+    assert f'method="GET",status="500",view="{view}"' in asked.content.decode()
