@@ -129,4 +129,14 @@ def check_log(log: str) -> None:
 def test_only_what_needs_containers_is_left_out() -> None:
     left_out = [line for line in "\n".join(commands(MANUAL)).splitlines() if line]
     left_out = [line for line in left_out if NOT_HERE.match(line)]
-    assert len(left_out) == 16
+    assert len(left_out) == 20
+
+
+@pytest.mark.unit
+def test_an_upgrade_that_is_done_again_replaces_no_way_back() -> None:
+    upgrades = [block for block in commands(MANUAL) if "git pull" in block]
+    assert len(upgrades) == 2
+    for block in upgrades:
+        (backup,) = [line for line in block.splitlines() if "manage.py backup" in line]
+        assert "--force" not in backup
+        assert block.index(backup) < block.index("git pull") < block.index("migrate")
