@@ -112,6 +112,7 @@ class Site:
         main.write_text(MAIN.format(folder=self.folder, user=user))
         template = (PROJECT / "deploy/nginx/nexo.conf.template").read_text()
         values = {"LISTEN": f"127.0.0.1:{self.port}", "TRUSTED_PROXY": PROXY}
+        values["ACCESS_LOG"] = str(self.folder / "access.log")
         for name, value in values.items():
             template = template.replace(f"${{{name}}}", value)
         assert "${" not in template.partition("\nserver {")[2]
@@ -137,6 +138,7 @@ class Site:
             "WEB_1": f"127.0.0.1:{self.webs[0].port}",
             "WEB_2": f"127.0.0.1:{self.webs[1].port}",
             "NEXO_UPSTREAM": str(self.folder / "conf.d/upstream.conf"),
+            "NEXO_NGINX_PID": str(self.folder / "nginx.pid"),
             "NEXO_NGINX": f"{NGINX} -c {self.folder / 'nginx.conf'}",
         }
         subprocess.run([str(script), *numbers], env=environment, check=True)
@@ -271,6 +273,37 @@ async def test_metrics_are_not_for_outside(site: Site, path: str) -> None:
     writer.close()
     assert answer.startswith(b"HTTP/1.1 404 ")
     assert b"nexo_http" not in answer
+
+
+async def test_the_log_has_paths_and_no_queries(site: Site, people: People) -> None:
+    async with client(site, people) as api:
+        await api.get(f"{API}?search=a-secret-that-somebody-looked-for")
+        # A line is written once its answer has been sent: the first one's is there by then.
+        await api.get("/healthz")
+        log = (site.folder / "access.log").read_text()
+    assert f'"GET {API} HTTP/1.1" ' in log
+    assert "a-secret" not in log and "?" not in log
+
+
+def test_draining_before_nginx_runs_writes_the_list_and_says_so(tmp_path: Path) -> None:
+    upstream = tmp_path / "upstream.conf"
+    done = subprocess.run(
+        [str(PROJECT / "deploy/nginx/drain")],
+        env={
+            "PATH": os.environ["PATH"],
+            "WEB_1": "127.0.0.1:8000",
+            "WEB_2": "127.0.0.1:8001",
+            "NEXO_UPSTREAM": str(upstream),
+            "NEXO_NGINX": "false",
+            "NEXO_NGINX_PID": str(tmp_path / "nginx.pid"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "127.0.0.1:8001" in upstream.read_text()
+    assert "nginx does not run" in done.stderr
 
 
 async def test_metrics_are_there_inside(site: Site) -> None:
