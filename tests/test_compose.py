@@ -64,6 +64,23 @@ def test_nobody_is_told_to_run_a_second_one_at_an_address_of_its_own(
     assert set(re.findall(r"docker compose run --rm (\S+)", text)).isdisjoint(fixed)
 
 
+def test_a_port_given_in_the_shell_is_the_one_that_nginx_asks(compose: dict[str, Any]) -> None:
+    nginx = compose["services"]["nginx"]["environment"]
+    for number, web in enumerate(WEBS, start=1):
+        port = compose["services"][web]["environment"]["PORT"]
+        assert port == "${PORT:-8000}"
+        assert nginx[f"WEB_{number}"].partition(":")[2] == port
+
+
+def test_a_restart_forgets_no_worker(compose: dict[str, Any]) -> None:
+    assert compose["services"]["worker"]["deploy"]["replicas"] == "${WORKERS:-1}"
+    pages = [PROJECT / "compose.yaml", PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    text = "".join(page.read_text() for page in pages)
+    assert "--scale worker" not in text
+    # Without the profile the image that restores stays as it was first built.
+    assert "docker compose build" not in text
+
+
 def test_only_nginx_can_be_reached_and_from_this_machine_alone(compose: dict[str, Any]) -> None:
     published = {name: service.get("ports") for name, service in compose["services"].items()}
     assert [name for name, ports in published.items() if ports] == ["nginx"]
