@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import LIST, Api, Complaints, row_of, wait_until_live
@@ -103,6 +104,27 @@ def test_an_open_menu_offers_only_what_is_still_legal(
     page.keyboard.press("Enter")
     expect(page.get_by_role("menu")).to_be_visible()
     expect(page.locator(".toast")).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 650), (844, 390), (640, 400)])
+def test_a_low_window_shows_every_item_of_a_menu(
+    open_as: Callable[..., Page], api: Api, task_type: str, width: int, height: int
+) -> None:
+    (task,) = api.create(taskType=task_type, targets=["amazon", "shein", "shopee", "kaway"])
+    api.update(task, "in_progress")
+    api.update(task, "marketplace_sync")
+    page = open_as("head")
+    page.set_viewport_size({"width": width, "height": height})
+    open_list(page, task_type)
+    row_of(page, task).get_by_role("button", name="Ações").focus()
+    page.wait_for_timeout(200)
+    page.keyboard.press("Enter")
+    place = page.get_by_role("menu").bounding_box()
+    assert place and place["y"] >= 0 and place["y"] + place["height"] <= height
+    page.keyboard.press("End")
+    last = page.get_by_role("menuitem", name="Cancelar tarefa")
+    expect(last).to_be_focused()
+    expect(last).to_be_in_viewport(ratio=1)
 
 
 def test_cancelling_asks_for_a_reason_and_a_retry_forgets_it(

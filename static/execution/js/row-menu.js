@@ -36,6 +36,7 @@ export class RowMenu {
     this.#menu.setAttribute("aria-label", task.title);
     this.#menu.showPopover();
     this.#place(opener.getBoundingClientRect());
+    this.#menu.scrollTop = 0;
     this.#menu.querySelector("[role=menuitem]").focus({ preventScroll: true });
   }
 
@@ -96,10 +97,13 @@ export class RowMenu {
     this.close({ focus: true });
   }
 
+  /** Below its opener, else above it; where neither has the room, over it, and all of it in sight. */
   #place({ top, bottom, right }) {
     const { offsetWidth: width, offsetHeight: height } = this.#menu;
-    const below = bottom + GAP + height <= innerHeight || top < height;
-    this.#menu.style.top = `${Math.max(GAP, below ? bottom + GAP : top - GAP - height)}px`;
+    const isBelow = bottom + GAP + height + GAP <= innerHeight || top < innerHeight - bottom;
+    const wanted = isBelow ? bottom + GAP : top - GAP - height;
+    const lowest = innerHeight - GAP - height;
+    this.#menu.style.top = `${Math.max(GAP, Math.min(wanted, lowest))}px`;
     this.#menu.style.left = `${Math.max(GAP, right - width)}px`;
   }
 
