@@ -203,6 +203,25 @@ def test_phone_keeps_names_and_signs_of_marketplaces_in_line(
         assert start - end >= 12
 
 
+def test_what_is_chosen_is_seen_in_colours_of_the_system(
+    open_as: Callable[..., Page], sample: list[dict[str, Any]]
+) -> None:
+    """No ground of ours is painted then; axe does not see that the chosen looks like all others."""
+    page = open_as("head", forced_colors="active")
+    page.goto(f"{LIST}?taskType={SAMPLE}&status=failed")
+    for kind in ("places a", "segment", "chip", "card"):
+        grounds = page.locator(f".{kind}").evaluate_all(
+            """(all) => all.map((one) => [
+              !["false", null].includes(one.getAttribute("aria-current")),
+              getComputedStyle(one).backgroundColor,
+            ])"""
+        )
+        chosen = {ground for is_chosen, ground in grounds if is_chosen}
+        assert len(chosen) == 1 and chosen.isdisjoint(
+            ground for is_chosen, ground in grounds if not is_chosen
+        ), kind
+
+
 # -- Still -----------------------------------------------------------------------------------------
 
 
