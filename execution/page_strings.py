@@ -23,7 +23,7 @@ def shared_strings() -> dict[str, str]:
         "pause": _("Pause"),
         "resume": _("Resume"),
         "announce.live": _("Live again."),
-        "announce.lost": _("Connection lost. The page keeps reading every 5 seconds."),
+        "announce.lost": _("Connection lost. The page keeps trying every 5 seconds."),
         "announce.lostPaused": _("Connection lost. The page is paused and reads when you resume."),
         "announce.paused": _("Paused. Changes wait until you resume."),
         "signedOut": _("Your session has ended. Sign in again to go on; nothing was lost."),

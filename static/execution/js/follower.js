@@ -87,7 +87,7 @@ export function followPage({
     refreshButton.setAttribute("aria-busy", "true");
     const wasRead = await feed.refresh();
     refreshButton.removeAttribute("aria-busy");
-    if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
+    if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
   });
   document.addEventListener("visibilitychange", readAgain);
   setInterval(() => {

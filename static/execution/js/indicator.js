@@ -2,7 +2,8 @@
 
 import { plural, t } from "../../shared/js/strings.js";
 import { ago } from "../../shared/js/times.js";
-import { data } from "./page-data.js";
+import { dropUntilLive, toast } from "../../shared/js/toasts.js";
+import { signInAddress } from "./page-data.js";
 
 const TONES = {
   live: "green",
@@ -12,6 +13,8 @@ const TONES = {
   noFeed: "amber",
 };
 const WORDS = { noFeed: "stopped", notAllowed: "stopped" };
+// A sentence that is said twice is heard twice only if the place was empty in between.
+const BREATH = 100;
 const HALTS = { signedOut: "signedOut", notAllowed: "notAllowed" };
 
 export class Indicator {
@@ -82,6 +85,7 @@ export function tellState(state, before, { isPaused = false } = {}) {
   showHalt(state);
   const isOld = !["live", "connecting"].includes(state);
   document.body.classList.toggle("is-old", isOld);
+  if (state === "live") dropUntilLive();
   if (isOld && before === "live") announce(t(isPaused ? "announce.lostPaused" : "announce.lost"));
   if (state === "live" && before !== "connecting") announce(t("announce.live"));
 }
@@ -99,17 +103,19 @@ function showHalt(state) {
   notice.append(sentence);
   if (state === "signedOut") {
     const link = document.createElement("a");
-    const next = encodeURIComponent(location.pathname + location.search);
-    link.href = `${data.loginUrl}?next=${next}`;
+    link.href = signInAddress();
     link.textContent = t("signIn");
     notice.append(link);
   }
   document.getElementById("content").prepend(notice);
+  if (document.querySelector("dialog:modal")) toast(sentence.textContent, { error: true });
 }
 
 /** Speak to those who hear the page: rarely, and only whole sentences. */
 export function announce(sentence) {
-  setText(document.getElementById("announcer"), sentence);
+  const place = document.getElementById("announcer");
+  place.textContent = "";
+  setTimeout(() => (place.textContent = sentence), BREATH);
 }
 
 function setText(element, text) {

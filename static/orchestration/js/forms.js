@@ -3,7 +3,7 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { refusal } from "../../execution/js/actions.js";
+import { sayRefusal } from "../../execution/js/actions.js";
 import { ApiError } from "../../execution/js/api.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage, replaceParts } from "../../execution/js/parts.js";
@@ -41,7 +41,8 @@ async function whileBusy(button, unanswered, step) {
   try {
     return await step();
   } catch (error) {
-    toast(error.status === undefined ? t(unanswered) : refusal(error), { error: true });
+    if (error.status === undefined) toast(t(unanswered), { error: true });
+    else sayRefusal(error);
     return null;
   } finally {
     button.removeAttribute("aria-busy");

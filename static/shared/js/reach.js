@@ -24,7 +24,7 @@ async function isReachable() {
 async function guard(event, leave) {
   event.preventDefault();
   if (await isReachable()) leave();
-  else toast(t("unreachable"), { error: true });
+  else toast(t("unreachable"), { error: true, untilLive: true });
 }
 
 /** The link that would take this page away; none for another tab, a download, a place in here. */

@@ -7,10 +7,14 @@ const SHOWN_MILLISECONDS = 6000;
 const CONFIRMED_MILLISECONDS = 2500;
 
 /**
- * `action` is what can be done about it, such as taking it back: {label, act}. What `stays` is
- * there until somebody takes it away. Answers the toast's element.
+ * `action` is what can be done about it, such as taking it back: {label, act}, or where one has to
+ * go: {label, href}. What `stays` is there until somebody takes it away; what is true only
+ * `untilLive` goes with the outage. Answers the toast's element.
  */
-export function toast(text, { error = false, action = null, stays = error, tone = "green" } = {}) {
+export function toast(
+  text,
+  { error = false, action = null, stays = error, tone = "green", untilLive = false } = {},
+) {
   const box = document.createElement("div");
   box.className = "toast";
   box.dataset.tone = error ? "red" : tone;
@@ -18,14 +22,30 @@ export function toast(text, { error = false, action = null, stays = error, tone 
   const sentence = document.createElement("p");
   sentence.textContent = text;
   box.append(sentence);
+  if (untilLive) box.dataset.untilLive = "";
   if (action) box.append(doing(box, action));
-  const place = document.getElementById("toasts");
-  for (const other of [...place.children]) {
-    if (other.querySelector("p")?.textContent === text) other.remove();
-  }
-  place.append(box);
   letGo(box, { stays });
+  const place = document.getElementById("toasts");
+  for (const other of place.querySelectorAll(".toast")) {
+    if (other.querySelector("p").textContent === text) other.remove();
+  }
+  reachable(place);
+  place.querySelector(error ? ".toast-errors" : "[role=status]").append(box);
   return box;
+}
+
+/** Behind an open dialog nothing can be read or pressed: then they stand in it. */
+function reachable(place) {
+  const dialog = document.querySelector("dialog:modal");
+  if (!dialog || dialog.contains(place)) return;
+  const { parentElement: home, nextSibling: next } = place;
+  dialog.append(place);
+  dialog.addEventListener("close", () => home.insertBefore(place, next), { once: true });
+}
+
+/** The page is live again: what was said of not being able to read it is over. */
+export function dropUntilLive() {
+  for (const box of document.querySelectorAll("#toasts [data-until-live]")) box.remove();
 }
 
 /** What a toast announced has happened: it says so, and goes. */
@@ -41,7 +61,14 @@ export function adoptToasts() {
   }
 }
 
-function doing(box, { label, act }) {
+function doing(box, { label, act, href }) {
+  if (href) {
+    const link = document.createElement("a");
+    link.className = "button small";
+    link.href = href;
+    link.textContent = label;
+    return link;
+  }
   const button = document.createElement("button");
   button.type = "button";
   button.className = "button small";
@@ -56,7 +83,7 @@ function doing(box, { label, act }) {
 function letGo(box, { stays }) {
   const close = document.createElement("button");
   close.type = "button";
-  close.className = "button quiet";
+  close.className = "button quiet small";
   close.textContent = t("close");
   close.addEventListener("click", () => box.remove());
   box.append(close);
