@@ -19,7 +19,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods
 from rest_framework.exceptions import APIException, ValidationError
 
-from accounts.callers import caller_for_user
+from accounts.callers import actor_of_user, caller_for_user
 from accounts.gate import refusal
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
 from execution import assignment, page_controls, queries, services, story_queries, texts
@@ -193,6 +193,7 @@ def _shared_data(
         "apiUrl": reverse("task-execution"),
         "taskUrl": reverse("task", args=["0"])[:-1],
         "loginUrl": settings.LOGIN_URL,
+        "me": actor_of_user(request.user),
         "zone": clock.BUSINESS_ZONE.key,
         "statuses": {status.value: str(status.label) for status in TaskStatus},
         "tones": {status.value: tone for status, tone in TONES.items()},

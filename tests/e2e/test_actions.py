@@ -1,5 +1,6 @@
 """What people may do with a task from the list: only what is legal, and only for those who may."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -258,6 +259,37 @@ def test_decision_on_an_older_image_is_not_carried_out(
     expect(dialog.get_by_label("Motivo")).to_have_value("tarde demais")
     dialog.get_by_role("button", name="Cancelar tarefa").click()
     expect(status_of(page, task)).to_have_text("Falha")
+
+
+def test_words_survive_the_end_of_a_session(
+    open_as: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("401")
+    (task,) = api.create(taskType=task_type)
+    page = open_as("head")
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Motivo").fill("fora de linha")
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name="sessionid")
+    dialog.get_by_role("button", name="Cancelar tarefa").click()
+    error = page.locator("#toasts").get_by_role("alert")
+    expect(error).to_contain_text("nada foi perdido")
+    expect(error.get_by_role("link", name="Entrar de novo")).to_have_attribute(
+        "href", re.compile(r"^/accounts/login/\?next=.+taskType")
+    )
+    # As after signing in there.
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Cancelar tarefa")
+    expect(dialog.get_by_label("Motivo")).to_have_value("fora de linha")
+    dialog.get_by_role("button", name="Voltar").click()
+    row_of(page, task).locator(".title").click()
+    page.get_by_text("Cancelar tarefa…").click()
+    expect(page.locator("#note-cancel")).to_have_value("fora de linha")
 
 
 def test_progress_made_while_one_decides_is_no_other_task(

@@ -4,7 +4,8 @@
 import { t } from "../../shared/js/strings.js";
 import { confirmToast, toast } from "../../shared/js/toasts.js";
 import { patchTask, postAction, whileLate } from "./api.js";
-import { data } from "./page-data.js";
+import { data, signInAddress } from "./page-data.js";
+import { forgetWords, keepWords, keptWords } from "./unsent.js";
 
 const SYNCING = "marketplace_sync";
 // No step of the life cycle: targets that are not synced are queued again.
@@ -15,8 +16,6 @@ const OPEN_TARGETS = ["planned", "queued"];
 // What moves while an agent works. Nobody decides by it: what differs in nothing else is tried again.
 const MOVING = new Set(["version", "sequence", "progress", "lastUpdate", "timeSpent", "overdue"]);
 const MOST_TRIES = 3;
-// What was written for an action that has not been done, for when it is asked for again.
-let unsent = null;
 
 /** What can be done with `task` now, the likeliest first; nothing for those who may only look. */
 export function legalActions(task) {
@@ -90,7 +89,7 @@ export function markTarget({ channel, synced }, task) {
 export async function settled(begin, { task: seen, label, onConflict, onLate, again }) {
   try {
     const { task } = await whileLate(tried(begin, seen), onLate);
-    if (unsent?.taskId === seen.taskId) unsent = null;
+    forgetWords(seen.taskId);
     const sent = toast(t("action.sent", { action: label }));
     return { task, confirm: () => confirmToast(sent, t("action.done", { action: label })) };
   } catch (error) {
@@ -116,10 +115,14 @@ function isSameMatter(task, other) {
   return JSON.stringify(task, lasting) === JSON.stringify(other, lasting);
 }
 
-/** Say why something was not done; what was only too early can be tried again from there. */
-export function sayRefusal(error, again) {
-  const action = error.status === UNAVAILABLE ? { label: t("again"), act: again } : null;
-  toast(refusal(error), { error: true, action });
+/** Say why something was not done, and offer what helps: signing in, or the same `again`. */
+export function sayRefusal(error, again = null) {
+  toast(refusal(error), { error: true, action: remedy(error, again) });
+}
+
+function remedy({ status }, again) {
+  if (status === 401) return { label: t("signIn"), href: signInAddress() };
+  return status === UNAVAILABLE && again ? { label: t("again"), act: again } : null;
 }
 
 /** Why something could not be read: nothing was to be done, so nothing is in doubt. */
@@ -154,7 +157,10 @@ export function refusal(error) {
   return t("action.refused", { error: error.sentence, request });
 }
 
-/** Ask for the action's words in the dialog; answers them, or null when the person goes back. */
+/**
+ * Ask for the action's words in the dialog; answers them, or null when the person goes back. Words
+ * that were written are kept until it is done.
+ */
 export function ask(action, task) {
   const dialog = document.getElementById("action-dialog");
   const slot = (name) => dialog.querySelector(`[data-field="${name}"]`);
@@ -170,8 +176,7 @@ export function ask(action, task) {
   slot("confirm").classList.toggle("danger", action.isDestructive);
   slot("confirm").classList.toggle("primary", !action.isDestructive);
   const { taskId } = task;
-  const isAskedAgain = unsent !== null && unsent.taskId === taskId && unsent.name === action.name;
-  note.value = isAskedAgain ? unsent.words : "";
+  note.value = keptWords(taskId, action.name);
   note.required = isNeeded;
   showFault("");
   dialog.showModal();
@@ -194,9 +199,11 @@ export function ask(action, task) {
         return;
       }
       words = note.value.trim();
-      if (taskId) unsent = { taskId, name: action.name, words };
     });
-    listen(note, "input", () => showFault(""));
+    listen(note, "input", () => {
+      showFault("");
+      keepWords(taskId, action.name, note.value);
+    });
     listen(slot("back"), "click", () => dialog.close());
     listen(dialog, "close", () => {
       gone.abort();

@@ -12,6 +12,7 @@ import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
 import { pageDataOf, readPage } from "../../execution/js/parts.js";
 import { matches } from "../../execution/js/tasks.js";
+import { forgetWords } from "../../execution/js/unsent.js";
 import { List } from "./list.js";
 import { fateText, tickWaiting } from "./telling.js";
 
@@ -174,6 +175,7 @@ async function decide(fields, rows, command) {
   try {
     const answer = postForm(here, new URLSearchParams(fields));
     const { results } = await whileLate(answer, (isLate) => sayLate(rows, isLate));
+    if (results.every(({ code }) => code === "done")) forgetWords(ids.join());
     for (const result of results) showOutcome(result);
     tell(results, command);
   } catch (error) {
@@ -228,7 +230,7 @@ async function retry(taskId, title) {
     await postCommand(taskId, "retry", {});
     toast(t("retried", { title }));
   } catch (error) {
-    toast(refusal(error), { error: true });
+    sayRefusal(error);
   }
 }
 
@@ -241,10 +243,10 @@ async function approve(row) {
 }
 
 async function reject(rows) {
-  const [first] = rows;
+  const taskId = rows.map((row) => row.dataset.task).join();
   const note = await (rows.length === 1
-    ? ask(data.reject, { title: titleOf(first) })
-    : ask({ ...data.reject, ...rejectMany(rows.length) }, { title: "" }));
+    ? ask(data.reject, { taskId, title: titleOf(rows[0]) })
+    : ask({ ...data.reject, ...rejectMany(rows.length) }, { taskId, title: "" }));
   if (note === null) return;
   const fields = rows.map((row) => ["task", keyOf(row)]);
   await decide([["do", "reject"], ["note", note], ...fields], rows, "reject");
@@ -291,7 +293,7 @@ async function edit(row) {
     editDialog.showModal();
     form.elements.title.focus();
   } catch (error) {
-    toast(unread(error), { error: true });
+    toast(unread(error), { error: true, untilLive: true });
   } finally {
     row.removeAttribute("aria-busy");
   }
@@ -368,7 +370,7 @@ refreshButton.addEventListener("click", async (event) => {
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
   if (wasRead) await settle();
-  else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
+  else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 byId("more").addEventListener("click", async (event) => {
   event.preventDefault();
@@ -379,7 +381,7 @@ byId("more").addEventListener("click", async (event) => {
     list.append(await readPage(more.href));
     showState();
   } catch {
-    toast(t("moreFailed"), { error: true });
+    toast(t("moreFailed"), { error: true, untilLive: true });
   } finally {
     more.removeAttribute("aria-busy");
   }
