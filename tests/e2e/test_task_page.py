@@ -109,6 +109,15 @@ def test_actions_of_the_page(opened: Page, task: dict[str, Any]) -> None:
     expect(opened.locator(".badge")).to_contain_text("tentativa 2")
 
 
+def test_what_becomes_of_the_task_is_told_to_those_who_hear_it(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    api.update(task, "failed", error="sem estoque")
+    expect(opened.locator("#announcer")).to_have_text(
+        f"{task['title']}: Falha · Erro. sem estoque"
+    )
+
+
 def test_qa_decides_on_the_page(
     open_as: Callable[..., Page], api: Api, task: dict[str, Any]
 ) -> None:

@@ -150,9 +150,14 @@ function heldNews() {
 }
 
 function showCounts() {
-  const shown = formatNumber(store.shown.length - store.left.size);
-  byId("shown").dataset.total = summary.total;
-  byId("shown").textContent = t("shown", { shown, total: formatNumber(summary.total) });
+  const shown = store.shown.length - store.left.size;
+  // The list may be read a moment before the totals are.
+  const total = Math.max(summary.total, shown);
+  byId("shown").dataset.total = total;
+  byId("shown").textContent = t("shown", {
+    shown: formatNumber(shown),
+    total: formatNumber(total),
+  });
   byId("tasks").hidden = !store.shown.length;
   byId("empty").hidden = Boolean(store.shown.length);
   more.hidden = !store.hasMore;
@@ -186,7 +191,6 @@ function speakSummary() {
 function setPaused(value) {
   isPaused = value;
   pausedFreshAt = feed.freshAt;
-  pauseButton.setAttribute("aria-pressed", String(isPaused));
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
   if (isPaused) announce(t("announce.paused"));
@@ -212,7 +216,7 @@ async function refresh() {
     // Not before: what is held is nowhere else until a read has brought it.
     takeHeld();
     settle();
-  } else if (!feed.hasEnded) toast(t("readFailed"), { error: true });
+  } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 }
 
 async function showMore() {
@@ -226,7 +230,7 @@ async function showMore() {
     showCounts();
     rememberPlace();
   } catch {
-    toast(t("moreFailed"), { error: true });
+    toast(t("moreFailed"), { error: true, untilLive: true });
   } finally {
     for (const row of skeletons) row.remove();
     more.removeAttribute("aria-busy");

@@ -9,6 +9,7 @@ import { shortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage, replaceParts } from "./parts.js";
+import { keepWords, keptWords } from "./unsent.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
@@ -67,10 +68,19 @@ function readSoon() {
 
 function show(snapshot) {
   if (isPaused) return;
+  const before = task.status;
   ({ task } = snapshot);
   replaceParts(snapshot.page);
+  if (task.status !== before) tellStatus();
   confirmSent();
   logs.take([...snapshot.page.querySelectorAll("#logs > .log")]);
+}
+
+/** Its new status is on the badge; that it failed, and why, in a panel that nobody looks for. */
+function tellStatus() {
+  const badge = document.querySelector(".task-line .badge").textContent.trim();
+  const cause = document.querySelector('[data-part="error"] dd')?.textContent.trim();
+  announce(`${task.title}: ${badge}.${cause ? ` ${cause}` : ""}`);
 }
 
 // What was done here and is not shown yet: {task, confirm}.
@@ -96,7 +106,6 @@ function setPaused(value) {
   isPaused = value;
   logs.setPaused(value);
   pausedFreshAt = feed.freshAt;
-  pauseButton.setAttribute("aria-pressed", String(isPaused));
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
   if (isPaused) announce(t("announce.paused"));
@@ -151,6 +160,18 @@ function changeOf(form) {
     : (seen) => markTarget({ channel, synced }, seen);
 }
 
+/** What was written before one had to sign in again is there when its form is opened. */
+function restoreWords() {
+  for (const form of document.querySelectorAll("form[data-action]")) {
+    const { note } = form.elements;
+    if (note) note.value ||= keptWords(task.taskId, form.dataset.action);
+  }
+}
+
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest("form[data-action]");
+  if (form) keepWords(task.taskId, form.dataset.action, target.value);
+});
 pauseButton.addEventListener("click", () => setPaused(!isPaused));
 refreshButton.addEventListener("click", async (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -158,11 +179,12 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true });
+  if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 document.addEventListener("submit", submit);
 shortcuts({ p: () => setPaused(!isPaused) });
 setInterval(showFreshness, TICK);
 showFreshness();
+restoreWords();
 logs.start();
 feed.start();
