@@ -12,7 +12,6 @@ from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import APIException
 
@@ -58,7 +57,7 @@ def _undo(request: HttpRequest, job_id: str, caller: Caller) -> HttpResponse:
         messages.error(request, str(error.detail))
         return redirect("bulk-job-page", job_id)
     if undo.is_done:
-        messages.success(request, _("Done."))
+        messages.success(request, texts.undone_text(undo))
     return redirect("bulk-job-page", undo.job_id)
 
 
