@@ -90,6 +90,8 @@ def _status_name(status: TaskStatus) -> str:
     """Its own name; the card that it shares with another has the plain one."""
     if status == TaskStatus.PENDING:
         return pgettext("status beside its card", "Awaiting approval")
+    if status == TaskStatus.IN_PROGRESS:
+        return pgettext("status beside its card", "Only in progress")
     return str(status.label)
 
 

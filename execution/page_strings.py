@@ -78,6 +78,7 @@ def shared_strings() -> dict[str, str]:
 def list_strings() -> dict[str, str]:
     return {
         "row.late": _("no answer yet"),
+        "row.left": _("left the filter"),
         "new.one": _("{count} new"),
         "new.other": _("{count} new ones"),
         "left.one": _("{count} no longer matches"),

@@ -470,6 +470,7 @@ def test_row_that_leaves_the_filter_keeps_its_place_until_asked(
     left = page.get_by_role("button", name="1 saiu do filtro")
     expect(left).to_be_visible()
     expect(row_of(page, second)).to_have_class("task has-left")
+    expect(row_of(page, second)).to_contain_text("saiu do filtro")
     expect(page.locator("#shown")).to_have_text("1 de 1")
     left.click()
     expect(row_of(page, second)).to_have_count(0)

@@ -125,6 +125,32 @@ def test_a_card_that_fails_or_is_late_moves_no_other(page: Page, api: Api, task_
     assert row_of(page, below).bounding_box() == place
 
 
+@pytest.mark.parametrize("width", [320, 390, 641, 768, 900, 961, 1024, 1141, 1280])
+def test_the_filters_of_the_list_keep_their_words_and_lines(page: Page, width: int) -> None:
+    """With what only an address can choose, which makes the bar as full as it gets."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{LIST}?status=in_progress&overdue=true")
+    form, views = page.locator("#filter-form"), page.locator(".filter-line > .menu")
+    tops = [part.evaluate("(one) => one.getBoundingClientRect().top") for part in (form, views)]
+    assert abs(tops[0] - tops[1]) < 4
+    words = page.locator(".filter-line .words").evaluate_all(
+        "(all) => all.filter((one) => one.checkVisibility()).map((one) => one.clientHeight)"
+    )
+    assert all(height < 24 for height in words)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    # Scrolled past its head the page says how fresh it is, over nothing that can be pressed.
+    page.goto(LIST)
+    page.evaluate("document.querySelector('#tasks').scrollIntoView()")
+    expect(page.locator("#live-here")).to_be_visible()
+    over = page.locator("#live-here").evaluate(
+        """(line) => {
+          const { x, y, width, height } = line.getBoundingClientRect();
+          return document.elementFromPoint(x + width - 4, y + height / 2).closest("#live-here") !== null;
+        }"""
+    )
+    assert over
+
+
 # -- Execução: rows --------------------------------------------------------------------------------
 
 

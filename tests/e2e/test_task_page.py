@@ -113,9 +113,7 @@ def test_what_becomes_of_the_task_is_told_to_those_who_hear_it(
     opened: Page, api: Api, task: dict[str, Any]
 ) -> None:
     api.update(task, "failed", error="sem estoque")
-    expect(opened.locator("#announcer")).to_have_text(
-        f"{task['title']}: Falha · Erro. sem estoque"
-    )
+    expect(opened.locator("#announcer")).to_have_text(f"{task['title']}: Falha · Erro. sem estoque")
 
 
 def test_qa_decides_on_the_page(

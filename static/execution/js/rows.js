@@ -3,6 +3,7 @@
 
 import { data, taskAddress } from "./page-data.js";
 import { exactText, rowView } from "./row-view.js";
+import { t } from "../../shared/js/strings.js";
 
 // Slots whose change people watch for; the others move with the clock.
 const FLASHING = new Set(["status", "note", "progress", "agent"]);
@@ -111,10 +112,12 @@ export class Rows {
   #fill(element, task) {
     const { view: before, slots } = this.#views.get(element) ?? { slots: findSlots(element) };
     const view = rowView(task, data, Date.now());
-    view.fields.note = this.#said.get(task.taskId) ?? view.fields.note;
+    const hasLeft = this.#store.left.has(task.taskId);
+    const said = this.#said.get(task.taskId) ?? (hasLeft ? t("row.left") : null);
+    view.fields.note = said ?? view.fields.note;
     this.#views.set(element, { view, slots });
     element.dataset.tone = view.tone;
-    element.classList.toggle("has-left", this.#store.left.has(task.taskId));
+    element.classList.toggle("has-left", hasLeft);
     for (const [name, text] of Object.entries(view.fields)) {
       if (text === before?.fields[name]) continue;
       if (slots[name].textContent !== text) slots[name].textContent = text;
