@@ -210,7 +210,6 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
             "mayRetry": caller.may(OPERATE_TASKS),
             "waitsLongAfter": int(WAITS_LONG_AFTER.total_seconds()),
             "filters": filters.as_json(),
-            "total": inbox.total,
             "epoch": inbox.position.epoch,
             "sequence": inbox.position.sequence,
             "timestamp": to_rfc3339(now),

@@ -44,6 +44,34 @@ def status_of(api: Api, task: dict[str, Any]) -> str:
     return str(found["status"])
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/marketplace/orchestration",
+        "/marketplace/orchestration/optimization",
+        "/marketplace/tasks/execution",
+        INBOX,
+    ],
+)
+def test_count_in_the_bar_follows_on_every_live_page(page: Page, api: Api, address: str) -> None:
+    page.goto(address)
+    wait_until_live(page)
+    badge = page.locator(".place-count")
+
+    def expect_the_servers_count() -> None:
+        count = api.read("status=pending&limit=1")["totalTasks"]
+        expect(badge).to_have_text(f"{count} pendentes", timeout=5_000)
+
+    expect_the_servers_count()
+    tasks = api.create(times=2)
+    expect_the_servers_count()
+    # To approved: the card Aguardando stays as it is, the count of what waits does not.
+    api.update(tasks[0], "approved")
+    expect_the_servers_count()
+    api.update(tasks[1], "failed", failureReason="cancelled", reason="teste")
+    expect_the_servers_count()
+
+
 def test_keyboard_walks_approves_rejects_and_selects(
     inbox: Callable[..., Page], api: Api, task_type: str
 ) -> None:

@@ -3,6 +3,8 @@
 // A frame is applied only when it follows on from the last one. Whatever else happens (a gap, a
 // silence, a close), the socket is opened again with the number reached so far.
 
+import { movesPending, readPending } from "./pending.js";
+
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
 const READ_EVERY = 5_000;
@@ -118,6 +120,8 @@ export class Feed {
         this.#attempt = 0;
         this.#fresh("live");
         this.on.summary(message.summary);
+        // What the bar was drawn with may be some seconds old.
+        readPending();
         break;
       case "changes":
         if (message.previous !== this.sequence) {
@@ -128,6 +132,7 @@ export class Feed {
         this.#fresh("live");
         this.on.frame(message);
         this.on.summary(message.summary);
+        if (movesPending(message)) readPending();
         break;
       case "reset":
         if (message.epoch !== this.epoch) {
@@ -204,6 +209,7 @@ export class Feed {
       // A socket that is open, or opening, counts on from the number it was opened with.
       if (!this.#socket) this.sequence = Math.max(this.sequence, snapshot.sequence);
       this.on.snapshot(snapshot);
+      readPending();
       this.#fresh(this.isLive ? "live" : this.#hasSocketPath ? "reconnecting" : "noFeed");
       return true;
     } catch (error) {

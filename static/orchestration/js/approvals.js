@@ -32,7 +32,6 @@ const here = refreshButton.href;
 const waiting = new Set();
 // What this page is deciding itself: the feed may tell of it before the answer does.
 const deciding = new Set();
-let { total } = data;
 let newest = null;
 let timer = 0;
 
@@ -80,8 +79,6 @@ function take(task, event) {
 function count({ taskId, from, to }, tasks) {
   const change = (to === "pending") - (from === "pending");
   if (!change) return;
-  total = Math.max(0, total + change);
-  showTotal();
   const channel = tasks.find((task) => task.taskId === taskId)?.channel;
   for (const chip of document.querySelectorAll(".chip[data-channel]")) {
     if (chip.dataset.channel && chip.dataset.channel !== channel) continue;
@@ -95,8 +92,6 @@ function count({ taskId, from, to }, tasks) {
 /** A page read anew: rows that changed are replaced, those that are gone turn grey, new ones wait. */
 function reconcile(snapshot) {
   newest = snapshot.page;
-  total = snapshot.total;
-  showTotal();
   const fresh = list.rowsOf(newest);
   waiting.clear();
   for (const taskId of fresh.keys()) if (!list.row(taskId)) waiting.add(taskId);
@@ -137,12 +132,6 @@ function showState() {
   byId("rows").hidden = !list.size;
   byId("empty").hidden = Boolean(list.size);
   showChosen();
-}
-
-function showTotal() {
-  const badge = document.querySelector("[data-pending]");
-  badge.hidden = !total;
-  badge.firstChild.data = formatNumber(total);
 }
 
 function showChosen() {
