@@ -113,14 +113,14 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
                 texts[name] = text
             except forms.ValidationError as error:
                 labels = CHOICES[name].labels if name in CHOICES else ()
-                ignore(name, _one_of(map(str, labels)) if labels else " ".join(error.messages))
+                ignore(name, one_of(map(str, labels)) if labels else " ".join(error.messages))
     period = parameters.get("period", "")
     if period in PERIODS:
         _label, days = PERIODS[period]
         texts["period"] = period
         values["createdAfter"] = clock.days_ago(days - 1, at=now)
     elif period:
-        ignore("period", _one_of(str(label) for label, _days in PERIODS.values()))
+        ignore("period", one_of(str(label) for label, _days in PERIODS.values()))
     cursor = parameters.get("cursor") or None
     after = None
     if cursor:
@@ -135,7 +135,8 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
     return PageFilters(texts, values, ignored, cursor, after)
 
 
-def _one_of(labels: Iterable[str]) -> str:
+def one_of(labels: Iterable[str]) -> str:
+    """What a filter would have understood."""
     return _("Choose one of {choices}.").format(choices=", ".join(labels))
 
 

@@ -1,8 +1,9 @@
 """What the optimization page shows of each agent, ready for its template."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
+from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
 from execution.texts import number_text
 from nexo.shared import clock
 from optimization import texts
@@ -25,6 +27,8 @@ SORTS: Final = {
     "name": _("Name"),
 }
 PARAMETERS: Final = ("sort", "action", "show", "agent", "taskType", "channel")
+ALSO: Final = "also"
+"""By it an open page asks for cards that may have left its list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +47,37 @@ class PageState:
     """What the address asks for; what it does not know is left out."""
 
     values: Mapping[str, str]
+    ignored: Sequence[Ignored] = ()
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> "PageState":
         values = {name: parameters[name].strip() for name in PARAMETERS if parameters.get(name)}
-        if values.get("sort") not in SORTS:
-            values.pop("sort", None)
-        if values.get("action") not in set(Action):
-            values.pop("action", None)
-        show = values.get("show", "")
+        ignored: list[Ignored] = []
+
+        def ignore(name: str, reason: str) -> None:
+            values.pop(name, None)
+            ignored.append(Ignored(name[:100], parameters[name][:100], reason))
+
+        if values.get("sort", "score") not in SORTS:
+            ignore("sort", one_of(map(str, SORTS.values())))
+        if "action" in values and values["action"] not in set(Action):
+            ignore("action", one_of(map(str, texts.ACTIONS.values())))
+        show = values.get("show", "0")
         if not (show.isascii() and show.isdigit() and len(show) <= 5):
-            values.pop("show", None)
-        return cls(values)
+            ignore("show", str(_("Write a whole number.")))
+        unknown = (name for name in parameters if name not in (*PARAMETERS, ALSO))
+        for name in islice(unknown, MOST_UNKNOWN):
+            ignore(name, str(_("This page has no such filter.")))
+        return cls(values, ignored)
+
+    def among(self, agents: Collection[str]) -> "PageState":
+        """The same where the page can open the agent that is asked for; else without it."""
+        slug = self.values.get("agent")
+        if slug is None or slug in agents:
+            return self
+        values = {name: value for name, value in self.values.items() if name != "agent"}
+        told = Ignored("agent", slug[:100], str(_("No active agent has this id.")))
+        return PageState(values, [*self.ignored, told])
 
     @property
     def sort(self) -> str:
@@ -219,6 +242,7 @@ class AgentCard:
     at: datetime
     query: str
     has_left: bool  # no longer in the list, but still on a page that shows it
+    is_open: bool  # its drawer is
 
     @property
     def anchor(self) -> str:
@@ -252,6 +276,7 @@ def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -
         at=one.at,
         query=state.query(agent=one.agent.slug),
         has_left=has_left,
+        is_open=state.values.get("agent") == one.agent.slug,
     )
 
 

@@ -114,10 +114,11 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
     now = clock.now()
     known = optimizations(queries.active_agents(), now)
     found = known.agents
+    state = state.among({one.agent.slug for one in found})
     matching = [one for one in found if state.values.get("action") in (None, one.action)]
     in_order = page.sorted_agents(matching, state.sort)
     shown, rest = in_order[: state.show], in_order[state.show :]
-    also = request.GET.get("also", "").split(",")[:LONGEST_ALSO]
+    also = request.GET.get(page.ALSO, "").split(",")[:LONGEST_ALSO]
     in_list = {one.agent.slug for one in shown}
     left = [one for one in found if one.agent.slug in also and one.agent.slug not in in_list]
     may_change = request.user.has_perm(CHANGE_WEIGHTS)
@@ -131,6 +132,8 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         "has_agents": bool(found),
         "more": page.more_link(state, rest),
         "drawer": _drawer(state, found, editor, may_change=may_change),
+        "may_change": may_change,
+        "open_statuses": ",".join(OPEN_STATUSES),
         "who": _who(state, found),
         "now": now,
         "page_data": {

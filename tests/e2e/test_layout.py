@@ -207,7 +207,8 @@ def test_menus_of_the_inbox_open_inside_the_window(
     open_as: Callable[..., Page], api: Api, width: int
 ) -> None:
     api.create(taskType="e2e_" + "x" * 60)
-    page = open_as("qa", viewport={"width": width, "height": 844})
+    page = open_as("qa")
+    page.set_viewport_size({"width": width, "height": 844})
     page.goto(APPROVALS)
     for menu in page.locator(".filter-menus details").all():
         menu.locator("summary").click()

@@ -66,7 +66,7 @@ function options(place) {
   return {
     width: place.clientWidth,
     height: HEIGHT,
-    padding: [8, 20, 0, 0],
+    padding: [8, 24, 0, 0],
     cursor: { show: false },
     legend: { show: false },
     scales: { x: { time: false }, y: { range: RANGE } },

@@ -5,6 +5,8 @@ import { isTyping } from "../../shared/js/frame.js";
 
 export function watchDrawer() {
   focusPlace();
+  // The browser goes to the drawer once the page has loaded: after that, to what opened it.
+  addEventListener("load", () => setTimeout(showOpened));
   addEventListener("hashchange", focusPlace);
   // Before the frame hears of it: an open menu has the first right to the key.
   document.addEventListener("keydown", closeOnEscape, { capture: true });
@@ -14,6 +16,12 @@ export function watchDrawer() {
 function focusPlace() {
   const place = document.getElementById(location.hash.slice(1));
   if (place && !place.contains(document.activeElement)) place.focus({ preventScroll: true });
+}
+
+/** Beside the drawer its card stays in sight; on a phone the drawer has the window to itself. */
+function showOpened() {
+  if (location.hash !== "#agent" || !matchMedia("(min-width: 60.0625em)").matches) return;
+  document.querySelector(".agent.is-open")?.scrollIntoView({ block: "nearest" });
 }
 
 function closeOnEscape(event) {
