@@ -92,6 +92,20 @@ def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> N
     expect(plan).to_contain_text("Último plano")
 
 
+def test_the_preview_is_read_before_anything_is_generated(page: Page) -> None:
+    page.goto(PAGE)
+    page.locator("#open-activation").press("Enter")
+    dialog = page.locator("dialog.activation:modal")
+    expect(dialog.locator("[value=preview]")).to_be_focused()
+    page.keyboard.press("Enter")
+    told = dialog.locator("p[autofocus]")
+    expect(told).to_be_focused()
+    expect(told).to_contain_text(re.compile(r"tarefas? seria"))
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("button", name=re.compile(r"^Gerar \d+ tarefas?$"))).to_be_enabled()
+    expect(page.locator(".toast")).to_have_count(0)
+
+
 def test_the_dialog_is_left_by_key_and_gives_the_focus_back(page: Page) -> None:
     page.goto(PAGE)
     button = page.locator("#open-activation")

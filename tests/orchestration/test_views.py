@@ -326,7 +326,7 @@ def test_an_agent_is_paused_and_resumed(head: Client) -> None:
     make_agent("alex", "amazon")
     paused = head.post(PAGE, {"step": "pause", "agent": "alex"}, follow=True)
     assert paused.redirect_chain == [(f"{PAGE}#agent-alex", 302)]
-    assert "Agente Alex pausado: nenhuma tarefa lhe é oferecida" in shown(paused)
+    assert "Agente Alex pausado: ele não recebe" in shown(paused)
     assert Agent.objects.get().is_paused
     assert "Agente Alex ativo de novo." in shown(
         head.post(PAGE, {"step": "resume", "agent": "alex"}, follow=True)
