@@ -26,7 +26,7 @@ async function read() {
   timer = 0;
   lastRead = performance.now();
   try {
-    show((await getJson(badge.dataset.pending)).totalTasks);
+    show((await getJson(badge.dataset.read)).totalTasks);
   } catch {
     // The feed says that the connection is lost, and reads again.
   }
