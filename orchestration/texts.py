@@ -103,8 +103,8 @@ def bottleneck_threshold(one: Bottleneck) -> str:
 
 
 def ended_text(completed: int, failed: int, late: int) -> str:
-    """`1 completed, 2 failed, 0 late`, each in its own number."""
-    parts = (
+    """`1 completed, 0 failed, 3 late`, each in its own number; that none is late goes unsaid."""
+    parts = [
         (ngettext("%(count)s completed", "%(count)s completed", number_of(completed)), completed),
         (
             npgettext(
@@ -112,8 +112,9 @@ def ended_text(completed: int, failed: int, late: int) -> str:
             ),
             failed,
         ),
-        (ngettext("%(count)s late", "%(count)s late", number_of(late)), late),
-    )
+    ]
+    if late:
+        parts.append((ngettext("%(count)s late", "%(count)s late", number_of(late)), late))
     return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)
 
 

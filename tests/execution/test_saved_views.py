@@ -138,7 +138,7 @@ def test_a_name_is_there_once_per_person(ana: User) -> None:
     keep(ana, "Outra"), keep(make_user(), "Falhas")
     answer = send(ana, do="save", name="Falhas", query="status=failed")
     assert answer.status_code == 400
-    assert "já tem uma vista" in answer.content.decode()
+    assert "já tem uma visualização" in answer.content.decode()
     assert send(ana, do="rename", view=view.pk, name="Outra").status_code == 400
     assert send(ana, do="rename", view=view.pk, name="Falhas").status_code == 302
     with pytest.raises(IntegrityError):
@@ -149,10 +149,10 @@ def test_a_name_is_there_once_per_person(ana: User) -> None:
 
 def test_nobody_keeps_more_than_fifty(ana: User) -> None:
     for number in range(saved_views.MOST_PER_PERSON):
-        keep(ana, f"Vista {number}")
+        keep(ana, f"Visualização {number}")
     answer = send(ana, do="save", name="Mais uma", query="status=failed")
     assert answer.status_code == 400
-    assert "até 50" in answer.content.decode() or "50 vistas" in answer.content.decode()
+    assert "até 50" in answer.content.decode() or "50 visualizações" in answer.content.decode()
     assert SavedView.objects.count() == saved_views.MOST_PER_PERSON
 
 
@@ -198,12 +198,12 @@ def test_a_taken_name_is_told_at_its_field_and_nothing_written_is_lost(ana: User
     html = send(ana, **data).content.decode()
     field = "view-name" if do == "save" else f"name-{other.pk}"
     assert f'aria-describedby="{field}-error"' in html
-    assert f'<p class="field-error" id="{field}-error">Você já tem uma vista' in html
+    assert f'<p class="field-error" id="{field}-error">Você já tem uma visualização' in html
     assert 'value="Minha"' in html
     assert do == "rename" or 'name="query" value="status=failed"' in html
     answer = client_of(ana).post(VIEWS, data, headers={"Accept": "application/json"})
     assert answer.status_code == 400
-    assert answer.json()["details"] == {"name": ["Você já tem uma vista com este nome."]}
+    assert answer.json()["details"] == {"name": ["Você já tem uma visualização com este nome."]}
 
 
 def test_names_are_never_markup(ana: User) -> None:

@@ -188,7 +188,7 @@ class TestDrawer:
         text = text_of(head, "agent=marina")
         # 81.25 × 0.5, 92.31 × 0.3, 75 × 0.2
         assert "13 aprovadas, 3 rejeitadas 81,3% 50% 40,6" in text
-        assert "12 concluídas, 1 com erro, 0 muito atrasadas 92,3% 30% 27,7" in text
+        assert "12 concluídas, 1 com erro 92,3% 30% 27,7" in text
         assert "720 min estimados, 960 min usados 75,0% 20% 15,0" in text
         assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
 
@@ -207,7 +207,7 @@ class TestDrawer:
     def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
         make_agent("marina", "amazon")
         failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
-        assert "0 concluídas, 0 com erro, 0 muito atrasadas — — —" in text_of(head, "agent=marina")
+        assert "0 concluídas, 0 com erro — — —" in text_of(head, "agent=marina")
 
     def test_who_may_not_change_weights_gets_no_form(self) -> None:
         make_agent("marina", "amazon")

@@ -200,7 +200,7 @@ def test_others_are_told_whom_to_ask() -> None:
 
 def test_nothing_waits(qa: Client) -> None:
     assert "Nada espera aprovação" in html_of(qa)
-    assert "Nada com esses filtros" in html_of(qa, "?channel=shein")
+    assert "Nenhum resultado com esses filtros" in html_of(qa, "?channel=shein")
 
 
 # -- Decisions -------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "Agentes ativos 1 de 1" in text
     assert "Tarefas geradas 4 4 em 30 dias" in text
     assert "Tarefas concluídas 1 1 em 30 dias" in text
-    assert "50,0% 1 concluída, 1 com erro, 0 muito atrasadas" in text
+    assert "50,0% 1 concluída, 1 com erro" in text
     assert "Alex Amazon, Shopee Ativo 68 /100 Regular" in text
     assert "Desde o início Geradas 4 Aprovadas 2 Rejeitadas 1 Concluídas 1 Com erro 1" in text
     assert "Com erro 1 Sucesso 50,0% Em 30 dias" in text

@@ -12,7 +12,7 @@ TITLES = {
     "pt-br": {
         "approve": "Aprovar 1 tarefa, Aprovar 1.200 tarefas",
         "reject": "Rejeitar 1 tarefa, Rejeitar 1.200 tarefas",
-        "retry": "Repetir 1 tarefa, Repetir 1.200 tarefas",
+        "retry": "Tentar de novo 1 tarefa, Tentar de novo 1.200 tarefas",
         "cancel": "Cancelar 1 tarefa, Cancelar 1.200 tarefas",
         "assign": "Atribuir 1 tarefa, Atribuir 1.200 tarefas",
         "sync": "Sincronizar 1 tarefa de novo, Sincronizar 1.200 tarefas de novo",
