@@ -37,7 +37,7 @@ def inbox_strings() -> dict[str, str]:
         "refused.one": _("{title}: {sentence}"),
         "retry": _("Try again"),
         "retried": _("Waits again: {title}"),
-        "chooseFirst": _("Select at least one task: press x on a row."),
+        "chooseFirst": _("Select at least one task: tick its box."),
         "moreFailed": _("The next tasks could not be read. Try again."),
         "announce.new.one": _("{count} new task waits for approval."),
         "announce.new.other": _("{count} new tasks wait for approval."),

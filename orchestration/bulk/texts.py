@@ -84,8 +84,12 @@ def _title(action: str, count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    count: int
+    tasks: str
     text: str
+
+
+def _tasks(count: int) -> str:
+    return ngettext("{count} task", "{count} tasks", count)
 
 
 def refusal_text(code: str, count: int = 1) -> str:
@@ -96,7 +100,10 @@ def refusal_text(code: str, count: int = 1) -> str:
 def refusals(counts: Mapping[str, int]) -> list[Refusal]:
     """The most frequent first."""
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Refusal(count, refusal_text(code, count)) for code, count in found]
+    return [
+        Refusal(_tasks(count).format(count=number_text(count)), refusal_text(code, count))
+        for code, count in found
+    ]
 
 
 def step_text(step: tuple[str, str] | None) -> str:
@@ -193,6 +200,8 @@ def strings() -> dict[str, str]:
     return {
         **{f"bulk.title.{action.value}.one": _title(action, 1) for action in EFFECTS},
         **{f"bulk.title.{action.value}.other": _title(action, 2) for action in EFFECTS},
+        "bulk.tasks.one": _tasks(1),
+        "bulk.tasks.other": _tasks(2),
         "bulk.pick": _("Select {title}"),
         "bulk.picked.one": pgettext("one task", "{count} selected"),
         "bulk.picked.other": pgettext("several tasks", "{count} selected"),
@@ -228,6 +237,8 @@ def actions() -> list[dict[str, Any]]:
         {
             "name": action.value,
             "label": str(action.label),
+            # A dialog follows; and beside "Clear selection" cancelling needs its object.
+            "button": _("Cancel tasks…") if action == BulkAction.CANCEL else f"{action.label}…",
             "effect": str(effect),
             "is_destructive": action in DESTRUCTIVE,
             "statuses": ",".join(rules.sources(action)),

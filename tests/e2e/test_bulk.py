@@ -1,5 +1,6 @@
 """Bulk actions in the list, and the page of a bulk job."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -39,7 +40,7 @@ def bar(page: Page) -> Locator:
 
 def order(page: Page, action: str, reason: str = "Teste em massa") -> Locator:
     """Open the dialog, say why, confirm; the dialog as it then is."""
-    bar(page).get_by_role("button", name=action, exact=True).click()
+    bar(page).get_by_role("button", name=re.compile(rf"^{action}( tarefas)?…$")).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
     dialog.get_by_label("Motivo").fill(reason)
@@ -52,7 +53,7 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     box(head, tasks[0]).click()
     box(head, tasks[4]).click(modifiers=["Shift"])
     expect(bar(head)).to_contain_text("5 selecionadas")
-    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    bar(head).get_by_role("button", name="Cancelar tarefas…").click()
     dialog = head.get_by_role("dialog")
     expect(dialog).to_contain_text("4 de 5 tarefas serão alteradas.")
     expect(dialog).to_contain_text("o status não permite")
@@ -98,7 +99,7 @@ def test_where_none_can_change_nothing_is_asked_for(
     expect(dialog.get_by_role("button", name="Voltar")).to_be_focused()
     dialog.get_by_role("button", name="Voltar").click()
     box(head, tasks[0]).check()
-    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    bar(head).get_by_role("button", name="Cancelar tarefas…").click()
     expect(dialog.get_by_label("Motivo")).to_be_focused()
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
 
@@ -132,7 +133,7 @@ def test_what_can_be_done_comes_first(
     assert head.get_by_role("dialog").count() == 0
     retry.click()
     dialog = head.get_by_role("dialog")
-    expect(dialog.get_by_role("heading")).to_have_text("Repetir 1 tarefa")
+    expect(dialog.get_by_role("heading")).to_have_text("Tentar de novo 1 tarefa")
     expect(dialog).to_contain_text("A tarefa será alterada.")
     expect(dialog).to_contain_text("Não dá para desfazer, mas dá para cancelar depois.")
     dialog.get_by_role("button", name="Voltar").click()
@@ -173,7 +174,7 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     api.create(taskType=task_type)
     expect(head.locator("#pill")).to_be_visible()
     bar(head).get_by_role("button", name="Selecionar todas as 6").click()
-    bar(head).get_by_role("button", name="Rejeitar", exact=True).click()
+    bar(head).get_by_role("button", name="Rejeitar…").click()
     dialog = head.get_by_role("dialog")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
     # What begins to match after that was not shown, and does not join.
@@ -188,7 +189,7 @@ def test_assign_asks_for_the_agent(
 ) -> None:
     complaints.expected.append("400")
     box(head, tasks[0]).check()
-    bar(head).get_by_role("button", name="Atribuir", exact=True).click()
+    bar(head).get_by_role("button", name="Atribuir…").click()
     dialog = head.get_by_role("dialog")
     expect(dialog.get_by_label("Agente")).to_be_focused()
     expect(dialog).to_contain_text("A tarefa será alterada.")
@@ -211,7 +212,7 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
     box(head, tasks[0]).check()
     cable.cut()
     try:
-        bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+        bar(head).get_by_role("button", name="Cancelar tarefas…").click()
         dialog = head.get_by_role("dialog")
         again = dialog.get_by_role("button", name="Tentar de novo")
         expect(again).to_be_visible()
@@ -293,7 +294,7 @@ def test_axe_and_room_for_fingers(head: Page, tasks: list[dict[str, Any]], width
     for task in (tasks[0], tasks[4]):
         box(head, task).check()
     faults = serious_faults(head)
-    bar(head).get_by_role("button", name="Cancelar", exact=True).click()
+    bar(head).get_by_role("button", name="Cancelar tarefas…").click()
     dialog = head.get_by_role("dialog")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
     faults += serious_faults(head)

@@ -110,13 +110,13 @@ def test_menu_of_a_syncing_task_moves_it_on_first_and_takes_back_last(
     listed.keyboard.press("m")
     assert listed.get_by_role("menuitem").all_inner_texts() == [
         "Marcar Kaway como sincronizado",
-        "Concluir tarefa",
+        "Concluir tarefa…",
         "Devolver à execução",
         "Abrir tarefa",
         "Copiar id",
         "Marcar Amazon como não sincronizado",
-        "Registrar falha",
-        "Cancelar tarefa",
+        "Registrar falha…",
+        "Cancelar tarefa…",
     ]
     expect(listed.get_by_role("menuitem").first).to_be_focused()
 

@@ -3,7 +3,7 @@
 // meanwhile, what can no longer be done stays in its place and says so: nothing moves under a hand.
 
 import { t } from "../../shared/js/strings.js";
-import { legalActions, targetMarks } from "./actions.js";
+import { asks, legalActions, targetMarks } from "./actions.js";
 import { taskAddress } from "./page-data.js";
 
 const GAP = 4;
@@ -59,7 +59,8 @@ export class RowMenu {
 
   #items(task) {
     const actions = legalActions(task).map((action) => {
-      const item = button(action.label, () => this.#onAction(action, this.#task));
+      const label = asks(action, task) ? `${action.label}…` : action.label;
+      const item = button(label, () => this.#onAction(action, this.#task));
       item.dataset.key = keyOf(action);
       item.classList.toggle("danger", action.isDestructive);
       return { what: action, item };

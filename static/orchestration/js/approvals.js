@@ -33,6 +33,8 @@ const waiting = new Set();
 // What this page is deciding itself: the feed may tell of it before the answer does.
 const deciding = new Set();
 let newest = null;
+// The toast that asks for a selection, until there is one.
+let asked = null;
 let timer = 0;
 
 const feed = new Feed({
@@ -137,6 +139,7 @@ function showState() {
 function showChosen() {
   const boxes = list.boxes();
   const chosen = boxes.filter((box) => box.checked).length;
+  if (chosen) asked?.remove();
   byId("chosen").textContent = chosen ? plural("chosen", chosen) : "";
   all.checked = chosen > 0 && chosen === boxes.length;
   all.indeterminate = chosen > 0 && chosen < boxes.length;
@@ -253,10 +256,14 @@ function inHand() {
   return current && list.isOpen(current) ? [current] : [];
 }
 
+function askToChoose() {
+  asked = toast(t("chooseFirst"), { error: true });
+}
+
 async function approveChosen() {
   const rows = list.chosen();
   if (!rows.length) {
-    toast(t("chooseFirst"), { error: true });
+    askToChoose();
     return;
   }
   const fields = rows.map((row) => ["task", keyOf(row)]);
@@ -345,7 +352,7 @@ byId("reject-chosen").addEventListener("click", (event) => {
   event.preventDefault();
   const rows = list.chosen();
   if (rows.length) reject(rows);
-  else toast(t("chooseFirst"), { error: true });
+  else askToChoose();
 });
 pill.addEventListener("click", settle);
 leftButton.addEventListener("click", () => {

@@ -118,6 +118,7 @@ function open(button) {
   confirm.classList.toggle("danger", isDestructive);
   confirm.classList.toggle("primary", !isDestructive);
   offer(true);
+  byId("bulk-effect").hidden = false;
   form.hidden = false;
   result.hidden = true;
   form.reset();
@@ -146,7 +147,7 @@ function selection() {
 
 /** Title and button say how many tasks would change, once that is known and where any would. */
 function name(count) {
-  const bare = bar.querySelector(`[data-bulk="${action}"]`).textContent;
+  const bare = bar.querySelector(`[data-bulk="${action}"]`).dataset.title;
   const title = count ? plural(`bulk.title.${action}`, count) : bare;
   byId("bulk-title").textContent = title;
   slot(form, "confirm").textContent = title;
@@ -167,7 +168,10 @@ async function preview() {
     name(told.done);
     say(foretold(told), told.refused);
     confirm.disabled = !told.done;
-    if (!told.done) offer(false);
+    if (told.done) return;
+    // No word of what would come of it beside that it cannot be done.
+    byId("bulk-effect").hidden = true;
+    offer(false);
   } catch (error) {
     if (asked !== action || !dialog.open) return;
     say(whyUnasked(error));
@@ -220,7 +224,7 @@ function say(sentence, refused = []) {
 function refusal({ code, count }) {
   const item = document.createElement("li");
   const number = document.createElement("strong");
-  number.textContent = formatNumber(count);
+  number.textContent = plural("bulk.tasks", count);
   item.append(number, `: ${plural(`bulk.code.${code}`, count)}`);
   return item;
 }

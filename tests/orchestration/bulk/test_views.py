@@ -105,7 +105,7 @@ def test_selection_and_refused_tasks_are_told_in_words(head: Client) -> None:
     assert "Status: Aguardando, Falha · Marketplace: Amazon · Agente: Alex" in html
     title = Task.objects.get(task_id=ids[0]).title
     assert f'<a href="/marketplace/tasks/{ids[0]}">{title}</a>' in html
-    assert "<li><strong>1</strong>: o status não permite</li>" in html
+    assert "<li><strong>1 tarefa</strong>: o status não permite</li>" in html
 
 
 def test_the_tasks_done_are_named_with_what_was_done_to_them(head: Client) -> None:
