@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -144,10 +145,11 @@ def _enrol(
             codes = second_factor.enrol(user, key, form.cleaned_data["code"])
             if codes is not None:
                 finish()
-                return _show_codes(request, codes, next_page)
+                return _show_codes(request, codes, next_page, is_new=True)
             form.add_error("code", _wrong())
         elif "password" in form.errors:
             steps.count_failure(request, user)
+        _focus_fault(form)
     address = second_factor.address_of(user, key)
     context = {
         "form": form,
@@ -160,9 +162,14 @@ def _enrol(
     return render(request, "accounts/enrol.html", context)
 
 
-def _show_codes(request: HttpRequest, codes: list[str], next_page: str) -> HttpResponse:
-    """The codes are in this one answer and nowhere else: no message, session or log has them."""
-    context = {"codes": codes, "next_page": next_page}
+def _show_codes(
+    request: HttpRequest, codes: list[str], next_page: str, *, is_new: bool = False
+) -> HttpResponse:
+    """The codes are in this one answer and nowhere else: no message, session or log has them.
+
+    `is_new`: the second factor has just been turned on.
+    """
+    context = {"codes": codes, "next_page": next_page, "is_new": is_new}
     return render(request, "accounts/recovery_codes.html", context)
 
 
@@ -187,7 +194,16 @@ def _again(
     if form.is_valid():
         steps.count_failure(request, user)
         form.add_error("code", _wrong())
+    _focus_fault(form)
     return render(request, template, {**(context or {}), "form": form})
+
+
+def _focus_fault(form: Form) -> None:
+    """The page opens at the first field that is wrong."""
+    for name in form.fields:
+        if name in form.errors:
+            form.fields[name].widget.attrs["autofocus"] = True
+            break
 
 
 def _wrong() -> str:

@@ -1,11 +1,10 @@
 """Account pages; each works with and without its trailing slash."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import re_path
 
 from accounts.second_factor_views import own_second_factor, sign_in_code, sign_in_enrol
 from accounts.sign_in_views import own_sign_ins
-from accounts.views import LoginView, PasswordChangeView, set_theme
+from accounts.views import LoginView, LogoutView, PasswordChangeView, set_theme
 
 urlpatterns = [
     re_path(r"^login/?\Z", LoginView.as_view(), name="login"),

@@ -65,13 +65,20 @@ def throttled(
     return response
 
 
+class LogoutView(views.LogoutView):
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = super().post(request, *args, **kwargs)
+        messages.success(request, _("You have signed out."))
+        return response
+
+
 class PasswordChangeView(views.PasswordChangeView):
     template_name = "accounts/password.html"
     success_url = reverse_lazy("password")
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
-        text = _("Your password was changed. Your other sessions have ended.")
+        text = _("Your password was changed. Your other sign-ins have ended.")
         messages.success(self.request, text)
         return response
 

@@ -70,7 +70,7 @@ def test_a_second_factor_is_set_up_asked_for_and_turned_off(
     other.get_by_label("Usuário").fill(person)
     other.get_by_label("Senha").fill(PASSWORD)
     other.get_by_role("button", name="Entrar").click()
-    expect(other.get_by_role("heading", name="Segunda etapa")).to_be_visible()
+    expect(other.get_by_role("heading", name="Segundo fator")).to_be_visible()
     look_at(other)
     other.goto(LIST)
     other.wait_for_url("**/accounts/login/?next=**")

@@ -25,7 +25,7 @@ document.addEventListener("click", (event) => {
     document.getElementById(opener.dataset.opens).showModal();
   }
   const copier = event.target.closest("[data-copy]");
-  if (copier) copy(copier.dataset.copy);
+  if (copier) copy(copier.dataset.copy, copier.dataset.copied);
 });
 
 document.addEventListener("keydown", (event) => {
@@ -39,10 +39,19 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?" && !isTyping(event)) document.getElementById("help").showModal();
 });
 
-async function copy(text) {
+// A menu that asks for a word is ready to be written in. The event of a toggle does not rise.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (target.open && target.matches("[data-menu]")) target.querySelector("[data-asks]")?.focus();
+  },
+  { capture: true },
+);
+
+async function copy(text, said = t("copied", { text })) {
   try {
     await navigator.clipboard.writeText(text);
-    toast(t("copied", { text }));
+    toast(said);
   } catch {
     toast(t("notCopied", { text }), { error: true });
   }
