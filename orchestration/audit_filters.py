@@ -102,8 +102,7 @@ class _Reader:
         """What is no filter at all: a slip must not look as if it had been followed."""
         for name in self._parameters:
             if name not in FILTERS:
-                known = ", ".join(FILTERS[:-1])
-                reason = _("There is no such filter. There are {names}.").format(names=known)
+                reason = _("This page has no such filter.")
                 self.ignored.append(Ignored(name[:40], self._parameters[name][:100], reason))
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
