@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from execution.enums import TaskStatus
 from execution.models import Agent, Marketplace, Task
-from execution.queries import MARKETPLACE_ORDER
+from execution.queries import MARKETPLACE_ORDER, handovers
 from nexo.shared import clock
 from optimization.arrays import Array, Facts, Mask
 from optimization.models import TERMS, AgentDay, DailyFact
@@ -20,6 +20,8 @@ WINDOW_DAYS: Final = 30
 # A task is late from this many times its estimate after its approval on.
 LATE_AFTER_ESTIMATES: Final = 2
 LONG_MINUTES: Final = 7 * 24 * 60
+# So many ids fit into one statement of any database.
+TASKS_AT_ONCE: Final = 500
 SUMMED: Final = (
     *("approved", "rejected", "completed", "failed_error", "failed_timeout", "cancelled"),
     *("timed", "estimated_minutes", "executed_minutes"),
@@ -146,29 +148,57 @@ def _late(place: dict[str, int], window: Window) -> Array:
 
 
 def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[tuple[str | None, int]]:
-    """The agent of each late one of these tasks, and the day of the window that made it late."""
+    """The agent that each late one of these tasks had when it became late, and the day of the
+    window on which it did."""
+    changed: dict[int, tuple[str | None, datetime]] = {}
+    for task_pk, slug, late_at, updated_at in _late_rows(tasks, window):
+        if updated_at <= late_at:
+            yield slug, (clock.business_day(late_at) - window.first).days
+        else:
+            changed[task_pk] = slug, late_at
+    pks = list(changed)
+    for begin in range(0, len(pks), TASKS_AT_ONCE):
+        some = pks[begin : begin + TASKS_AT_ONCE]
+        given = handovers(some)
+        for task_pk in some:
+            slug, late_at = changed[task_pk]
+            since = (one["agents"][0] for one in given[task_pk] if one["at"] > late_at)
+            yield next(since, slug), (clock.business_day(late_at) - window.first).days
+
+
+def _late_rows(
+    tasks: QuerySet[Task], window: Window
+) -> Iterator[tuple[int, str | None, datetime, datetime]]:
+    """Key, present agent, instant of becoming late and last change of those that became late in
+    the window."""
     # Nothing is late before it is due, but for an imported task that was approved before it was
     # created; each of the two has an index.
-    first = window.first
     # What became late before the window counts nowhere, however much of it there is: but for long
     # tasks, that is what was approved so long ago.
-    begins = datetime.combine(first, time.min, UTC) - timedelta(days=1)
+    begins = datetime.combine(window.first, time.min, UTC) - timedelta(days=1)
     is_long = Q(estimated_minutes__gt=LONG_MINUTES)
     latest = begins - LATE_AFTER_ESTIMATES * timedelta(minutes=LONG_MINUTES)
     is_open = tasks.filter(is_long | Q(approved_at__gte=latest), ended_at__isnull=True)
     waiting = is_open.filter(due_at__lt=window.now, approved_at__isnull=False)
     approved_first = is_open.filter(due_at__gte=window.now, approved_at__lt=F("created_at"))
-    columns = ("agent_id", "approved_at", "estimated_minutes")
-    rows: Iterable[tuple[str | None, Any, float]] = waiting.values_list(*columns).union(
-        approved_first.values_list(*columns), all=True
-    )
-    for slug, approved_at, estimate in rows:
+    columns = ("pk", "agent_id", "approved_at", "estimated_minutes", "updated_at")
+    rows: Iterable[tuple[int, str | None, Any, float, datetime]] = waiting.values_list(
+        *columns
+    ).union(approved_first.values_list(*columns), all=True)
+    for task_pk, slug, approved_at, estimate, updated_at in rows:
         late_at = approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)
-        if late_at >= window.now:
-            continue
-        offset = (clock.business_day(late_at) - first).days
-        if offset >= 0:
-            yield slug, offset
+        if late_at < window.now and clock.business_day(late_at) >= window.first:
+            yield task_pk, slug, late_at, updated_at
+
+
+def _may_concern(slugs: Collection[str]) -> Q:
+    """Tasks of these agents, and all that may have been theirs when they became late: a task that
+    was given on since has been changed after it was approved and, but for one that was approved
+    before it was created, after it was due."""
+    given_on = Q(updated_at__gt=F("approved_at")) & (
+        Q(updated_at__gt=F("due_at")) | Q(approved_at__lt=F("created_at"))
+    )
+    return Q(agent_id__in=slugs) | given_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +226,14 @@ def pooled(
         for name, amount in zip(names, amounts, strict=True):
             sums[name][0, offset] = amount
     late = np.zeros((1, WINDOW_DAYS))
-    for _slug, offset in _late_tasks(Task.objects.filter(**filters), window):
-        late[0, offset] += 1
+    tasks = Task.objects.all()
+    if marketplace_id is not None:
+        tasks = tasks.filter(marketplace_id=marketplace_id)
+    if agent_id is not None:
+        tasks = tasks.filter(_may_concern([agent_id]))
+    for slug, offset in _late_tasks(tasks, window):
+        if agent_id in (None, slug):
+            late[0, offset] += 1
     return Pool(_facts(sums, late), int(sums["created"].sum()))
 
 

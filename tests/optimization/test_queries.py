@@ -1,0 +1,90 @@
+"""What is read for agents: late work for whoever had it, and no more rows than are asked about."""
+
+from datetime import timedelta
+
+import pytest
+
+from execution import services
+from execution.assignment import Assignment
+from execution.changes import Edits
+from execution.commands import Command
+from execution.enums import TaskStatus
+from execution.models import Task
+from nexo.shared import clock
+from optimization import queries
+from optimization.optimizations import optimizations
+from optimization.queries import Window
+from tests.factories import OPERATOR, make_agent, make_task_in
+from tests.optimization.work import moved
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+
+def late_of(*slugs: str) -> dict[str, float]:
+    """Late tasks of each agent, read for all of them, for each alone, and as its metrics are."""
+    window = Window(clock.now())
+    together = queries.history(slugs, window).facts.late.sum(axis=1).tolist()
+    alone = [float(queries.history([slug], window).facts.late.sum()) for slug in slugs]
+    pooled = [float(queries.pooled(window, agent_id=slug).facts.late.sum()) for slug in slugs]
+    assert together == alone == pooled
+    return dict(zip(slugs, together, strict=True))
+
+
+def overdue_task(agent_id: str | None, *, days: float = 5) -> str:
+    """An approved task of 60 minutes: it has been late since two hours after its approval."""
+    task_id: str = make_task_in(TaskStatus.APPROVED, agent_id=agent_id).row["task_id"]
+    moved(task_id, clock.now() - timedelta(days=days))
+    return task_id
+
+
+def give(task_id: str, agent_id: str) -> None:
+    services.command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id=agent_id))
+
+
+class TestLateWork:
+    @pytest.fixture(autouse=True)
+    def agents(self) -> None:
+        for slug in ("alex", "bia", "caio"):
+            make_agent(slug)
+
+    def test_stays_with_the_agent_that_had_it_when_it_became_late(self) -> None:
+        task_id = overdue_task("alex")
+        assert late_of("alex", "bia", "caio") == {"alex": 1, "bia": 0, "caio": 0}
+        give(task_id, "bia")
+        give(task_id, "caio")
+        assert late_of("alex", "bia", "caio") == {"alex": 1, "bia": 0, "caio": 0}
+        (bia,) = optimizations(queries.agents(["bia"]), clock.now()).agents
+        assert not bia.has_score
+
+    def test_is_of_the_agent_that_was_given_the_task_before_it_became_late(self) -> None:
+        task_id = overdue_task("alex", days=0)
+        give(task_id, "bia")
+        moved(task_id, clock.now() - timedelta(days=5))
+        assert late_of("alex", "bia", "caio") == {"alex": 0, "bia": 1, "caio": 0}
+        give(task_id, "caio")
+        assert late_of("alex", "bia", "caio") == {"alex": 0, "bia": 1, "caio": 0}
+
+    def test_of_a_task_that_waited_for_an_agent_is_nobodys(self) -> None:
+        task_id = overdue_task("alex")
+        Task.objects.update(agent_id=None)
+        assert services.give_agent(task_id, Assignment("bia", {}), actor="system:assignment")
+        assert late_of("alex", "bia", "caio") == {"alex": 0, "bia": 0, "caio": 0}
+        assert queries.pooled(Window(clock.now())).facts.late.sum() == 1
+
+    def test_that_was_approved_before_it_was_created_stays_too(self) -> None:
+        task_id = overdue_task("alex")
+        now = clock.now()
+        Task.objects.update(
+            created_at=now - timedelta(minutes=1), due_at=now + timedelta(minutes=59)
+        )
+        give(task_id, "bia")
+        assert late_of("alex", "bia") == {"alex": 1, "bia": 0}
+
+    def test_of_one_marketplace_stays_too(self) -> None:
+        give(overdue_task("alex"), "bia")
+        window = Window(clock.now())
+        for slug, late in (("alex", 1), ("bia", 0)):
+            pool = queries.pooled(window, agent_id=slug, marketplace_id="amazon")
+            assert pool.facts.late.sum() == late
+        assert queries.pooled(window, marketplace_id="amazon").facts.late.sum() == 1
+        assert queries.pooled(window, marketplace_id="kaway").facts.late.sum() == 0
