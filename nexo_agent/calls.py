@@ -12,6 +12,7 @@ MAX_LINE_BYTES: Final = 8 * 1024
 # Room for the mark of a line that was cut.
 MARK_BYTES: Final = 48
 MAX_LINES: Final = 500
+MAX_ERROR: Final = 4_000
 OVER: Final = ("completed", "failed")
 
 Json = dict[str, Any]
@@ -96,9 +97,14 @@ def log(held: Held, lines: Iterable[str], level: str) -> Call:
     return Call("POST", f"{TASKS}/{held.task_id}/logs", body)
 
 
+def clean(text: str) -> str:
+    """Without what the API refuses and what cannot be sent: NUL, and half characters."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 def _sent(line: str) -> str:
-    """As much of a line as the API keeps, without what no JSON may carry; a cut is marked."""
-    text = line.replace("\0", "\ufffd").encode(errors="replace")
+    """As much of a line as the API keeps, and nothing that it refuses; a cut is marked."""
+    text = clean(line).encode()
     if len(text) <= MAX_LINE_BYTES:
         return text.decode()
     kept = text[: MAX_LINE_BYTES - MARK_BYTES].decode(errors="ignore")

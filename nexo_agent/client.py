@@ -127,7 +127,8 @@ class NexoAgent:
 
     def fail(self, held: Held, error: str, *, timeout: bool = False) -> None:
         reason = "timeout" if timeout else "error"
-        self._update(held, "failed", error=error[:4000], failureReason=reason)
+        words = calls.clean(error)[: calls.MAX_ERROR]
+        self._update(held, "failed", error=words, failureReason=reason)
 
     def log(self, held: Held, *lines: str, level: str = "info") -> None:
         for start in range(0, len(lines), calls.MAX_LINES):

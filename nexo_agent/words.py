@@ -10,6 +10,7 @@ LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         "stopped": "O agente foi encerrado antes de terminar a tarefa.",
         "timeout": "A tarefa passou do limite de {seconds} s.",
         "refused": "O NEXO recusou o resultado: {error}",
+        "unsendable": "O resultado não pode ser enviado como JSON: {error}",
     },
     "en": {
         "exit": "The command ended with exit code {code}.",
@@ -17,5 +18,6 @@ LANGUAGES: Final[Mapping[str, Mapping[str, str]]] = {
         "stopped": "The agent was stopped before it finished the task.",
         "timeout": "The task took longer than {seconds} s.",
         "refused": "NEXO refused the result: {error}",
+        "unsendable": "The result cannot be sent as JSON: {error}",
     },
 }

@@ -157,9 +157,10 @@ class Worker:
             logger.warning("%s is no longer ours; the work on it has stopped.", held.task_id)
         except NexoError as error:
             logger.warning("%s could not be reported: %s", held.task_id, error)
-        except Exception:
-            # A thread's last words: the other tasks go on, and the lease brings this one back.
+        except Exception as error:
+            # A thread's last words: the other tasks go on.
             logger.exception("%s could not be worked on", held.task_id)
+            self._give_up(held, error)
         finally:
             with self._lock:
                 self._running.pop(held.task_id, None)
@@ -210,6 +211,17 @@ class Worker:
             raise
         except Refused as refusal:
             self._client.fail(held, self._words["refused"].format(error=refusal))
+        except (ValueError, TypeError, RecursionError) as error:
+            # Python reads and writes NaN and half characters; what is sent may hold neither.
+            self._client.fail(held, self._words["unsendable"].format(error=error))
+
+    def _give_up(self, held: Held, error: Exception) -> None:
+        """Say so on the task in the plainest words; else it would be tried, and fail, again."""
+        try:
+            self._client.fail(held, self._words["exception"].format(error=type(error).__name__))
+        except Exception:
+            # The lease brings the task back.
+            logger.exception("%s could not be reported", held.task_id)
 
     # -- leases ----------------------------------------------------------------------------------
 

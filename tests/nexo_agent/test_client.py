@@ -107,6 +107,10 @@ def test_a_claim_gives_tasks_with_their_leases(agent: NexoAgent, server: Server)
             lambda a, h: a.fail(h, "x" * 9000, timeout=True),
             {"status": "failed", "error": "x" * 4000, "failureReason": "timeout"},
         ),
+        (
+            lambda a, h: a.fail(h, "a\0b \ud800"),
+            {"status": "failed", "error": "a\ufffdb ?", "failureReason": "error"},
+        ),
     ],
 )
 def test_reports_go_under_the_lease(

@@ -79,6 +79,36 @@ def test_another_exit_code_is_a_failure_in_its_own_last_words(here: Site) -> Non
     assert [line["message"] for line in here.get(task_id, "/logs")["logs"]] == ["sem estoque"]
 
 
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (
+            "import sys; sys.stderr.buffer.write(b'bad\\0byte\\n'); sys.exit(3)",
+            "O comando terminou com o código 3.\nbad\ufffdbyte",
+        ),
+        (
+            "print('{\"score\": NaN}')",
+            "O resultado não pode ser enviado como JSON: "
+            "Out of range float values are not JSON compliant",
+        ),
+        (
+            "print('{\"title\": \"' + chr(92) + 'ud800\"}')",
+            "O resultado não pode ser enviado como JSON: 'utf-8' codec can't encode character",
+        ),
+        ("print('{\"title\": \"' + chr(92) + 'u0000\"}')", "O NEXO recusou o resultado: "),
+    ],
+    ids=["NUL on standard error", "NaN", "half a character", "NUL in the result"],
+)
+def test_what_cannot_be_sent_fails_the_task_at_once(here: Site, code: str, error: str) -> None:
+    (task_id,) = here.approve()
+    with worker(here, "--limit", "1", command=python(code)) as process:
+        process.communicate(timeout=60)
+    task = ended(here, task_id)
+    assert task is not None
+    assert (task["status"], task["failureReason"]) == ("failed", "error")
+    assert task["error"].startswith(error)
+
+
 def test_a_function_works_reports_and_fails(here: Site) -> None:
     good, bad = here.approve(2)
     with worker(here, "--limit", "1", "--handler", f"{HANDLERS}:photo") as process:
