@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -24,7 +25,12 @@ from accounts.callers import actor_of_user
 from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.permissions import LABELS, MANAGE_ACCOUNTS
-from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
+from nexo.shared.admin_access import (
+    ChangedFieldsForm,
+    ChoosesByCheckboxes,
+    NeedsPermission,
+    SavesWhatWasChanged,
+)
 
 admin.site.unregister([User, Group])
 # Its page would show everybody's secret.
@@ -38,8 +44,15 @@ class ManagedByAdmins(NeedsPermission):
     permission = MANAGE_ACCOUNTS
 
 
+class PersonForm(ChangedFieldsForm, UserChangeForm):
+    pass
+
+
 @admin.register(User)
-class NexoUserAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, UserAdmin):
+class NexoUserAdmin(
+    ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, SavesWhatWasChanged, UserAdmin
+):
+    form = PersonForm
     audit_kind = "user"
     audit_fields: ClassVar = (
         *("username", "first_name", "last_name", "email"),

@@ -13,7 +13,7 @@ from accounts.admin_audit import LeavesAudit
 from accounts.permissions import ENTER_ADMIN
 from execution import saved_views
 from execution.models import Agent, Marketplace, SavedView, Specialty
-from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
+from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission, SavesWhatWasChanged
 
 
 class KeepsItsId(NeedsPermission):
@@ -27,7 +27,9 @@ class KeepsItsId(NeedsPermission):
 
 
 @admin.register(Agent)
-class AgentAdmin(KeepsItsId, LeavesAudit, ChoosesByCheckboxes, SimpleHistoryAdmin):
+class AgentAdmin(
+    KeepsItsId, LeavesAudit, ChoosesByCheckboxes, SavesWhatWasChanged, SimpleHistoryAdmin
+):
     audit_kind = "agent"
     audit_fields: ClassVar = ("name", "home_id", "is_active", "is_paused", "capacity")
     audit_lists: ClassVar = {"marketplaces": "slug", "specialties": "task_type"}

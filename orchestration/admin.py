@@ -12,12 +12,14 @@ from accounts.admin_audit import Facts, LeavesAudit
 from accounts.permissions import ENTER_ADMIN
 from execution.texts import actor_text
 from nexo.shared import clock
-from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission
+from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission, SavesWhatWasChanged
 from orchestration.models import Plan, TaskTemplate
 
 
 @admin.register(TaskTemplate)
-class TaskTemplateAdmin(LeavesAudit, ChoosesByCheckboxes, NeedsPermission, SimpleHistoryAdmin):
+class TaskTemplateAdmin(
+    LeavesAudit, ChoosesByCheckboxes, NeedsPermission, SavesWhatWasChanged, SimpleHistoryAdmin
+):
     permission = ENTER_ADMIN
     audit_kind = "template"
     audit_fields: ClassVar = (

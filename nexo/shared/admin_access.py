@@ -1,10 +1,15 @@
-"""What the admin's tables share: who may do what, and how several things are chosen."""
+"""What the admin's tables share: who may do what, how several things are chosen, what is saved."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.db import models
+from django.db import connection, models
 from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    Form = forms.ModelForm[Any]
+else:
+    Form = forms.ModelForm
 
 
 class NeedsPermission:
@@ -40,3 +45,46 @@ class ChoosesByCheckboxes:
     ) -> forms.ModelMultipleChoiceField | None:
         widgets = {"widget": forms.CheckboxSelectMultiple, **kwargs}
         return super().formfield_for_manytomany(db_field, request, **widgets)  # type: ignore[misc]  # mixed in
+
+
+class ChangedFieldsForm(Form):
+    """Leaves alone what the person left alone.
+
+    The page carries what each field showed, so that a field differs by what was done on the page,
+    and not by what somebody else saved while it was open.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # A program that sends the fields alone is taken to have seen what is kept now.
+        shown = not self.is_bound or any(
+            self.add_initial_prefix(name) in self.data for name in self.fields
+        )
+        if shown and not self.instance._state.adding:
+            for field in self.fields.values():
+                field.show_hidden_initial = not field.disabled
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.instance._state.adding:
+            return cleaned
+        # What is not there is not set.
+        return {name: value for name, value in cleaned.items() if name in self.changed_data}
+
+
+class SavesWhatWasChanged:
+    """For what others change meanwhile; stands before Django's own in the bases."""
+
+    model: type[models.Model]
+    form = ChangedFieldsForm
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        read = super().get_object  # type: ignore[misc]  # mixed in
+        found = read(request, object_id, from_field)
+        if found is None or request.method != "POST" or not connection.in_atomic_block:
+            return found
+        # All columns are saved: none may change between this read and that.
+        self.model._base_manager.select_for_update(no_key=True).get(pk=found.pk)
+        return read(request, object_id, from_field)

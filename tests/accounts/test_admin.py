@@ -16,6 +16,7 @@ from accounts.models import ApiToken
 from accounts.roles import Role
 from execution.models import Specialty
 from nexo.shared.clock import BUSINESS_ZONE
+from tests.admin_forms import as_shown
 from tests.factories import make_agent, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -358,3 +359,14 @@ def test_a_token_is_for_an_agent_there_is_and_for_a_time_to_come(
     page = client.post(reverse(TOKEN_ADD), {"name": "robô", "scope": "write", **fields})
     assert "errorlist" in page.content.decode()
     assert not ApiToken.objects.exists()
+
+
+def test_saving_an_open_form_gives_nobody_back_what_was_taken_meanwhile(client: Client) -> None:
+    ana = make_user(Role.HEAD, username="ana")
+    url = reverse("admin:auth_user_change", args=[ana.pk])
+    sent = as_shown(client, url)
+    User.objects.filter(pk=ana.pk).update(is_active=False)
+    ana.groups.clear()
+    assert client.post(url, {**sent, "email": "ana@example.com"}).status_code == 302
+    ana.refresh_from_db()
+    assert (ana.email, ana.is_active, ana.groups.count()) == ("ana@example.com", False, 0)

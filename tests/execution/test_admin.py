@@ -5,9 +5,12 @@ from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import AuditEntry
 from accounts.roles import Role
+from execution.agents import pause_agent
 from execution.models import Agent, Marketplace, Specialty
-from tests.factories import make_agent, make_user
+from tests.admin_forms import as_shown
+from tests.factories import OPERATOR, make_agent, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 ADD = "admin:execution_agent_add"
@@ -125,3 +128,35 @@ def test_who_works_there_stands_beside_a_marketplace(admin_client: Client) -> No
     make_agent("lia", "shein")
     listed = admin_client.get(reverse("admin:execution_marketplace_changelist")).content.decode()
     assert "Lia" in listed
+
+
+def test_a_form_leaves_alone_what_others_changed_while_it_was_open(admin_client: Client) -> None:
+    agent = make_agent("lia", "amazon")
+    url = reverse(CHANGE, args=[agent.pk])
+    sent = as_shown(admin_client, url)
+    pause_agent("lia", caller=OPERATOR, reason="fora do ar")
+    Agent.objects.update(is_active=False, capacity=3)
+    agent.specialties.add(Specialty.objects.create(task_type="photo"))
+    assert admin_client.post(url, {**sent, "name": "Lia B."}).status_code == 302
+    agent.refresh_from_db()
+    assert (agent.name, agent.is_paused, agent.is_active, agent.capacity) == (
+        *("Lia B.", True, False, 3),
+    )
+    assert [one.pk for one in agent.specialties.all()] == ["photo"]
+    kept = agent.history.first()
+    assert (kept.name, kept.is_paused, kept.is_active, kept.capacity) == ("Lia B.", True, False, 3)
+    line = AuditEntry.objects.latest("pk")
+    assert line.details == {"old": {"name": "Lia"}, "new": {"name": "Lia B."}}
+
+
+def test_what_is_changed_on_the_page_is_saved_whatever_others_did(admin_client: Client) -> None:
+    agent = make_agent("lia", "amazon", capacity=3, is_paused=True)
+    url = reverse(CHANGE, args=[agent.pk])
+    sent = as_shown(admin_client, url)
+    Agent.objects.update(capacity=4)
+    del sent["is_paused"]
+    changed = {**sent, "capacity": "", "marketplaces": ["shein"]}
+    assert admin_client.post(url, changed).status_code == 302
+    agent.refresh_from_db()
+    assert (agent.is_paused, agent.capacity) == (False, None)
+    assert [one.pk for one in agent.marketplaces.all()] == ["shein"]

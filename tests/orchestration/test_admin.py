@@ -12,6 +12,7 @@ from accounts.roles import Role
 from nexo.shared import clock
 from orchestration.models import TaskTemplate
 from orchestration.services import activate
+from tests.admin_forms import as_shown
 from tests.factories import OPERATOR, make_user
 from tests.orchestration.playbook import make_template, only
 
@@ -128,3 +129,16 @@ def test_plans_can_be_read_only() -> None:
 @pytest.mark.parametrize("role", [Role.QA, Role.HEAD])
 def test_others_do_not_get_there(role: Role) -> None:
     assert client_of(role).get(reverse(LIST)).status_code == 302
+
+
+def test_saving_an_open_form_does_not_switch_on_what_was_switched_off_meanwhile() -> None:
+    template = make_template()
+    client, url = client_of(Role.ADMIN), reverse(CHANGE, args=[template.pk])
+    # As the page shows a number.
+    sent = {**as_shown(client, url), "title_en": "Review all photos", "estimated_hours": "1,50"}
+    TaskTemplate.objects.filter(pk=template.pk).update(is_active=False)
+    assert client.post(url, sent).status_code == 302
+    before = template.recurs_since
+    template.refresh_from_db()
+    assert (template.title_en, template.is_active) == ("Review all photos", False)
+    assert template.recurs_since == before
