@@ -22,6 +22,8 @@ LATE_AFTER_ESTIMATES: Final = 2
 LONG_MINUTES: Final = 7 * 24 * 60
 # So many ids fit into one statement of any database.
 TASKS_AT_ONCE: Final = 500
+# Of more agents than this the facts of all are read.
+FEW: Final = 500
 SUMMED: Final = (
     *("approved", "rejected", "completed", "failed_error", "failed_timeout", "cancelled"),
     *("timed", "estimated_minutes", "executed_minutes"),
@@ -112,8 +114,7 @@ def history(slugs: Sequence[str], window: Window) -> History:
     """The window's facts; those of the event log must have been caught up before."""
     place = {slug: row for row, slug in enumerate(slugs)}
     sums = np.zeros((len(SUMMED), len(slugs), WINDOW_DAYS))
-    days = AgentDay.objects.filter(day__gte=window.first, day__lte=window.today)
-    rows = [row for row in days.values_list("agent_id", "day", *SUMMED) if row[0] in place]
+    rows = [row for row in _days_of(slugs, window) if row[0] in place]
     if rows:
         first = window.first.toordinal()
         agents = [place[row[0]] for row in rows]
@@ -123,6 +124,16 @@ def history(slugs: Sequence[str], window: Window) -> History:
     facts = _facts(named, _late(place, window))
     ended = facts.completed + facts.failed + facts.rejected + named["cancelled"]
     return History(facts, ended.sum(axis=1))
+
+
+def _days_of(slugs: Collection[str], window: Window) -> Iterable[tuple[Any, ...]]:
+    """The window's facts by agent and day, and where many are asked for others' too."""
+    if len(slugs) <= FEW:
+        # Each pair is looked up in the index; over a range of days it would be read for everybody.
+        days = AgentDay.objects.filter(day__in=window.days(), agent_id__in=slugs)
+    else:
+        days = AgentDay.objects.filter(day__gte=window.first, day__lte=window.today)
+    return days.values_list("agent_id", "day", *SUMMED)
 
 
 def _facts(sums: Mapping[str, Array], late: Array) -> Facts:
@@ -141,7 +152,8 @@ def _facts(sums: Mapping[str, Array], late: Array) -> Facts:
 def _late(place: dict[str, int], window: Window) -> Array:
     """Open tasks by the day on which they became late, shape (a, d)."""
     late = np.zeros((len(place), WINDOW_DAYS))
-    for (slug, offset), count in Counter(_late_tasks(Task.objects.all(), window)).items():
+    tasks = Task.objects.filter(_may_concern(place)) if len(place) <= FEW else Task.objects.all()
+    for (slug, offset), count in Counter(_late_tasks(tasks, window)).items():
         if slug in place:
             late[place[slug], offset] = count
     return late

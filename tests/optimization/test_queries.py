@@ -1,8 +1,11 @@
 """What is read for agents: late work for whoever had it, and no more rows than are asked about."""
 
+from dataclasses import fields
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from execution import services
 from execution.assignment import Assignment
@@ -11,11 +14,12 @@ from execution.commands import Command
 from execution.enums import TaskStatus
 from execution.models import Task
 from nexo.shared import clock
-from optimization import queries
+from optimization import projection, queries
+from optimization.arrays import Facts
 from optimization.optimizations import optimizations
 from optimization.queries import Window
 from tests.factories import OPERATOR, make_agent, make_task_in
-from tests.optimization.work import moved
+from tests.optimization.work import at_noon, completed, moved
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -39,6 +43,38 @@ def overdue_task(agent_id: str | None, *, days: float = 5) -> str:
 
 def give(task_id: str, agent_id: str) -> None:
     services.command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id=agent_id))
+
+
+class TestFewAgents:
+    def test_no_row_of_others_is_read(self) -> None:
+        """Of a hundred thousand agents one is recommended, each time a task is made."""
+        now = clock.now()
+        for slug in ("alex", "bia"):
+            make_agent(slug)
+            completed(slug, at=at_noon(1, now))
+            overdue_task(slug)
+        projection.catch_up()
+        window = Window(now)
+        with CaptureQueriesContext(connection) as asked:
+            history = queries.history(["alex"], window)
+        assert (history.facts.completed.sum(), history.facts.late.sum()) == (1, 1)
+        assert len(asked) == 2
+        assert all("'alex'" in one["sql"] for one in asked)
+
+    def test_many_are_read_as_few_are(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = clock.now()
+        for slug in ("alex", "bia", "caio"):
+            make_agent(slug)
+            completed(slug, at=at_noon(1, now))
+            completed(slug, at=at_noon(40, now))
+            overdue_task(slug)
+        projection.catch_up()
+        few = queries.history(["alex", "caio"], Window(now))
+        monkeypatch.setattr(queries, "FEW", 1)
+        many = queries.history(["alex", "caio"], Window(now))
+        for field in fields(Facts):
+            assert (getattr(few.facts, field.name) == getattr(many.facts, field.name)).all()
+        assert few.ended.tolist() == many.ended.tolist() == [1, 1]
 
 
 class TestLateWork:
