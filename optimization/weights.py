@@ -13,7 +13,7 @@ LOW_COMPLETION: Final = np.array([0.6, 0.4, 0.1])
 LOW_COMPLETION_BELOW = 60.0  # percent, mean of the days
 STEADY_VARIANCE = 225.0  # squared points: a standard deviation of 15
 SUM_TOLERANCE = 0.05
-# 0.95 and 1.05 are legal, and not exact in binary.
+# 0.95 and 1.05 are legal, and not exact in binary; nor is a mean of 60 in every order of the days.
 _BINARY_SLACK = 1e-9
 
 
@@ -33,7 +33,7 @@ def adaptive_weights(daily: Rates) -> Array:
     variances = np.stack([term.variance() for term in daily.terms], axis=-1)
     reliability = STEADY_VARIANCE / np.maximum(variances, STEADY_VARIANCE)
     completion = daily.completion
-    is_low = (completion.count > 0) & (completion.mean() < LOW_COMPLETION_BELOW)
+    is_low = (completion.count > 0) & (completion.mean() < LOW_COMPLETION_BELOW - _BINARY_SLACK)
     adjusted = np.where(is_low[:, None], LOW_COMPLETION, BASE) * reliability
     has_any = daily.approval.known | daily.completion.known | daily.execution.known
     scored_days = row_sums(has_any.astype(np.float64))

@@ -66,7 +66,7 @@ def plain_weights(days: Sequence[Day]) -> list[float]:
         return [0.5, 0.3, 0.2]
     known = [[rate for rate in metric if rate is not None] for metric in series]
     base = [0.5, 0.3, 0.2]
-    if known[1] and math.fsum(known[1]) / len(known[1]) < 60:
+    if known[1] and math.fsum(known[1]) / len(known[1]) < 60 - 1e-9:
         base = [0.6, 0.4, 0.1]
     raw = [weight * plain_reliability(values) for weight, values in zip(base, known, strict=True)]
     return [weight / sum(raw) for weight in raw]

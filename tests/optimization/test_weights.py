@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,13 @@ def test_a_deviation_of_15_points_is_still_steady() -> None:
 def test_low_completion_starts_below_60(completion: float, first: float) -> None:
     days = [day_with(approval=80, completion=completion)] * 3
     assert weights(*days)[0] == pytest.approx(first)
+
+
+def test_a_mean_of_60_is_not_below_60_in_any_order_of_the_days() -> None:
+    # 5 of 6, 1 of 3, 5 of 6, 1 of 1, 0 of 1: together 300 ÷ 5
+    days = [{"completed": done, "failed": lost} for done, lost in [(5, 1), (1, 2), (5, 1), (1, 0)]]
+    found = {round(weights(*order)[0], 6) for order in permutations([*days, {"failed": 1}])}
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("days", [[], [day_with(approval=10, completion=5)]])
