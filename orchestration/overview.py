@@ -11,12 +11,13 @@ from functools import cached_property
 from typing import Any, Final, Self
 
 import numpy as np
-from django.db.models import Max, Sum
+from django.db.models import Max, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Concat
 
 from execution import queries as tasks
 from execution.enums import OPEN_STATUSES
 from execution.exceptions import AgentNotFound
-from execution.models import Agent, Task
+from execution.models import Agent, Task, TaskEvent
 from execution.queries import Position
 from execution.totals import combined
 from optimization import projection
@@ -156,10 +157,10 @@ def overview(now: datetime) -> Overview:
         "slug", "name", "is_active", "is_paused", "capacity"
     )
     loads = tasks.open_tasks_by_agent(slugs)
-    at_work = _at_work(slugs)
+    reports = _last_reports()
     agents = []
     for slug, name, is_active, is_paused, capacity in flags.order_by("slug"):
-        totals = by_agent.get(slug, Totals()) + Totals(last_activity=at_work.get(slug))
+        totals = by_agent.get(slug, Totals()) + Totals(last_activity=reports.get(slug))
         state = AgentState(
             *(slug, name, is_active, is_paused, capacity),
             open=loads.get(slug, 0),
@@ -167,7 +168,7 @@ def overview(now: datetime) -> Overview:
             recent=recent[slug],
         )
         agents.append(state)
-    everything = sum(by_agent.values(), Totals(last_activity=_latest(at_work.values())))
+    everything = sum(by_agent.values(), Totals(last_activity=_latest(reports.values())))
     return Overview(
         known.position, now, agents, everything, _metrics(now), unassigned_by_marketplace()
     )
@@ -183,15 +184,12 @@ def _totals_by_agent() -> dict[str, Totals]:
     }
 
 
-def _at_work(slugs: Iterable[str]) -> dict[str, datetime]:
-    """When each agent last reported of a task that it has begun and not ended."""
-    begun = Task.objects.filter(
-        agent_id__in=slugs,
-        ended_at__isnull=True,
-        status__in=OPEN_STATUSES,
-        started_at__isnull=False,
-    )
-    return dict(begun.order_by().values_list("agent_id").annotate(Max("updated_at")))
+def _last_reports() -> dict[str, datetime]:
+    """When each agent itself last reported anything; people write to its tasks too."""
+    own = TaskEvent.objects.filter(actor=Concat(Value("agent:"), OuterRef("slug")))
+    newest = Subquery(own.order_by("-at", "-sequence").values("at")[:1])
+    reported = Agent.objects.annotate(reported_at=newest).filter(reported_at__isnull=False)
+    return dict(reported.order_by().values_list("slug", "reported_at"))
 
 
 def _latest(instants: Iterable[datetime]) -> datetime | None:

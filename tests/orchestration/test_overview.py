@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 from rest_framework.exceptions import ValidationError
 
+from accounts.callers import caller_for_agent
 from accounts.roles import Role
 from execution.changes import TaskChange
 from execution.enums import ENDED_STATUSES, FailureReason, TaskStatus
@@ -160,8 +161,11 @@ def test_last_activity_is_the_agents_own() -> None:
     change(state, status=TaskStatus.IN_PROGRESS)
     started = agent_state().totals.last_activity
     assert started == Task.objects.get().started_at
-    change(state, status=TaskStatus.IN_PROGRESS, progress=60)
+    change(state, status=TaskStatus.IN_PROGRESS, progress=55)
+    assert agent_state().totals.last_activity == started
+    change(state, status=TaskStatus.IN_PROGRESS, progress=60, caller=caller_for_agent("alex"))
     reported = agent_state().totals.last_activity
+    assert reported == overview(clock.now()).totals.last_activity
     assert reported == Task.objects.get().updated_at != started
     change(state, status=TaskStatus.FAILED)
     assert agent_state().totals.last_activity == Task.objects.get().ended_at
