@@ -81,6 +81,7 @@ SYSTEM_PARTS: Final = {
     "schedule": _("schedule"),
     "leases": _("lease control"),
     "import": _("import"),
+    "assignment": _("assignment of waiting tasks"),
 }
 
 

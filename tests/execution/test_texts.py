@@ -87,6 +87,7 @@ def test_mark_tells_state_attempts_time_and_cause() -> None:
         ("user:ana", "ana"),
         ("agent:alex", "agente alex"),
         ("system:sync", "sincronização automática"),
+        ("system:assignment", "atribuição das tarefas em espera"),
         ("system:outra", "sistema (outra)"),
     ],
 )
