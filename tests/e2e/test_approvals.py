@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import Api, Complaints, wait_until_live
@@ -70,6 +70,35 @@ def test_count_in_the_bar_follows_on_every_live_page(page: Page, api: Api, addre
     expect_the_servers_count()
     api.update(tasks[1], "failed", failureReason="cancelled", reason="teste")
     expect_the_servers_count()
+
+
+def test_a_page_that_was_read_before_a_decision_does_not_undo_it(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    task, other = api.create(times=2, taskType=task_type)
+    page = inbox()
+    chip = page.locator('.chip[data-channel="amazon"] [data-field="count"]')
+    before = int(chip.inner_text())
+    held: list[tuple[Route, APIResponse]] = []
+    address = re.compile(rf"{INBOX}\?")
+    page.route(address, lambda route: held.append((route, route.fetch())))
+    page.locator("#refresh").click()
+    while not held:
+        page.wait_for_timeout(50)
+    api.update(task, "approved")
+    expect(row(page, task)).to_have_class(re.compile("has-left"))
+    with page.expect_response(address):
+        route, answer = held.pop(0)
+        route.fulfill(response=answer)
+    page.wait_for_timeout(500)
+    expect(row(page, task)).to_have_count(0)  # whoever refreshes lets go of what was decided
+    expect(chip).to_have_text(str(before - 1))
+    # What is read after it says so too, and counts for the chips.
+    page.unroute(address)
+    page.evaluate("document.querySelector('.chip[data-channel=amazon] .count').textContent = '700'")
+    page.locator("#refresh").click()
+    expect(chip).to_have_text(str(before - 1))
+    expect(row(page, other).locator("[name=task]")).to_be_enabled()
 
 
 def test_keyboard_walks_approves_rejects_and_selects(

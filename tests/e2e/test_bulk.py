@@ -184,6 +184,19 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     expect(dialog).to_contain_text("5 de 6 feitas")
 
 
+def test_what_came_ticked_is_in_the_order(
+    head: Page, tasks: list[dict[str, Any]], api: Api, task_type: str
+) -> None:
+    head.get_by_label("Selecionar todas as mostradas").check()
+    (late,) = api.create(taskType=task_type)
+    bar(head).get_by_role("button", name="Selecionar todas as 6").click()
+    head.locator("#pill").click()
+    expect(box(head, late)).to_be_checked()
+    box(head, tasks[0]).uncheck()
+    expect(head.locator("[data-pick]:checked")).to_have_count(5)
+    expect(bar(head)).to_contain_text("5 selecionadas")
+
+
 def test_assign_asks_for_the_agent(
     head: Page, tasks: list[dict[str, Any]], api: Api, complaints: Complaints
 ) -> None:

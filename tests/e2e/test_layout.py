@@ -145,7 +145,8 @@ def test_the_filters_of_the_list_keep_their_words_and_lines(page: Page, width: i
     over = page.locator("#live-here").evaluate(
         """(line) => {
           const { x, y, width, height } = line.getBoundingClientRect();
-          return document.elementFromPoint(x + width - 4, y + height / 2).closest("#live-here") !== null;
+          const there = document.elementFromPoint(x + width - 4, y + height / 2);
+          return there.closest("#live-here") !== null;
         }"""
     )
     assert over

@@ -33,6 +33,8 @@ const waiting = new Set();
 // What this page is deciding itself: the feed may tell of it before the answer does.
 const deciding = new Set();
 let newest = null;
+// The tasks that frames have told of since the last read was begun, which may not know of that.
+let heard = new Set();
 // The toast that asks for a selection, until there is one.
 let asked = null;
 let timer = 0;
@@ -41,6 +43,7 @@ const feed = new Feed({
   path: SOCKET_PATH,
   position: data,
   read: async () => {
+    heard = new Set();
     const page = await readPage(here);
     return { ...pageDataOf(page), page };
   },
@@ -61,7 +64,10 @@ function receive({ events, tasks }) {
     last.set(event.taskId, event);
     count(event, tasks);
   }
-  for (const task of tasks) take(task, last.get(task.taskId));
+  for (const task of tasks) {
+    heard.add(task.taskId);
+    take(task, last.get(task.taskId));
+  }
   showState();
 }
 
@@ -84,20 +90,36 @@ function count({ taskId, from, to }, tasks) {
   const channel = tasks.find((task) => task.taskId === taskId)?.channel;
   for (const chip of document.querySelectorAll(".chip[data-channel]")) {
     if (chip.dataset.channel && chip.dataset.channel !== channel) continue;
-    const slot = chip.querySelector('[data-field="count"]');
-    slot.dataset.value ??= slot.textContent.replace(/\D/g, "");
-    slot.dataset.value = Math.max(0, Number(slot.dataset.value) + change);
-    slot.textContent = formatNumber(Number(slot.dataset.value));
+    const slot = slotOf(chip);
+    slot.textContent = formatNumber(Math.max(0, numberIn(slot) + change));
   }
 }
 
-/** A page read anew: rows that changed are replaced, those that are gone turn grey, new ones wait. */
+const slotOf = (chip) => chip.querySelector('[data-field="count"]');
+const numberIn = (slot) => Number(slot.textContent.replace(/\D/g, ""));
+
+function countAnew(page) {
+  for (const chip of document.querySelectorAll(".chip[data-channel]")) {
+    const { channel } = chip.dataset;
+    const fresh = page.querySelector(`.chip[data-channel="${CSS.escape(channel)}"]`);
+    if (fresh) slotOf(chip).textContent = slotOf(fresh).textContent;
+  }
+}
+
+/**
+ * A page read anew: rows that changed are replaced, those that are gone turn grey, new ones wait.
+ * What frames have told of meanwhile stays as they told it.
+ */
 function reconcile(snapshot) {
   newest = snapshot.page;
+  if (!heard.size) countAnew(newest);
   const fresh = list.rowsOf(newest);
-  waiting.clear();
-  for (const taskId of fresh.keys()) if (!list.row(taskId)) waiting.add(taskId);
-  list.follow(fresh, { isWhole: newest.getElementById("more").hidden }, t("fate.gone"));
+  for (const taskId of waiting) if (!heard.has(taskId)) waiting.delete(taskId);
+  for (const taskId of fresh.keys()) {
+    if (!list.row(taskId) && !heard.has(taskId)) waiting.add(taskId);
+  }
+  const isWhole = newest.getElementById("more").hidden;
+  list.follow(fresh, { isWhole, except: heard }, t("fate.gone"));
   // Nobody reads an empty list: there is nothing to keep still.
   if (!list.size) {
     list.append(newest);

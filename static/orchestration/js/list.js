@@ -105,9 +105,10 @@ export class List {
   }
 
   /** Take over what a page read anew says of the rows that are shown. */
-  follow(fresh, { isWhole }, goneText) {
+  follow(fresh, { isWhole, except }, goneText) {
     const last = [...fresh.values()].at(-1)?.dataset.created ?? "";
     for (const row of [...this.#body.children]) {
+      if (except.has(row.dataset.task)) continue;
       const now = fresh.get(row.dataset.task);
       const wasRead = isWhole || Date.parse(row.dataset.created) < Date.parse(last);
       if (now && (this.hasLeft(row) || now.dataset.version !== row.dataset.version)) {

@@ -56,7 +56,8 @@ export class Picks {
   #adopt(row) {
     const box = row.querySelector?.(BOX);
     if (!box) return;
-    box.checked = this.isAll || this.ids.has(row.dataset.task);
+    if (this.isAll) this.ids.add(row.dataset.task);
+    box.checked = this.ids.has(row.dataset.task);
     box.setAttribute("aria-label", t("bulk.pick", { title: row.querySelector(".title").title }));
   }
 
