@@ -11,6 +11,7 @@ import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
+import { exactText } from "./row-view.js";
 import { Rows } from "./rows.js";
 import { saveInPlace } from "./saved-views.js";
 import { bornIn, Held } from "./store.js";
@@ -167,6 +168,7 @@ function showFreshness() {
   const { state } = feed;
   const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
   indicator.show({ state, freshAt, paused: isPaused, waiting: held.events });
+  byId("read-at").textContent = exactText(freshAt, data.zone);
 }
 
 function changeState(state, before) {

@@ -19,9 +19,9 @@ function clock(zone) {
   return clocks.get(zone);
 }
 
-/** `24/02/2026 14:30:25`, business time. */
-export function exactText(iso, zone) {
-  return clock(zone).format(new Date(iso)).replace(",", "");
+/** `24/02/2026 14:30:25`, business time; `instant` in RFC 3339 or in milliseconds. */
+export function exactText(instant, zone) {
+  return clock(zone).format(new Date(instant)).replace(",", "");
 }
 
 /** `3 min ago` within a day, else `24/02/2026 14:30`. */
