@@ -29,9 +29,16 @@ export function walkRows(body) {
 
   function step(by) {
     const rows = [...body.children];
-    const here = rows.indexOf(document.activeElement.closest?.("tr"));
+    const row = document.activeElement.closest?.("tr") ?? rowInHand();
+    const here = rows.indexOf(row);
     const next = here < 0 ? firstInSight(rows) : rows[here + by];
     next?.querySelector(".title").focus();
+  }
+
+  /** Who left it for the search and came back goes on from there, while it is in sight. */
+  function rowInHand() {
+    const { top, bottom } = current?.getBoundingClientRect() ?? {};
+    return bottom > 0 && top < innerHeight ? current : null;
   }
 
   return {

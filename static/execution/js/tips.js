@@ -1,4 +1,5 @@
-// What a sync mark says, on hover and on focus. The bubble can be hovered itself, and Escape closes
+// What a sync mark says, on hover and on focus; and the exact instant of a time that a finger, which
+// cannot hover, touches. The bubble can be hovered itself, and Escape closes
 // it; screen readers have the same words as the mark's name.
 
 const GAP = 6;
@@ -13,7 +14,7 @@ export function showTips(root, selector) {
     clearTimeout(hiding);
     if (owner === mark) return;
     owner = mark;
-    tip.textContent = mark.getAttribute("aria-label");
+    tip.textContent = mark.getAttribute("aria-label") ?? mark.title;
     tip.showPopover();
     const { left, width, top, bottom } = mark.getBoundingClientRect();
     const over = top - tip.offsetHeight - GAP;
@@ -33,7 +34,9 @@ export function showTips(root, selector) {
     clearTimeout(hiding);
     hiding = setTimeout(hide, LINGER);
   };
-  const found = (event) => event.target.closest(selector);
+  const found = (event) =>
+    event.target.closest(selector) ??
+    (event.pointerType === "touch" ? event.target.closest("time[title]:not([title=''])") : null);
 
   root.addEventListener("pointerover", (event) => found(event) && show(found(event)));
   root.addEventListener("pointerout", (event) => found(event) && hideSoon());

@@ -94,7 +94,12 @@ slot(bar, "all").addEventListener("click", () => {
   picks.pickAll();
   bar.querySelector("[data-bulk]").focus();
 });
-slot(bar, "clear").addEventListener("click", () => picks.pickShown(false));
+slot(bar, "clear").addEventListener("click", () => {
+  picks.pickShown(false);
+  // The bar goes, and the focus with it: back to the row in hand, else to the first.
+  const rows = byId("rows");
+  (rows.querySelector('[data-pick][tabindex="0"]') ?? rows.querySelector(".title"))?.focus();
+});
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
   if (button && isPossible(button)) open(button);
