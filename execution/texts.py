@@ -151,6 +151,11 @@ def clock_text(instant: datetime) -> str:
     return exact_text(instant)[-8:]
 
 
+def log_time_text(instant: datetime) -> str:
+    """`24/02 14:30:25`, business time: a log may go on for days."""
+    return f"{exact_text(instant)[:5]} {clock_text(instant)}"
+
+
 def moment_text(instant: datetime | None, *, now: datetime) -> str:
     """`3 min ago` within a day, else `24/02/2026 14:30`, business time."""
     if instant is None:
@@ -164,6 +169,12 @@ def moment_text(instant: datetime | None, *, now: datetime) -> str:
     if minutes < 60:
         return word("ago.minutes", count=minutes)
     return word("ago.hours", count=minutes // 60)
+
+
+def full_moment_text(instant: datetime, *, now: datetime) -> str:
+    """`3 min ago · 24/02/2026 14:30:25`: where nobody has to hover to know the instant."""
+    exact, relative = exact_text(instant), moment_text(instant, now=now)
+    return exact if exact.startswith(relative) else f"{relative} · {exact}"
 
 
 # -- Sync marks ----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ from execution.forms import TaskActionForm
 from execution.models import Task
 from execution.page_filters import STATUSES_OF, PageFilters, read_filters
 from execution.page_strings import list_strings, shared_strings
-from execution.representations import task_json, whole_minutes
+from execution.representations import task_json
 from execution.row_view import TONES, blank_row, row_view
 from execution.rows import TaskRow, TaskState, execution_minutes
 from execution.task_actions import (
@@ -323,6 +323,7 @@ def _task_context(
         "creator": texts.actor_text(creator, agent_names),
         **_timeline(request, row["id"], events),
         "logs": logs,
+        "is_over": status in (TaskStatus.COMPLETED, TaskStatus.FAILED),
         "now": now,
         "page_data": {
             **_shared_data(request, short_names, agent_names),
@@ -376,9 +377,18 @@ def _failure(
         "title": str(FailureReason(reason).label) if reason else _("Error"),
         "cause": error or next(ending, None) or texts.word("failure.unknown"),
         "effect": effect,
-        "next": next_step,
-        "who": "" if may_retry or not reason else _("A head or an administrator can try it again."),
+        "next": next_step if may_retry or not reason else _next_step_of_others(reason),
     }
+
+
+def _next_step_of_others(reason: str) -> str:
+    """Who may not try again themselves is told whom to ask."""
+    if reason == FailureReason.CANCELLED:
+        return _(
+            "Nothing, unless it is wanted after all: then ask a head or an administrator"
+            " to try it again."
+        )
+    return _("Ask a head or an administrator to put the cause right and try the task again.")
 
 
 def _is_own(request: HttpRequest, row: TaskRow) -> bool:
@@ -403,4 +413,5 @@ def _list_address(request: HttpRequest) -> str:
 
 
 def _whole(minutes: float | None) -> int | None:
-    return None if minutes is None else whole_minutes(minutes)
+    """A minute that has begun does not count, as in all other times of the page."""
+    return None if minutes is None else int(minutes)

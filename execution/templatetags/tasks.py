@@ -17,6 +17,7 @@ register.filter("minutes", texts.minutes_text)
 register.filter("span", texts.span_text)
 register.filter("exact", texts.exact_text)
 register.filter("clock", texts.clock_text)
+register.filter("log_time", texts.log_time_text)
 register.filter("event_text", texts.event_text)
 
 
@@ -30,6 +31,11 @@ def pending_total(context: Mapping[str, Any]) -> int:
 @register.filter
 def moment(instant: datetime | None, now: datetime) -> str:
     return texts.moment_text(instant, now=now)
+
+
+@register.filter
+def full_moment(instant: datetime, now: datetime) -> str:
+    return texts.full_moment_text(instant, now=now)
 
 
 @register.filter

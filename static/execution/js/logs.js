@@ -22,10 +22,9 @@ export class Logs {
     this.path = path;
     this.cursor = cursor;
     this.levels = levels;
-    const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone };
     // As the server writes them, in every language.
-    this.clock = new Intl.DateTimeFormat("en-GB", clock);
-    const exact = { ...clock, day: "2-digit", month: "2-digit", year: "numeric" };
+    const digits = { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone };
+    const exact = { ...digits, day: "2-digit", month: "2-digit", year: "numeric" };
     this.exact = new Intl.DateTimeFormat("en-GB", exact);
   }
 
@@ -110,8 +109,9 @@ export class Logs {
     line.dataset.level = level;
     const time = line.querySelector("time");
     time.dateTime = at;
-    time.title = this.exact.format(new Date(at)).replace(",", "");
-    time.textContent = this.clock.format(new Date(at));
+    const [day, clock] = this.exact.format(new Date(at)).split(", ");
+    time.title = `${day} ${clock}`;
+    time.textContent = `${day.slice(0, 5)} ${clock}`;
     line.querySelector(".log-level").textContent = this.levels[level] ?? level;
     line.querySelector(".words").textContent = message;
     return line;

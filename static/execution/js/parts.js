@@ -45,14 +45,23 @@ function withoutTokens(part) {
 }
 
 /**
- * Make `node` hold what `fresh` holds, keeping the elements that stand at the same place. Another
- * id is another element: what was written in one field is not taken over into the next.
+ * Make `node` hold what `fresh` holds, keeping the elements that stand at the same place, and those
+ * with an id wherever they stand: the focus is in one of them. Another id is another element: what
+ * was written in one field is not taken over into the next.
  */
 function follow(node, fresh) {
   const old = [...node.childNodes];
   const now = [...fresh.childNodes];
-  for (const [place, child] of now.entries()) {
-    const known = old[place];
+  const wanted = new Set(now.map(({ id }) => id).filter(Boolean));
+  for (const child of now) {
+    const place = child.id ? old.findIndex(({ id }) => id === child.id) : 0;
+    if (place > 0) for (const gone of old.splice(0, place)) gone.remove();
+    if (old.length && old[0].id !== child.id && wanted.has(old[0].id)) {
+      // What is new stands before one that stays.
+      node.insertBefore(child, old[0]);
+      continue;
+    }
+    const known = old.shift();
     if (known?.nodeName !== child.nodeName || known.id !== child.id) {
       if (known) known.replaceWith(child);
       else node.append(child);
@@ -63,7 +72,7 @@ function follow(node, fresh) {
       follow(known, child);
     }
   }
-  for (const surplus of old.slice(now.length)) surplus.remove();
+  for (const surplus of old) surplus.remove();
 }
 
 function followAttributes(element, fresh) {

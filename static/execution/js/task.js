@@ -9,6 +9,7 @@ import { shortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage, replaceParts } from "./parts.js";
+import { exactText } from "./row-view.js";
 import { keepWords, keptWords } from "./unsent.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
@@ -95,6 +96,7 @@ function showFreshness() {
   const { state } = feed;
   const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
   indicator.show({ state, freshAt, paused: isPaused, waiting });
+  document.getElementById("read-at").textContent = exactText(freshAt, data.zone);
 }
 
 function changeState(state, before) {
@@ -154,7 +156,7 @@ function changeOf(form) {
   if (resync !== undefined) return (seen) => resend(seen, resync);
   const action = data.actions.find((one) => one.name === name);
   const note = form.elements.note?.value.trim() ?? "";
-  const synced = Boolean(form.elements.synced);
+  const synced = form.elements.synced?.value === "true";
   return action
     ? (seen) => doAction(action, seen, note)
     : (seen) => markTarget({ channel, synced }, seen);
