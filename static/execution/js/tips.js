@@ -39,7 +39,13 @@ export function showTips(root, selector) {
     (event.pointerType === "touch" ? event.target.closest("time[title]:not([title=''])") : null);
 
   root.addEventListener("pointerover", (event) => found(event) && show(found(event)));
-  root.addEventListener("pointerout", (event) => found(event) && hideSoon());
+  // A finger that is lifted has left; what it asked for stays until it touches elsewhere.
+  root.addEventListener("pointerout", (event) => {
+    if (event.pointerType !== "touch" && found(event)) hideSoon();
+  });
+  document.addEventListener("pointerdown", ({ target }) => {
+    if (!tip.contains(target) && target !== owner) hide();
+  });
   root.addEventListener("focusin", (event) => (found(event) ? show(found(event)) : hide()));
   root.addEventListener("focusout", (event) => found(event) && hideSoon());
   tip.addEventListener("pointerenter", () => clearTimeout(hiding));
