@@ -61,6 +61,7 @@ def test_root_leads_to_the_tasks_and_signing_out_ends_there(open_as: Callable[..
     open_menu(page, "Conta: user")
     page.get_by_role("button", name="Sair").click()
     page.wait_for_url("**/accounts/login/**")
+    expect(page.get_by_text("Você saiu.")).to_be_visible()
     page.goto(LIST)
     page.wait_for_url("**/accounts/login/?next=**")
 

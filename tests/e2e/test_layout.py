@@ -228,6 +228,20 @@ def test_count_of_pending_does_not_cover_an_icon(page: Page, count: str) -> None
     assert [icon for icon in icons if icon[0] < right and left < icon[1]] == []
 
 
+# -- The API's documentation --------------------------------------------------------------------
+
+
+def test_documentation_of_the_api_has_the_frame_and_goes_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/api/docs/")
+    expect(page.locator(".opblock").first).to_be_visible()
+    expect(page.get_by_role("navigation", name="Seções")).to_be_visible()
+    filters = "(place) => getComputedStyle(place).filter"
+    assert "invert" in page.locator("#swagger-ui").evaluate(filters)
+    page.emulate_media(color_scheme="light")
+    assert page.locator("#swagger-ui").evaluate(filters) == "none"
+
+
 # -- On paper --------------------------------------------------------------------------------------
 
 
