@@ -108,18 +108,14 @@ def _gaps(first: int) -> Iterator[str]:
 
 
 def newest_events() -> Iterator[str]:
-    """Each task is what its newest event made of it. Tasks whose events are pruned are left out."""
-    oldest = TaskEvent.objects.aggregate(oldest=Min("sequence"))["oldest"]
-    if oldest is None:
-        return
+    """Each task is what its newest event made of it, which is never pruned."""
     own = TaskEvent.objects.filter(task=OuterRef("pk"))
     newer = Task.objects.filter(Exists(own.filter(sequence__gt=OuterRef("sequence"))))
     for task_id, sequence in _ids(newer):
         values = {"task": task_id, "sequence": sequence}
         yield _("%(task)s: its sequence is %(sequence)d, but there is a newer event.") % values
     its_event = own.filter(sequence=OuterRef("sequence"))
-    reachable = Task.objects.filter(sequence__gte=oldest)
-    for task_id, sequence in _ids(reachable.exclude(Exists(its_event))):
+    for task_id, sequence in _ids(Task.objects.exclude(Exists(its_event))):
         values = {"task": task_id, "sequence": sequence}
         yield _("%(task)s: its sequence is %(sequence)d, which is no event of it.") % values
     yield from _otherwise("status", "to_status")

@@ -65,14 +65,14 @@ from nexo.shared.pipelines import Writer, bare_statements, this_connection
 PRUNED_AT_ONCE = 2_000
 # Before anything is deleted, so that no gap is ever above it.
 NOTE_PRUNED = "UPDATE execution_stream SET pruned_through = %s WHERE pruned_through < %s"
-# The task's newest event stays: it is what made the task what it is.
+# A task that has ended keeps its newest event: that is its end or what people did since.
 DELETE_PROGRESS = """
     DELETE FROM execution_taskevent
     WHERE sequence > %s AND sequence <= %s AND kind = 'progress' AND actor LIKE 'agent:%%'
       AND EXISTS (
         SELECT 1 FROM execution_task AS task
         WHERE task.id = execution_taskevent.task_id
-          AND task.ended_at < %s AND task.sequence > execution_taskevent.sequence
+          AND task.ended_at < %s
       )
 """
 # For the restore command, which gives a database another random id than any that has been; its log
@@ -390,7 +390,8 @@ def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskSt
     if not caller.may(OPERATE_TASKS):
         raise NotAllowed
     _check_external_ids(new_tasks)
-    # Before the transaction: it reads much, and counts events under a lock that readers want too.
+    # First, for it reads much; and outside the transaction, unless the request has one for its
+    # idempotency key, because it counts events under a lock that readers want too.
     assigned = _assigned(new_tasks)
     try:
         with transaction.atomic():

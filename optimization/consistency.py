@@ -1,15 +1,12 @@
 """Do the daily facts agree with the events they were counted from?"""
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from math import isclose
 from typing import Any
 
-from django.db.models import Min
 from django.utils.translation import gettext as _
 
-from execution.models import Stream, TaskEvent
-from nexo.shared import clock
+from execution.models import Stream
 from optimization import projection
 from optimization.counting import Tally
 from optimization.models import COUNTED, AgentDay, DailyFact, FactCursor, Facts
@@ -23,35 +20,30 @@ def facts() -> Iterator[str]:
     cursor = FactCursor.objects.get(pk=1)
     if cursor.epoch != Stream.objects.values_list("epoch", flat=True).get():
         return  # of a log that is no more: counted anew at the next read
-    tally, since = _recounted(cursor.sequence)
+    tally = _recounted(cursor.sequence)
     places = {
         (place.day, place.agent_id, place.marketplace_id, place.task_type): amounts
         for place, amounts in tally.by_place()
     }
-    yield from _compared(
-        DailyFact, ("day", "agent_id", "marketplace_id", "task_type"), places, since
-    )
-    yield from _compared(AgentDay, ("day", "agent_id"), dict(tally.by_agent()), since)
-    yield from _worked(tally, since)
+    yield from _compared(DailyFact, ("day", "agent_id", "marketplace_id", "task_type"), places)
+    yield from _compared(AgentDay, ("day", "agent_id"), dict(tally.by_agent()))
+    yield from _worked(tally)
 
 
-def _recounted(last: int) -> tuple[Tally, date]:
-    """What the events say, and the first day of which all of them are kept."""
-    oldest = TaskEvent.objects.aggregate(first=Min("sequence"), at=Min("at"))
+def _recounted(last: int) -> Tally:
+    """What the events say; none that facts are counted from is ever pruned."""
     tally = Tally()
     for after in range(0, last, projection.BATCH):
         projection.tell(tally, after, min(after + projection.BATCH, last))
-    if oldest["first"] in (None, 1):
-        return tally, date.min
-    return tally, date.fromordinal(clock.business_day(oldest["at"]).toordinal() + 1)
+    return tally
 
 
 def _compared(
-    model: type[Facts], key: tuple[str, ...], counted: Mapping[Key, Amounts], since: date
+    model: type[Facts], key: tuple[str, ...], counted: Mapping[Key, Amounts]
 ) -> Iterator[str]:
-    rows = model.objects.filter(day__gte=since).values_list(*key, *COUNTED)  # type: ignore[attr-defined]
+    rows = model.objects.values_list(*key, *COUNTED)  # type: ignore[attr-defined]
     kept = {row[: len(key)]: dict(zip(COUNTED, row[len(key) :], strict=True)) for row in rows}
-    for place in sorted({*kept, *(place for place in counted if place[0] >= since)}):
+    for place in sorted({*kept, *counted}):
         for name in COUNTED:
             is_kept = kept.get(place, {}).get(name, 0)
             is_true = counted.get(place, {}).get(name, 0)
@@ -68,10 +60,10 @@ def _compared(
                 )
 
 
-def _worked(tally: Tally, since: date) -> Iterator[str]:
-    rows = AgentDay.objects.filter(day__gte=since, worked_at__isnull=False)
+def _worked(tally: Tally) -> Iterator[str]:
+    rows = AgentDay.objects.filter(worked_at__isnull=False)
     kept = {row[:2]: row[2] for row in rows.values_list("day", "agent_id", "worked_at")}
-    counted = {key: at for key, at in tally.worked() if key[0] >= since}
+    counted = dict(tally.worked())
     for key in sorted({*kept, *counted}):
         if kept.get(key) != counted.get(key):
             values = {

@@ -92,7 +92,8 @@ class Tally:
         self._worked: dict[tuple[date, str], datetime] = {}
 
     def add(self, event: Mapping[str, Any], sign: int = 1) -> None:
-        if sign > 0 and is_work(event):
+        if is_work(event):
+            # A failure that is undone was work all the same: its instant is noted already.
             place = place_of(event)
             key, at = (place.day, place.agent_id), event["at"]
             self._worked[key] = max(at, self._worked.get(key, at))
