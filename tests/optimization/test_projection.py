@@ -12,11 +12,13 @@ from execution.changes import TaskChange
 from execution.enums import EventKind, FailureReason, TaskStatus
 from execution.exceptions import InvalidTransition
 from execution.models import Stream, Task, TaskEvent
+from execution.queries import stream_position
 from nexo.shared import clock
 from optimization import projection
 from optimization.models import COUNTED, AgentDay, DailyFact, FactCursor
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in
 from tests.optimization.recount import recount, rounded
+from tests.optimization.work import at_noon, completed
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -155,6 +157,40 @@ def test_a_restored_database_is_counted_anew() -> None:
     Stream.objects.update(epoch="another")
     projection.catch_up()
     assert projected() == recount()
+
+
+def test_facts_of_a_log_that_ends_earlier_are_those_of_its_own_events() -> None:
+    make_task_in(TaskStatus.COMPLETED)
+    backup = Stream.objects.get().sequence
+    make_task_in(TaskStatus.COMPLETED)
+    projection.catch_up()
+    TaskEvent.objects.filter(sequence__gt=backup).delete()
+    Stream.objects.update(epoch="another", sequence=backup)
+    projection.catch_up()
+    assert projected() == recount()
+    assert FactCursor.objects.get().sequence == backup
+
+
+def test_who_was_overtaken_by_another_reader_counts_nothing_twice() -> None:
+    make_task_in(TaskStatus.COMPLETED)
+    seen = stream_position()
+    make_task_in(TaskStatus.COMPLETED)
+    position = projection.catch_up()
+    projection._count_on(seen)
+    assert FactCursor.objects.get().sequence == position.sequence
+    projection.catch_up()
+    assert projected() == recount()
+
+
+def test_earlier_work_that_comes_later_does_not_set_the_last_work_back() -> None:
+    make_agent("alex")
+    noon = at_noon(1, clock.now())
+    for at in (noon, noon - timedelta(hours=1)):
+        completed("alex", at=at)
+        projection.catch_up()
+    worked_at = AgentDay.objects.get(agent_id="alex", day=noon.date(), completed=2).worked_at
+    assert worked_at is not None
+    assert worked_at >= noon
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -124,3 +124,31 @@ class TestLateWork:
             assert pool.facts.late.sum() == late
         assert queries.pooled(window, marketplace_id="amazon").facts.late.sum() == 1
         assert queries.pooled(window, marketplace_id="kaway").facts.late.sum() == 0
+
+    def test_two_tasks_of_one_day_count_twice(self) -> None:
+        overdue_task("alex")
+        overdue_task("alex")
+        assert late_of("alex", "bia") == {"alex": 2, "bia": 0}
+        assert queries.pooled(Window(clock.now())).facts.late.sum() == 2
+
+
+def test_peers_are_the_active_agents_of_its_marketplaces_and_itself() -> None:
+    make_agent("alex", "amazon", "kaway", is_active=False)
+    make_agent("bia", "amazon")
+    make_agent("caio", "amazon", is_active=False)
+    make_agent("davi", "shein")
+    assert [agent.slug for agent in queries.peers_of("alex")] == ["alex", "bia"]
+
+
+def test_outcomes_are_those_of_the_window() -> None:
+    make_agent("alex")
+    now = clock.now()
+    for days_ago in (29, 30):
+        moved(
+            make_task_in(TaskStatus.COMPLETED, agent_id="alex").row["task_id"],
+            at_noon(days_ago, now),
+        )
+    Task.objects.update(assignment={"rule": "recommended"})
+    make_task_in(TaskStatus.PENDING, agent_id="alex")  # somebody's own choice
+    outcomes = queries.decision_outcomes("alex", Window(now))
+    assert outcomes == queries.DecisionOutcomes(recommended=1, completed=1, failed=0)

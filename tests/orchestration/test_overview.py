@@ -410,6 +410,17 @@ def test_bottlenecks_name_agent_value_threshold_and_what_to_do() -> None:
     assert "Leia por que" in portuguese
 
 
+def test_inactive_agents_are_no_bottleneck() -> None:
+    for slug in ("alex", "marina"):
+        make_agent(slug, "amazon")
+        failed(slug, at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+    Agent.objects.filter(slug="marina").update(is_active=False)
+    found = overview(clock.now())
+    assert {one.agent_id for one in found.bottlenecks} == {"alex"}
+    rows = get(client_of(Role.QA), "reports?type=bottlenecks").json()["report"]["rows"]
+    assert {row["agentId"] for row in rows} == {"alex"}
+
+
 @pytest.mark.usefixtures("worked")
 def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> None:
     qa = client_of(Role.QA)
