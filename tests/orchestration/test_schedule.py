@@ -86,3 +86,13 @@ def test_a_time_that_the_clocks_jump_over_is_due_right_after() -> None:
         now=datetime(2018, 11, 4, 12, tzinfo=UTC),
     )
     assert found == Due(datetime(2018, 11, 4, 3, 30, tzinfo=UTC), missed=1)
+
+
+def test_two_times_that_the_jump_makes_one_are_one() -> None:
+    # 0:30 did not exist that day, and 1:30 was the instant right after.
+    found = due(
+        "30 0,1 * * *",
+        since=datetime(2018, 11, 3, 12, tzinfo=UTC),
+        now=datetime(2018, 11, 4, 12, tzinfo=UTC),
+    )
+    assert found == Due(datetime(2018, 11, 4, 3, 30, tzinfo=UTC), missed=1)

@@ -7,11 +7,13 @@ from django.utils import translation
 
 from accounts.callers import Caller
 from accounts.models import AuditEntry
+from execution.assignment import Assignment
 from execution.enums import FailureReason, TaskStatus
 from execution.exceptions import NotAllowed
 from execution.models import Agent, Task, TaskEvent, TaskTarget
 from execution.queries import task_state
 from execution.rows import TaskState
+from execution.services import give_agent
 from optimization.models import AgentDay
 from optimization.projection import catch_up
 from orchestration.models import DueRun, Plan, TaskTemplate
@@ -290,6 +292,17 @@ def test_a_due_time_that_nobody_serves_is_work_that_waits_for_a_worker() -> None
     assert worker_behind_seconds(SIX + timedelta(days=9)) == 0
 
 
+def test_what_was_due_while_a_served_template_was_switched_off_was_not_missed() -> None:
+    (template,) = only(DAILY)
+    run_due_templates(SIX)
+    # Off for two days, and on again after the second one's time.
+    on_again = SIX + timedelta(days=2, hours=1)
+    TaskTemplate.objects.filter(pk=template.pk).update(recurs_since=on_again)
+    assert run_due_templates(SIX + timedelta(days=2, hours=2)) == []
+    (plan,) = run_due_templates(SIX + timedelta(days=3))
+    assert (plan.due_at, plan.missed) == (SIX + timedelta(days=3), 0)
+
+
 def test_a_template_whose_task_is_still_open_is_skipped_with_the_reason() -> None:
     only(DAILY)
     run_due_templates(SIX)
@@ -384,6 +397,30 @@ def test_what_nobody_can_take_holds_up_nothing_and_a_look_is_bounded(
     Agent.objects.update(is_paused=False)
     assert assign_waiting_tasks() == 2
     assert state_of(approved.row["task_id"]).row["status"] == "approved"
+
+
+def test_a_marketplace_whose_agents_are_full_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("orchestration.unassigned.AT_ONCE", 2)
+    for _ in range(2):
+        make_task(marketplace_id="kaway")
+    waits = make_task()
+    make_agent("alex", "amazon")
+    make_agent("premium", "kaway", capacity=1)
+    make_task(marketplace_id="kaway", agent_id="premium")
+    assert assign_waiting_tasks() == 1
+    assert state_of(waits.row["task_id"]).row["agent_id"] == "alex"
+
+
+def test_a_task_that_has_ended_meanwhile_is_passed_over() -> None:
+    task = make_task()
+    cancelled = change(task, status=TaskStatus.FAILED, failure_reason=FailureReason.CANCELLED)
+    make_agent("alex", "amazon")
+    chosen = Assignment("alex", {"rule": "recommended"})
+    task_id = cancelled.row["task_id"]
+    assert not give_agent(task_id, chosen, actor="system:assignment", approver="system:playbook")
+    assert state_of(task_id).row["agent_id"] is None
 
 
 def test_a_dry_run_counts_on_the_agents_that_would_be_woken() -> None:

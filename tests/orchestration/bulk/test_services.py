@@ -210,7 +210,7 @@ def test_who_may_order_what(role: Role | None, order: str, allowed: bool) -> Non
 
 
 @pytest.mark.usefixtures("queued")
-@pytest.mark.parametrize("how", ["role", "inactive", "deleted"])
+@pytest.mark.parametrize("how", ["role", "inactive", "inactive superuser", "deleted"])
 def test_who_loses_the_role_stops_what_is_left(how: str) -> None:
     ids = make_tasks(60)
     head = person()
@@ -219,8 +219,8 @@ def test_who_loses_the_role_stops_what_is_left(how: str) -> None:
     user = User.objects.get(pk=head.user_id)
     if how == "role":
         set_role(user, Role.USER)
-    elif how == "inactive":
-        User.objects.update(is_active=False)
+    elif how.startswith("inactive"):
+        User.objects.update(is_active=False, is_superuser=how.endswith("superuser"))
     else:
         user.delete()
     later()
