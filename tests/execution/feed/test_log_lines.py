@@ -79,6 +79,20 @@ async def test_it_resumes_after_a_line_and_takes_a_long_backlog_in_pieces(
         assert await socket.next() == {"type": "logs", "logs": [], "cursor": lines[-1].pk}
 
 
+async def test_a_long_backlog_does_not_wait_between_its_pieces(
+    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_lines, "LINES_AT_ONCE", 1)
+    state = await in_thread(working)
+    letters = "abcdefghijklmnopqrst"
+    await in_thread(write, state, *letters)
+    async with opened(token, path=path_of(state)) as socket:
+        asked_at = feed.now()
+        assert await messages_until(socket, len(letters)) == list(letters)
+        # A look every half second would take nine.
+        assert feed.now() - asked_at < 5
+
+
 async def test_what_is_written_while_it_greets_is_not_lost(
     feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
