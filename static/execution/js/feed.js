@@ -3,7 +3,7 @@
 // A frame is applied only when it follows on from the last one. Whatever else happens (a gap, a
 // silence, a close), the socket is opened again with the number reached so far.
 
-import { movesPending, readPending } from "./pending.js";
+import { followPending, readPending } from "./pending.js";
 
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
@@ -132,7 +132,7 @@ export class Feed {
         this.#fresh("live");
         this.on.frame(message);
         this.on.summary(message.summary);
-        if (movesPending(message)) readPending();
+        followPending(message);
         break;
       case "reset":
         if (message.epoch !== this.epoch) {

@@ -1,6 +1,6 @@
 // How many tasks wait for approval, beside their place in the bar. No frame of the feed carries the
-// number (the summary counts approved tasks with them), so it is read again once a frame tells of a
-// task that began or ceased to wait, at most every two seconds.
+// number (the summary counts approved tasks with them): it follows the events, and is read again
+// soon after, at most every two seconds, for what the page was drawn with may be some seconds old.
 
 import { formatNumber } from "../../shared/js/strings.js";
 import { getJson } from "./api.js";
@@ -12,9 +12,13 @@ const badge = document.querySelector("[data-pending]");
 let lastRead = -READ_AT_MOST_EVERY;
 let timer = 0;
 
-/** Whether a frame's events changed how many wait. */
-export function movesPending({ events }) {
-  return events.some(({ from, to }) => (from === "pending") !== (to === "pending"));
+/** Tasks that began to wait, and those that ceased to, by a frame's events. */
+export function followPending({ events }) {
+  if (!badge) return;
+  const changes = events.map(({ from, to }) => (to === "pending") - (from === "pending"));
+  if (changes.every((change) => !change)) return;
+  show(Math.max(0, changes.reduce((sum, one) => sum + one, Number(badge.dataset.pending))));
+  readPending();
 }
 
 export function readPending() {
@@ -33,6 +37,7 @@ async function read() {
 }
 
 function show(total) {
+  badge.dataset.pending = total;
   badge.hidden = !total;
   const text = formatNumber(total);
   if (badge.firstChild.data !== text) badge.firstChild.data = text;
