@@ -232,7 +232,7 @@ def test_paused_page_says_how_old_what_it_shows_is(page: Page, api: Api, task_ty
 def test_paused_page_says_when_it_is_cut_off(
     page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
 ) -> None:
-    complaints.expected += ["WebSocket connection"]
+    complaints.expected += ["WebSocket connection", "Failed to load resource"]
     (task,) = api.create(taskType=task_type)
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
