@@ -99,7 +99,8 @@ export class Summary {
 function showCard(card, value, total) {
   const isMean = card.dataset.card === "totalProgress";
   const share = isMean || !total ? value * isMean : Math.floor((200 * value + total) / (2 * total));
-  if (put(card, "count", isMean ? `${value}%` : formatNumber(value))) flash(card.querySelector('[data-field="count"]'));
+  const figure = isMean ? `${value}%` : formatNumber(value);
+  if (put(card, "count", figure)) flash(card.querySelector('[data-field="count"]'));
   card.querySelector('[data-field="bar"]').value = share;
   const text = { share, total: formatNumber(total) };
   put(card, "share", t(isMean ? "mean" : "share", text));
