@@ -715,8 +715,14 @@ def test_flood_of_updates_blocks_the_page_for_no_more_than_50_ms(
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
     ids = [task["taskId"] for task in tasks]
-    # The quickest of some: what else the machine does only ever makes a task longer.
-    floods = (page.evaluate(FLOOD, ids) for _ in range(4))
-    calm = next((flood for flood in floods if flood["longest"] <= 50), None)
-    assert calm is not None
+    # The quickest of some: what else the machine does only ever makes a task longer, and machines
+    # that are shared are half as fast for a quarter of a minute at a time.
+    floods = []
+    for _ in range(10):
+        floods.append(page.evaluate(FLOOD, ids))
+        if floods[-1]["longest"] <= 50:
+            break
+        page.wait_for_timeout(3_000)
+    calm = min(floods, key=lambda flood: flood["longest"])
+    assert calm["longest"] <= 50, floods
     assert calm["sent"] >= 500
