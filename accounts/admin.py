@@ -231,7 +231,7 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
             by=actor_of_user(request.user),
             user=obj.user,
             agent_id=obj.agent_id,
-            scope=obj.scope,  # type: ignore[arg-type]
+            scope=obj.scope,  # type: ignore[arg-type]  # one of the field's choices
             expires_at=obj.expires_at,
         )
         obj.pk, obj.prefix = token.pk, token.prefix

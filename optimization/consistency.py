@@ -41,7 +41,7 @@ def _recounted(last: int) -> Tally:
 def _compared(
     model: type[Facts], key: tuple[str, ...], counted: Mapping[Key, Amounts]
 ) -> Iterator[str]:
-    rows = model.objects.values_list(*key, *COUNTED)  # type: ignore[attr-defined]
+    rows = model.objects.values_list(*key, *COUNTED)  # type: ignore[attr-defined]  # abstract
     kept = {row[: len(key)]: dict(zip(COUNTED, row[len(key) :], strict=True)) for row in rows}
     for place in sorted({*kept, *counted}):
         for name in COUNTED:

@@ -282,7 +282,7 @@ def test_words_survive_the_end_of_a_session(
         "href", re.compile(r"^/accounts/login/\?next=.+taskType")
     )
     # As after signing in there.
-    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]  # as it gave them
     open_list(page, task_type)
     open_menu(page, task)
     choose(page, "Cancelar tarefa")
