@@ -286,6 +286,7 @@ def test_scrolled_page_says_how_fresh_it_is_and_moves_nothing(
     expect(here).to_contain_text("1 mudança à espera")
     (new,) = api.create(taskType=task_type)
     expect(page.locator("#pill")).to_be_visible()
+    expect(here).to_contain_text("2 mudanças à espera")
     expect(here).to_be_in_viewport(ratio=1)
     cable.cut()
     try:

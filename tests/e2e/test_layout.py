@@ -228,6 +228,22 @@ def test_count_of_pending_does_not_cover_an_icon(page: Page, count: str) -> None
     assert [icon for icon in icons if icon[0] < right and left < icon[1]] == []
 
 
+@pytest.mark.parametrize("width", [390, 768, 1024, 1280])
+def test_count_of_pending_moves_no_place(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(LIST)
+    badge = page.locator(".place-count")
+    badge.evaluate("(badge) => (badge.hidden = true)")
+    lefts = "(links) => links.map((link) => link.getBoundingClientRect().left)"
+    places = page.locator(".places a")
+    before = places.evaluate_all(lefts)
+    for count in ("7", "99", "100", "9.999"):
+        badge.evaluate(
+            "(badge, count) => { badge.hidden = false; badge.firstChild.data = count; }", count
+        )
+        assert places.evaluate_all(lefts) == before, count
+
+
 # -- The API's documentation --------------------------------------------------------------------
 
 
