@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
-from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of
+from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of, parse_day
 from execution.texts import number_text
 
 TONE_OF: Final = {
@@ -164,6 +164,10 @@ def filters_text(filters: PageFilters, agent_names: Mapping[str, str]) -> str:
         parts.append(f"“{texts['q']}”")
     if "period" in texts:
         parts.append(str(PERIODS[texts["period"]][0]))
+    if first := texts.get("from"):
+        parts.append(_("from {day}").format(day=f"{parse_day(first):%d/%m/%Y}"))
+    if last := texts.get("to"):
+        parts.append(_("up to {day}").format(day=f"{parse_day(last):%d/%m/%Y}"))
     if "overdue" in values:
         parts.append(_("Overdue") if values["overdue"] else _("Not overdue"))
     return " · ".join(parts)

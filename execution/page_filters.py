@@ -1,9 +1,10 @@
 """The filters in a page's address. The API refuses what it cannot read; a page leaves that out,
 says so, and keeps the rest."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -26,12 +27,15 @@ PERIODS: Final = {
 }
 """Label and number of calendar days, today included, of each period that can be chosen."""
 
+DAYS: Final = ("from", "to")
+"""The first and the last day, both included; with one of them no period counts."""
+
 SHARED_WITH_API: Final = ("status", "channel", "agent", "taskType", "q", "overdue")
 CHOICES: Final = {"status": TaskStatus, "channel": MarketplaceSlug}
 """Where a filter's values have names that people know."""
-KNOWN: Final = frozenset({*SHARED_WITH_API, "period", "cursor"})
+KNOWN: Final = frozenset({*SHARED_WITH_API, *DAYS, "period", "cursor"})
 MOST_UNKNOWN: Final = 5
-IN_DETAILS: Final = ("agent", "taskType", "period", "overdue")
+IN_DETAILS: Final = ("agent", "taskType", "period", *DAYS, "overdue")
 STATUSES_OF: Final = {
     card: tuple(status.value for status, of in CARD_OF.items() if of == card) for card in Card
 }
@@ -79,8 +83,9 @@ class PageFilters:
     def api_query(self) -> str:
         """The API's parameters for the same tasks."""
         values = {name: self.texts[name] for name in SHARED_WITH_API if name in self.texts}
-        if since := to_rfc3339(self.values.get("createdAfter")):
-            values["createdAfter"] = since
+        for name in ("createdAfter", "createdBefore"):
+            if instant := to_rfc3339(self.values.get(name)):
+                values[name] = instant
         return urlencode(values, safe=",")
 
     def as_json(self) -> dict[str, Any]:
@@ -93,6 +98,7 @@ class PageFilters:
             "taskType": values.get("taskType"),
             "words": searched_words(values.get("q", "")),
             "createdAfter": to_rfc3339(values.get("createdAfter")),
+            "createdBefore": to_rfc3339(values.get("createdBefore")),
             "createdUpTo": to_rfc3339(self.after[0]) if self.after else None,
             "overdue": values.get("overdue"),
         }
@@ -114,13 +120,28 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
             except forms.ValidationError as error:
                 labels = CHOICES[name].labels if name in CHOICES else ()
                 ignore(name, one_of(map(str, labels)) if labels else " ".join(error.messages))
+    days = {}
+    for name in DAYS:
+        if text := parameters.get(name, "").strip():
+            try:
+                days[name] = parse_day(text)
+                texts[name] = text
+            except ValueError:
+                ignore(name, _("Enter a day such as 2026-02-24."))
+    if len(days) == len(DAYS) and days["to"] < days["from"]:
+        ignore("to", _("The last day is before the first."))
+        del days["to"], texts["to"]
+    if "from" in days:
+        values["createdAfter"] = clock.start_of_business_day(days["from"])
+    if "to" in days:
+        values["createdBefore"] = clock.start_of_business_day(days["to"] + timedelta(days=1))
     period = parameters.get("period", "")
-    if period in PERIODS:
-        _label, days = PERIODS[period]
+    if period and period not in PERIODS:
+        ignore("period", one_of(str(label) for label, _count in PERIODS.values()))
+    elif period and not days:
+        _label, count = PERIODS[period]
         texts["period"] = period
-        values["createdAfter"] = clock.days_ago(days - 1, at=now)
-    elif period:
-        ignore("period", one_of(str(label) for label, _days in PERIODS.values()))
+        values["createdAfter"] = clock.days_ago(count - 1, at=now)
     cursor = parameters.get("cursor") or None
     after = None
     if cursor:
@@ -133,6 +154,24 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
     for name in islice(unknown, MOST_UNKNOWN):
         ignore(name, _("This page has no such filter."))
     return PageFilters(texts, values, ignored, cursor, after)
+
+
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse_day(text: str) -> date:
+    """A day as a date field gives it, with a day before and after it.
+
+    Raises
+    ------
+    ValueError: it is none
+    """
+    if not _DAY.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no day")
+    day = date.fromisoformat(text)
+    if not 1 < day.year < 9999:
+        raise ValueError(f"{text} has no day beside it")
+    return day
 
 
 def one_of(labels: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
 """The audit's filters as its address has them. What cannot be read is left out, and said."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,14 +12,13 @@ from django.utils.translation import pgettext
 from rest_framework.exceptions import ValidationError
 
 from execution.page_controls import Choice
-from execution.page_filters import PERIODS, Ignored
+from execution.page_filters import PERIODS, Ignored, parse_day
 from nexo.shared import clock
 from nexo.shared.pagination import decode_cursor, encode_cursor
 from orchestration.audit import AuditQuery, Place, Source
 from orchestration.audit_texts import ACTIONS, KINDS
 
 TEXT: Final = forms.CharField(max_length=200, required=False)
-DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 FILTERS: Final = (
     *("who", "id", "origin", "kind", "action", "reports", "from", "to", "period", "cursor"),
 )
@@ -114,12 +112,7 @@ class _Reader:
     def day(self, name: str) -> date | None:
         text = self._parameters.get(name, "").strip()
         try:
-            if text and not DAY.fullmatch(text):
-                raise ValueError(text)
-            day = date.fromisoformat(text) if text else None
-            # The last and the first that there are have no day beside them.
-            if day is not None and not 1 < day.year < 9999:
-                raise ValueError(text)
+            day = parse_day(text) if text else None
         except ValueError:
             self._ignore(name, _("Enter a day such as 2026-02-24."))
             return None

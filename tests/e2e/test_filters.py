@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from nexo.shared.clock import BUSINESS_ZONE
 from tests.e2e.conftest import LIST, Api, row_of, wait_until_live
 
 
@@ -101,6 +103,31 @@ def test_more_filters_narrow_and_clear_lets_go(page: Page, api: Api, task_type: 
     expect(page.locator("#filter-form summary")).to_have_text("Mais filtros 3")
     page.get_by_role("link", name="Limpar").click()
     page.wait_for_url(lambda url: url.endswith(LIST))
+
+
+def test_days_of_ones_own_choice(page: Page, api: Api, task_type: str) -> None:
+    (task,) = api.create(taskType=task_type)
+    today = datetime.fromisoformat(task["createdAt"]).astimezone(BUSINESS_ZONE).date()
+    page.goto(f"{LIST}?taskType={task_type}")
+    page.get_by_text("Mais filtros").click()
+    page.get_by_label("Do dia").fill(str(today))
+    # Midnight may come while this is looked at.
+    tomorrow = today + timedelta(days=1)
+    page.get_by_label("Até o dia, inclusive").fill(str(tomorrow))
+    page.get_by_role("button", name="Aplicar").click()
+    page.wait_for_url(f"**from={today}&to={tomorrow}**")
+    expect(row_of(page, task)).to_be_visible()
+    wait_until_live(page)
+    (newer,) = api.create(taskType=task_type)
+    expect(row_of(page, newer)).to_be_visible()
+    # Of a list that has ended nothing new is a part, and the cards know it too.
+    page.goto(f"{LIST}?taskType={task_type}&to={today - timedelta(days=1)}")
+    wait_until_live(page)
+    api.create(taskType=task_type)
+    page.wait_for_timeout(2_500)
+    expect(page.locator("#rows tr")).to_have_count(0)
+    expect(page.locator("#pill")).to_be_hidden()
+    expect(page.locator('.card[data-card="pending"] [data-field="count"]')).to_have_text("0")
 
 
 def test_only_overdue_tasks(page: Page) -> None:

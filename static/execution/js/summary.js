@@ -18,8 +18,9 @@ function chosenCards({ status }) {
 }
 
 function isKnownToFeed(filters) {
-  const { agent, taskType, words, createdAfter, overdue, channel } = filters;
-  const isOther = [agent, taskType, createdAfter, overdue].some((value) => value !== null);
+  const { agent, taskType, words, createdAfter, createdBefore, overdue, channel } = filters;
+  const others = [agent, taskType, createdAfter, createdBefore, overdue];
+  const isOther = others.some((value) => value !== null);
   return !isOther && !words.length && channel.length <= 1 && chosenCards(filters);
 }
 

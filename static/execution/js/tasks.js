@@ -36,6 +36,9 @@ export function matches(task, filters, now) {
   if (filters.createdAfter && createdKey(task) < createdKey({ createdAt: filters.createdAfter })) {
     return false;
   }
+  if (filters.createdBefore && createdKey(task) >= createdKey({ createdAt: filters.createdBefore })) {
+    return false;
+  }
   if (filters.createdUpTo && createdKey(task) > createdKey({ createdAt: filters.createdUpTo })) {
     return false;
   }
