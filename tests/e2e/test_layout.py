@@ -237,7 +237,7 @@ def test_count_of_pending_moves_no_place(page: Page, width: int) -> None:
     lefts = "(links) => links.map((link) => link.getBoundingClientRect().left)"
     places = page.locator(".places a")
     before = places.evaluate_all(lefts)
-    for count in ("7", "99", "100", "9.999"):
+    for count in ("7", "99", "100", "999"):
         badge.evaluate(
             "(badge, count) => { badge.hidden = false; badge.firstChild.data = count; }", count
         )
