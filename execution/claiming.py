@@ -67,16 +67,19 @@ def _claim(
         if look.has_lapsed and not despite_lapsed:
             return None
         room = _room(look.agent, agent_id, limit)
-        found = look.tasks[:room]
+        found: Sequence[TaskRow] = look.tasks[:room]
         claimed: list[Claimed] = []
         while found:
             wanted = room - len(claimed)
             claimed += _lease(found, agent_id, now)
             if len(found) < wanted or len(claimed) == room:
                 break
-            # Somebody else was faster with some of them.
+            # Somebody else was faster with some of them. Whoever holds one waits for later ones
+            # alone: two that wait for each other's would both get none.
+            latest = max(row["id"] for row in found)
             left = room - len(claimed)
-            found = claim_queries.claimable_tasks(agent_id, task_types=task_types, limit=left)
+            others = claim_queries.claimable_tasks(agent_id, task_types=task_types, limit=left)
+            found = [row for row in others if not claimed or row["id"] > latest]
         return claimed
 
 
@@ -93,7 +96,8 @@ def _room(agent: claim_queries.AgentAtWork | None, agent_id: str, limit: int) ->
 
 def _lease(found: Sequence[TaskRow], agent_id: str, now: datetime) -> list[Claimed]:
     """Those of the tasks found that nobody else took first."""
-    ids = {row["id"]: leases.new_lease_id() for row in found}
+    # In one order, as everywhere that locks several rows.
+    ids = {task_pk: leases.new_lease_id() for task_pk in sorted(row["id"] for row in found)}
     writer = Writer()
     with one_round_trip():
         leases.begin(writer, ids, agent_id, now=now)

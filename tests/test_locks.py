@@ -165,7 +165,11 @@ class Work:
     def claim_after_a_crash(self) -> None:
         agent = self._agent()
         long_ago = SIX - timedelta(days=1)
-        Lease.objects.filter(agent_id=agent).update(claimed_at=long_ago, expires_at=long_ago)
+        held = Lease.objects.filter(agent_id=agent)
+        with transaction.atomic():
+            # Two that do this at once would take them in different orders.
+            list(held.select_for_update(no_key=True).order_by("pk"))
+            held.update(claimed_at=long_ago, expires_at=long_ago)
         headers = {"authorization": f"Token {self._tokens[agent]}", "idempotency-key": uuid4().hex}
         address = f"/api/marketplace/orchestration/agents/{agent}/claim"
         answer = Client().post(address, {}, content_type="application/json", headers=headers)
