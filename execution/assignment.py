@@ -39,10 +39,14 @@ Assigner = Callable[[Sequence[Need]], list[Assignment]]
 
 @dataclass(frozen=True, slots=True)
 class CandidateLine:
-    """One agent that was looked at: its score, and the terms that make it, each with its points."""
+    """One agent that was looked at: its score, and the terms that make it, each with its points.
+
+    With `low_data` there was too little to go by.
+    """
 
     agent_id: str
     score: int
+    low_data: bool
     terms: Sequence[tuple[str, str]]
     note: str
 

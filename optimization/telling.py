@@ -37,6 +37,7 @@ def _line(candidate: Mapping[str, Any], task_type: str) -> CandidateLine:
     return CandidateLine(
         agent_id=candidate["agentId"],
         score=candidate["final"],
+        low_data=candidate["lowData"],
         terms=[base, *adjustments],
         note=_note(candidate),
     )

@@ -36,7 +36,7 @@ class PendingRow:
     agent: str
     how_chosen: str
     reasoning: Reasoning | None
-    score: int | None
+    score: str
     estimate: str
     priority: str
     priority_text: str
@@ -58,6 +58,8 @@ class PendingRow:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
+    """`total` is all that waits, `by_channel` what waits under the filters but the channel's."""
+
     position: queries.Position
     rows: Sequence[PendingRow]
     next_cursor: str | None
@@ -80,7 +82,10 @@ def read_inbox(
     found = queries.oldest_first(selection.tasks(), limit=PAGE_SIZE, after=filters.after)
     page = found[:PAGE_SIZE]
     tallies = queries.tallies_by_marketplace()
-    by_channel = {slug: tally.counts[TaskStatus.PENDING] for slug, tally in tallies.items()}
+    everything = {slug: tally.counts[TaskStatus.PENDING] for slug, tally in tallies.items()}
+    by_channel = everything
+    if not selection.is_rolled_up:
+        by_channel = queries.counts_by_marketplace(selection.tasks(without=("channel",)))
     return Inbox(
         position=position,
         rows=_rows(page, actor, names, now),
@@ -89,7 +94,7 @@ def read_inbox(
             if len(found) > PAGE_SIZE
             else None
         ),
-        total=sum(by_channel.values()),
+        total=sum(everything.values()),
         by_channel=by_channel,
     )
 
@@ -135,7 +140,6 @@ def _row(
     now: datetime,
 ) -> PendingRow:
     reasoning = assignment.reasoning(explanation)
-    scores = {one.agent_id: one.score for one in reasoning.candidates} if reasoning else {}
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
     priority = Priority(row["priority"])
@@ -150,7 +154,7 @@ def _row(
         agent=names.get(agent, agent) if agent else texts.NOTHING,
         how_chosen=texts.handover_text(handovers[-1], names) if handovers else chosen,
         reasoning=reasoning,
-        score=scores.get(row["agent_id"] or ""),
+        score=_score_text(reasoning, row["agent_id"]),
         estimate=texts.minutes_text(whole_minutes(row["estimated_minutes"])),
         priority=priority.value,
         priority_text=str(priority.label),
@@ -167,6 +171,14 @@ def _row(
         waits_long=now - since >= WAITS_LONG_AFTER,
         is_own=is_own,
     )
+
+
+def _score_text(reasoning: Reasoning | None, agent_id: str | None) -> str:
+    """What the recommendation gave the agent; nothing where it did not look at it."""
+    for one in reasoning.candidates if reasoning else ():
+        if one.agent_id == agent_id:
+            return _("not enough data") if one.low_data else f"{one.score}/100"
+    return ""
 
 
 def waiting_text(waited: timedelta) -> str:

@@ -106,6 +106,24 @@ def test_a_row_says_what_one_decides_by(qa: Client) -> None:
     assert "confiança" in row
 
 
+def test_chips_count_what_the_other_filters_leave(qa: Client) -> None:
+    make_agent("marina", "amazon")
+    make_task(agent_id="alex", task_type="photo")
+    make_task(agent_id="marina", task_type="photo")
+    make_task(agent_id="marina", task_type="title", targets=["amazon", "shein"])
+
+    def counts(query: str) -> dict[str, int]:
+        html = qa.get(f"{INBOX}?{query}").content.decode()
+        chip = r'class="chip" data-channel="(\w*)".*?data-field="count">(\d+)<'
+        return {slug: int(count) for slug, count in re.findall(chip, html) if int(count)}
+
+    assert counts("") == counts("channel=shein") == {"": 3, "amazon": 3}
+    assert counts("agent=marina") == {"": 2, "amazon": 2}
+    assert counts("agent=marina&taskType=photo&channel=shein") == {"": 1, "amazon": 1}
+    # The bar tells of all that wait, whatever is filtered here.
+    assert 'data-pending="3"' in qa.get(f"{INBOX}?agent=marina").content.decode()
+
+
 def test_who_gave_the_task_to_its_agent_is_said(qa: Client) -> None:
     make_agent("marina", "shein")
     state = make_task(agent_id="alex")

@@ -87,6 +87,11 @@ function take(task, event) {
 function count({ taskId, from, to }, tasks) {
   const change = (to === "pending") - (from === "pending");
   if (!change) return;
+  // Whose a task was before it was edited, no frame tells.
+  if (data.filters.agent || data.filters.taskType) {
+    readSoon();
+    return;
+  }
   const channel = tasks.find((task) => task.taskId === taskId)?.channel;
   for (const chip of document.querySelectorAll(".chip[data-channel]")) {
     if (chip.dataset.channel && chip.dataset.channel !== channel) continue;
