@@ -296,10 +296,11 @@ def editable_weights(one: Optimization) -> Shares:
     return approval, completion, round(1 - approval - completion, 3)
 
 
-def weight_bars(weights: Iterable[float]) -> list[WeightBar]:
+def weight_bars(weights: Sequence[float]) -> list[WeightBar]:
+    shares = texts.whole_percents(weights)
     return [
-        WeightBar(str(name), texts.percent(weight), texts.whole_percent(weight))
-        for name, weight in zip(texts.TERM_NAMES, weights, strict=True)
+        WeightBar(str(name), f"{share}%", share)
+        for name, share in zip(texts.TERM_NAMES, shares, strict=True)
     ]
 
 
@@ -365,8 +366,11 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
                 name=str(name),
                 rate=texts.rate(value),
                 made_of=made_of,
-                weight=texts.percent(share) if has_part else "—",
-                contribution=texts.decimal(value * share) if value and has_part else "—",
+                weight=texts.rate(100 * share) if has_part else "—",
+                # So exact that the shown ones add up to what the score was rounded from.
+                contribution=(
+                    texts.decimal(value * share, 2) if value is not None and has_part else "—"
+                ),
             )
         )
     return lines

@@ -251,7 +251,7 @@ def pooled(
 
 @dataclass(frozen=True, slots=True)
 class DecisionOutcomes:
-    """What became of the tasks that an agent was recommended for, in the window."""
+    """What became of the tasks that an agent was recommended for and has kept, in the window."""
 
     recommended: int
     completed: int
@@ -267,6 +267,8 @@ def decision_outcomes(slug: str, window: Window) -> DecisionOutcomes:
         agent_id=slug,
         created_at__gte=clock.start_of_business_day(window.first),
         assignment__rule="recommended",
+        # Whom somebody gave it against the recommendation proves nothing about that.
+        assignment__ranking__0__agentId=slug,
     )
     counts = decided.aggregate(
         recommended=Count("pk"),

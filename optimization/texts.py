@@ -1,5 +1,6 @@
 """What the page says of numbers: bands, actions and their reasons, in words."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -95,20 +96,41 @@ def points(value: int) -> str:
 
 def percent(share: float) -> str:
     """A share of 1 in whole percent, half up: 0.125 is 13%."""
-    return f"{whole_percent(share)}%"
+    return f"{int(round_half_up(np.array(share * 100)))}%"
 
 
-def whole_percent(share: float) -> int:
-    return int(round_half_up(np.array(share * 100)))
+def whole_percents(shares: Sequence[float]) -> list[int]:
+    """Shares of 1 in whole percents that add up to 100, each less than one away from its own.
+
+    The largest remainders are rounded up, of two alike the first.
+    """
+    exact = [100 * share for share in shares]
+    whole = [int(share) for share in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda index: whole[index] - exact[index])
+    for index in by_remainder[: 100 - sum(whole)]:
+        whole[index] += 1
+    return whole
 
 
-def rate(value: float | None) -> str:
-    """A rate with one decimal."""
-    return "—" if value is None else f"{decimal(value)}%"
+MOST_DECIMALS: Final = 4
+
+
+def rate(value: float | None, *, beside: float | None = None) -> str:
+    """A rate with one decimal, with more where it would look as if it were `beside` itself."""
+    if value is None:
+        return "—"
+    places = 1
+    if beside is not None and value != beside:
+        while places < MOST_DECIMALS and _rounded(value, places) == beside:
+            places += 1
+    return f"{decimal(value, places)}%"
 
 
 def decimal(value: float, places: int = 1) -> str:
     """So many decimals, half up as everything that is shown, with a minus for a minus."""
+    return number_format(_rounded(value, places), places).replace("-", "−")
+
+
+def _rounded(value: float, places: int) -> float:
     scale = 10**places
-    rounded = int(round_half_up(np.array(value * scale))) / scale
-    return number_format(rounded, places).replace("-", "−")
+    return int(round_half_up(np.array(value * scale))) / scale

@@ -90,10 +90,8 @@ def _recent_figures(found: Overview) -> list[Figure]:
 
 def _total_figures(found: Overview) -> list[Figure]:
     ever = found.totals
-    still_open = ngettext("%(count)s open", "%(count)s open", texts.number_of(found.metrics.open))
-    not_done = npgettext(
-        "error or timeout", "%(count)s failed", "%(count)s failed", texts.number_of(ever.failed)
-    )
+    still_open = ngettext("%(count)s open", "%(count)s open", found.metrics.open)
+    not_done = npgettext("error or timeout", "%(count)s failed", "%(count)s failed", ever.failed)
     return [
         _generated(found, still_open % {"count": number_text(found.metrics.open)}),
         _completed(found, not_done % {"count": number_text(ever.failed)}),
@@ -146,6 +144,7 @@ class AgentCard:
     score: int | None
     band: str
     band_tone: str
+    low_data: bool
     totals: Sequence[tuple[str, str]]
     rates: Sequence[RateBar]
     load: str
@@ -184,13 +183,19 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         score=agent.score if with_score else None,
         band=str(BANDS[band]) if band else "",
         band_tone=BAND_TONES[band] if band else "neutral",
+        low_data=agent.recent.low_data,
         totals=counts,
         rates=_rates(agent.recent) if with_score else [],
         load=_load(agent),
-        open_query=urlencode({"agent": agent.slug, "status": ",".join(OPEN_STATUSES)}, safe=","),
+        open_query=_open_query(agent.slug),
         left_open=agent.open if agent.is_paused else 0,
         last_activity=totals.last_activity,
     )
+
+
+def _open_query(agent_id: str, **filters: str) -> str:
+    open_ones = {"agent": agent_id, "status": ",".join(OPEN_STATUSES)}
+    return urlencode({**open_ones, **filters}, safe=",")
 
 
 def _rates(recent: Optimization) -> list[RateBar]:
@@ -242,6 +247,7 @@ class AgentBottlenecks:
     agent_id: str
     agent_name: str
     lines: Sequence[BottleneckLine]
+    late_query: str  # its open tasks past their time; empty where none is far past it
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,8 +275,14 @@ def unassigned_lines(found: Overview) -> list[UnassignedLine]:
 
 def agent_bottlenecks(found: Overview) -> list[AgentBottlenecks]:
     """By agent, in the order of the report."""
+    late = {agent.slug for agent in found.agents if agent.recent.counts["late"]}
     return [
-        AgentBottlenecks(agent_id, name, [_bottleneck_line(one) for one in of_agent])
+        AgentBottlenecks(
+            agent_id,
+            name,
+            [_bottleneck_line(one) for one in of_agent],
+            _open_query(agent_id, overdue="true") if agent_id in late else "",
+        )
         for (agent_id, name), of_agent in groupby(
             found.bottlenecks, key=lambda one: (one.agent_id, one.agent_name)
         )

@@ -102,12 +102,12 @@ def _count(value: int | None) -> Cell:
     return NONE if value is None else Cell(value, number_text(value), str(value))
 
 
-def _percent(value: float | None) -> Cell:
+def _percent(value: float | None, *, beside: float | None = None) -> Cell:
     if value is None:
         return NONE
     exact = two_decimals(value)
     # With its unit: spreadsheets read that as a number, and people need not guess.
-    return Cell(exact, words.rate(value), f"{number_format(f'{exact:g}')}%")
+    return Cell(exact, words.rate(value, beside=beside), f"{number_format(f'{exact:g}')}%")
 
 
 def _points(value: int | None) -> Cell:
@@ -264,7 +264,7 @@ def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
         row = [
             *(_text(one.agent_id), _text(one.agent_name)),
             _named(one.measure.value, texts.MEASURES[one.measure]),
-            _points(round(one.value)) if is_score else _percent(one.value),
+            _points(round(one.value)) if is_score else _percent(one.value, beside=one.threshold),
             _points(one.threshold) if is_score else _threshold(one.threshold),
             _text(str(texts.WHAT_TO_DO[one.measure])),
         ]

@@ -90,7 +90,9 @@ def health_reason(approval: float | None, completion: float | None) -> str:
 
 
 def bottleneck_value(one: Bottleneck) -> str:
-    return str(round(one.value)) if one.measure == Measure.SCORE else rate(one.value)
+    if one.measure == Measure.SCORE:
+        return str(round(one.value))
+    return rate(one.value, beside=one.threshold)
 
 
 def bottleneck_threshold(one: Bottleneck) -> str:
@@ -105,22 +107,12 @@ def bottleneck_threshold(one: Bottleneck) -> str:
 def ended_text(completed: int, failed: int, late: int) -> str:
     """`1 completed, 0 failed, 3 late`, each in its own number; that none is late goes unsaid."""
     parts = [
-        (ngettext("%(count)s completed", "%(count)s completed", number_of(completed)), completed),
-        (
-            npgettext(
-                "error or timeout", "%(count)s failed", "%(count)s failed", number_of(failed)
-            ),
-            failed,
-        ),
+        (ngettext("%(count)s completed", "%(count)s completed", completed), completed),
+        (npgettext("error or timeout", "%(count)s failed", "%(count)s failed", failed), failed),
     ]
     if late:
-        parts.append((ngettext("%(count)s late", "%(count)s late", number_of(late)), late))
+        parts.append((ngettext("%(count)s late", "%(count)s late", late), late))
     return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)
-
-
-def number_of(count: int) -> int:
-    """For ngettext: none is as many in both languages, though Portuguese's rule has it as one."""
-    return count or 2
 
 
 def share_text(part: int, whole: int) -> str:

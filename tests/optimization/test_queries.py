@@ -148,7 +148,7 @@ def test_outcomes_are_those_of_the_window() -> None:
             make_task_in(TaskStatus.COMPLETED, agent_id="alex").row["task_id"],
             at_noon(days_ago, now),
         )
-    Task.objects.update(assignment={"rule": "recommended"})
+    Task.objects.update(assignment={"rule": "recommended", "ranking": [{"agentId": "alex"}]})
     make_task_in(TaskStatus.PENDING, agent_id="alex")  # somebody's own choice
     outcomes = queries.decision_outcomes("alex", Window(now))
     assert outcomes == queries.DecisionOutcomes(recommended=1, completed=1, failed=0)

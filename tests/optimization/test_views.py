@@ -8,12 +8,15 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.roles import Role
+from execution import services
+from execution.changes import Edits
+from execution.commands import Command
 from execution.enums import FailureReason, TaskStatus
 from execution.texts import exact_text
 from nexo.shared import clock
 from optimization.answer_view import bar_segments
 from optimization.models import PinnedWeights, WeightChange
-from tests.factories import change, make_agent, make_task, make_user
+from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 from tests.optimization.work import at_noon, completed, failed, week_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -187,9 +190,9 @@ class TestDrawer:
         list(week_of("marina", clock.now()))
         text = text_of(head, "agent=marina")
         # 81.25 × 0.5, 92.31 × 0.3, 75 × 0.2
-        assert "13 aprovadas, 3 rejeitadas 81,3% 50% 40,6" in text
-        assert "12 concluídas, 1 com erro 92,3% 30% 27,7" in text
-        assert "720 min estimados, 960 min usados 75,0% 20% 15,0" in text
+        assert "13 aprovadas, 3 rejeitadas 81,3% 50,0% 40,63" in text
+        assert "12 concluídas, 1 com erro 92,3% 30,0% 27,69" in text
+        assert "720 min estimados, 960 min usados 75,0% 20,0% 15,00" in text
         assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
 
     def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
@@ -201,8 +204,8 @@ class TestDrawer:
         )
         text = text_of(head, "agent=marina")
         assert "60 min estimados, 3.900 min usados" in text
-        # Half up: 12.5 and 37.5 are not rounded to the even neighbour.
-        assert "Taxa de aprovação 13% Taxa de conclusão 38% Tempo de execução 50%" in text
+        # 12.5 and 37.5: together they are a hundred.
+        assert "Taxa de aprovação 13% Taxa de conclusão 37% Tempo de execução 50%" in text
 
     def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
         make_agent("marina", "amazon")
@@ -381,7 +384,7 @@ class TestTaskPage:
         text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
         assert "Recomendado para photo em Amazon com confiança de 65% (moderada)." in text
         assert "Marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
-        assert "0 tarefa aberta · 2 encerradas em 30 dias · dados insuficientes" in text
+        assert "0 tarefas abertas · 2 encerradas em 30 dias · dados insuficientes" in text
 
     def test_decisions_are_joined_to_their_outcome(self, head: Client) -> None:
         make_agent("marina", "amazon")
@@ -389,5 +392,19 @@ class TestTaskPage:
         change(tasks[0], status=TaskStatus.FAILED, failure_reason=FailureReason.ERROR)
         change(change(tasks[1], status=TaskStatus.IN_PROGRESS), status=TaskStatus.COMPLETED)
         make_task(agent_id="marina")
+        # Given to somebody else in spite of the recommendation: it proves nothing of either.
+        make_agent("bia", "shein")
+        passed_on = make_task().row["task_id"]
+        edits = Edits(agent_id="bia")
+        services.command_task(passed_on, Command.ASSIGN, caller=OPERATOR, edits=edits)
         text = text_of(head, "agent=marina")
-        assert "Recomendado para 3 tarefas em 30 dias: 1 concluída, 1 com falha, 1 aberta" in text
+        kept = "Recomendado em 30 dias para 3 tarefas que ficaram com ele"
+        assert f"{kept}: 1 concluída, 1 com falha, 1 aberta" in text
+        assert "Recomendado" not in text_of(head, "agent=bia")
+
+    def test_a_rate_of_nothing_counts_and_is_no_gap(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        make_task_in(TaskStatus.APPROVED, agent_id="marina")
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        text = text_of(head, "agent=marina")
+        assert re.search(r"0 concluídas, 1 com erro 0,0% \d+,\d% 0,00", text)

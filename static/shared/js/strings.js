@@ -15,8 +15,8 @@ export function t(key, values = {}) {
 
 /** One of two sentences by count: `key.one` or `key.other`. */
 export function plural(key, count, values = {}) {
-  const form = new Intl.PluralRules(language()).select(count) === "one" ? "one" : "other";
-  return t(`${key}.${form}`, { count: formatNumber(count), ...values });
+  // None is as many in both languages, though the rules of Portuguese have it as one.
+  return t(`${key}.${count === 1 ? "one" : "other"}`, { count: formatNumber(count), ...values });
 }
 
 export function language() {
