@@ -4,13 +4,15 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from accounts import audit
 from accounts.caching import BriefCache
@@ -26,6 +28,7 @@ PREFIX = "nexo_"
 PERSON_LIFETIME = timedelta(days=90)
 AGENT_LIFETIME = timedelta(days=365)
 LAST_USED_PRECISION = timedelta(minutes=1)
+NOTED_WITHIN_MS = 100
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -156,10 +159,25 @@ def _note_use(tokens: Iterable[tuple[int, datetime | None]], now: datetime) -> N
     if not long_ago:
         return
     try:
-        ApiToken.objects.filter(pk__in=long_ago).update(last_used_at=now)
+        with _hardly_waiting():
+            ApiToken.objects.filter(pk__in=long_ago).update(last_used_at=now)
     except OperationalError as error:
         # When tokens were last used is worth no failed request.
         logger.warning("could not note the use of %d tokens: %s", len(long_ago), error)
+
+
+@contextmanager
+def _hardly_waiting() -> Iterator[None]:
+    """A writer that holds SQLite for long must not hold up who only reads."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {NOTED_WITHIN_MS}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {1000 * settings.LOCK_TIMEOUT_SECONDS}")
 
 
 def forget_grants() -> None:

@@ -1,9 +1,13 @@
 """Tokens: known by their hash alone, scoped, expiring, revocable."""
 
+import os
+import sqlite3
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
@@ -119,6 +123,28 @@ def test_it_is_kept_when_a_token_was_last_used() -> None:
     token.refresh_from_db()
     assert token.last_used_at is not None
     assert clock.now() - token.last_used_at < timedelta(minutes=1)
+
+
+@pytest.mark.one_database
+@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="of a file that one writes at a time")
+@pytest.mark.django_db(transaction=True)
+def test_who_only_reads_does_not_wait_for_a_writer(caplog: pytest.LogCaptureFixture) -> None:
+    _token, key = issue()
+    client = Client()
+    headers = {"authorization": f"Token {key}"}
+    connection.ensure_connection()
+    other = sqlite3.connect(connection.settings_dict["NAME"])
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    assert client.get(URL, headers=headers).status_code == 200
+    # It would have been five seconds, as for whoever writes.
+    assert time.monotonic() - began < settings.LOCK_TIMEOUT_SECONDS / 2
+    assert "could not note the use" in caplog.text
+    other.rollback()
+    other.close()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        assert cursor.fetchone() == (1000 * settings.LOCK_TIMEOUT_SECONDS,)
 
 
 @pytest.mark.parametrize(
