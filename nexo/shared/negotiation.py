@@ -12,7 +12,10 @@ from nexo.shared.exceptions import validation_error
 
 
 class ContentNegotiation(DefaultContentNegotiation):
-    """Whoever takes anything gets the first form at once, without weighing all of them."""
+    """Whoever takes anything gets the first form at once, without weighing all of them.
+
+    A form that the address names is what was asked for, whatever a program always says it accepts.
+    """
 
     def select_renderer(
         self,
@@ -26,9 +29,10 @@ class ContentNegotiation(DefaultContentNegotiation):
         takes_first = accepted in ("*/*", first.media_type) and format_suffix is None
         if takes_first and f"{FORMAT_PARAMETER}=" not in request.META.get("QUERY_STRING", ""):
             return first, str(first.media_type)
-        chosen: tuple[BaseRenderer, str] = super().select_renderer(
-            request, renderers, format_suffix
-        )
+        if named := format_suffix or request.query_params.get(FORMAT_PARAMETER):
+            (renderer, *_others) = self.filter_renderers(renderers, named)
+            return renderer, str(renderer.media_type)
+        chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers)
         return chosen
 
     def filter_renderers(

@@ -346,6 +346,14 @@ def test_a_refused_document_is_an_envelope() -> None:
     refused(get(client_of(None), "reports", accept="text/csv"), 403, "permission_denied")
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/html", "text/turtle"])
+def test_the_format_in_the_address_is_what_was_asked_for(accept: str) -> None:
+    for name, kind in (("csv", "text/csv"), ("json", "application/json")):
+        answer = get(client_of(Role.QA), f"reports?format={name}", accept=accept)
+        assert answer.status_code == 200
+        assert answer["Content-Type"].startswith(kind)
+
+
 # -- Reports -------------------------------------------------------------------------------------
 
 
