@@ -32,8 +32,9 @@ logger = logging.getLogger(__name__)
 ORIGIN: Final = "worker"
 JOB_POLL_SECONDS: Final = 1.0
 RETRY_SECONDS: Final = 2.0
-# Of five: what is still at work then is cut off; its rows say what is left to do.
-STOP_WITHIN_SECONDS: Final = 4.0
+# Of five, two of them for a busy machine: what is still at work then is cut off; its rows say what
+# is left to do.
+STOP_WITHIN_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
