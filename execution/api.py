@@ -133,9 +133,11 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
     @keyed
     def create(self, request: Request) -> Response:
         check_parameters(request, ())
-        states = services.create_tasks(new_tasks(request.data), caller=caller_of(request))
-        tasks = [_json(state) for state in states]
         many = isinstance(request.data, list)
+        states = services.create_tasks(
+            new_tasks(request.data), caller=caller_of(request), is_list=many
+        )
+        tasks = [_json(state) for state in states]
         return success({"tasks": tasks} if many else {"task": tasks[0]}, status=201)
 
     @extend_schema(**schema.UPDATE)

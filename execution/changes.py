@@ -253,8 +253,7 @@ class _Planner:
         """The transition's event kind; None for an update within the status."""
         change = self.change
         for slug in change.sync_status:
-            target = self.targets.get(slug)
-            if target is None or target["state"] == SyncState.NOT_REQUIRED:
+            if slug not in self.targets:
                 raise validation_error(f"syncStatus.{slug}", _("This is not a target of the task."))
         if change.progress is not None and not lifecycle.in_range(self.new, change.progress):
             low, high = lifecycle.PROGRESS_RANGE[self.new]

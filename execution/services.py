@@ -162,9 +162,9 @@ def _update(
     task_id: str, change: TaskChange, caller: Caller, lease_id: str | None, *, lock: bool
 ) -> TaskState:
     agent_id = caller.agent_id
-    state = queries.task_to_change(
-        task_id, agent_id=agent_id, with_lease=agent_id is not None, lock=lock
-    )
+    # Whoever held a task that a person ends is told so later: the event keeps the lease.
+    with_lease = agent_id is not None or change.status in ENDED_STATUSES
+    state = queries.task_to_change(task_id, agent_id=agent_id, with_lease=with_lease, lock=lock)
     if state is None:
         refuse_missing(task_id, lease_id)
     # After the lock, so that instants follow the order of the events.
@@ -225,8 +225,9 @@ def command_task(
         now = clock.now()
         old = TaskStatus(state.row["status"])
         if old not in rule.sources:
-            allowed = [status.value for status in allowed_transitions(old)]
             new = rule.status or old
+            # Another way may lead there, this one does not.
+            allowed = [status.value for status in allowed_transitions(old) if status != new]
             why = None if new == old else not_from(old, rule.sources)
             raise InvalidTransition(old=old.value, new=new.value, allowed=allowed, detail=why)
         if command == Command.APPROVE and queries.is_touched_by(state.row["id"], caller.actor):
@@ -380,8 +381,10 @@ def create_tasks_of_system(new_tasks: Sequence[NewTask], *, actor: str) -> list[
     return _create(new_tasks, _assigned(new_tasks), actor=actor, now=clock.now())
 
 
-def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskState]:
-    """Create all of them or none, one event each.
+def create_tasks(
+    new_tasks: Sequence[NewTask], *, caller: Caller, is_list: bool = True
+) -> list[TaskState]:
+    """Create all of them or none, one event each; errors of a list name its places.
 
     Raises
     ------
@@ -389,7 +392,7 @@ def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskSt
     """
     if not caller.may(OPERATE_TASKS):
         raise NotAllowed
-    _check_external_ids(new_tasks)
+    _check_external_ids(new_tasks, is_list=is_list)
     # First, for it reads much; and outside the transaction, unless the request has one for its
     # idempotency key, because it counts events under a lock that readers want too.
     assigned = _assigned(new_tasks)
@@ -403,7 +406,7 @@ def create_tasks(new_tasks: Sequence[NewTask], *, caller: Caller) -> list[TaskSt
         raise
 
 
-def _check_external_ids(new_tasks: Sequence[NewTask]) -> None:
+def _check_external_ids(new_tasks: Sequence[NewTask], *, is_list: bool) -> None:
     """Name each offending task of a list by its place."""
     given = [task.external_id for task in new_tasks if task.external_id]
     repeated = {external_id for external_id, times in Counter(given).items() if times > 1}
@@ -411,7 +414,7 @@ def _check_external_ids(new_tasks: Sequence[NewTask]) -> None:
     if taken:
         raise Duplicate(
             details={
-                f"[{index}].externalId" if len(new_tasks) > 1 else "externalId": [
+                f"[{index}].externalId" if is_list else "externalId": [
                     str(Duplicate.default_detail)
                 ]
                 for index, task in enumerate(new_tasks)

@@ -276,6 +276,28 @@ def test_an_external_id_is_taken_once(head: APIClient) -> None:
     assert Task.objects.count() == 1
 
 
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_list_names_the_place_of_what_is_taken(head: APIClient, length: int) -> None:
+    taken = {**NEW_TASK, "externalId": "ERP-1"}
+    head.post(URL, taken, format="json")
+    answer = head.post(URL, [*[NEW_TASK] * (length - 1), taken], format="json")
+    details = refused(answer, 409, "duplicate")["details"]
+    assert list(details) == [f"[{length - 1}].externalId"]
+
+
+@pytest.mark.parametrize("status", ["completed", "marketplace_sync"])
+def test_a_withdrawn_target_of_a_completed_task_is_no_longer_marked(
+    head: APIClient, status: str
+) -> None:
+    state = make_task_in(TaskStatus.IN_PROGRESS, targets=["amazon", "shopee"])
+    task_id = state.row["task_id"]
+    head.patch(URL, {"taskId": task_id, "status": "completed"}, format="json")
+    body = {"taskId": task_id, "status": status, "syncStatus": {"shopee": True}}
+    refused(head.patch(URL, body, format="json"), 409, "invalid_transition")
+    body["syncStatus"] = {"kaway": True}
+    refused(head.patch(URL, body, format="json"), 400, "validation_error")
+
+
 @pytest.mark.parametrize("old", TaskStatus)
 @pytest.mark.parametrize("new", TaskStatus)
 def test_patch_follows_the_life_cycle(head: APIClient, old: TaskStatus, new: TaskStatus) -> None:

@@ -439,6 +439,21 @@ def test_a_task_taken_away_is_a_lost_lease_for_whoever_had_it() -> None:
     assert told.endswith("the agent from alex to marina; it was taken out of alex's hands")
 
 
+def test_a_lease_that_a_person_ended_stays_lost_when_another_agent_has_the_task() -> None:
+    make_agent("marina")
+    approved()
+    (held,) = claim()
+    task_id = held.state.row["task_id"]
+    fails = TaskChange(TaskStatus.FAILED, failure_reason=FailureReason.CANCELLED)
+    services.update_task(task_id, fails, caller=OPERATOR)
+    command_task(task_id, Command.RETRY, caller=OPERATOR)
+    command_task(task_id, Command.ASSIGN, caller=OPERATOR, edits=Edits(agent_id="marina"))
+    with pytest.raises(LeaseLost):
+        report(held, status=TaskStatus.IN_PROGRESS)
+    with pytest.raises(LeaseLost):
+        log(held.state, held.lease_id)
+
+
 def test_a_lease_that_ran_out_stays_lost_when_another_agent_has_the_task() -> None:
     make_agent("marina")
     approved()

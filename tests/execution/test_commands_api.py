@@ -118,6 +118,7 @@ def test_a_command_that_comes_too_late_says_what_it_is_for(head: APIClient) -> N
     state = make_task_in(TaskStatus.APPROVED, agent_id="alex")
     body = refused(send(head, state, "reject", {"reason": "x"}), 409, "invalid_transition")
     assert body["error"] == "Isto vale para tarefas em “Aguardando”; a tarefa está em “Aprovada”."
+    assert body["details"] == {"from": "approved", "to": "failed", "allowed": ["in_progress"]}
 
 
 def test_an_old_image_is_a_conflict_with_the_present_one(head: APIClient) -> None:
