@@ -37,6 +37,7 @@ from nexo.shared.schema import (
     LIMIT,
     EnvelopeSerializer,
     errors,
+    limit,
     query,
 )
 
@@ -276,7 +277,7 @@ EVENTS: dict[str, Any] = {
     "summary": "The end of the task's timeline, oldest first; a cursor leads to what was before",
     "filters": False,
     "parameters": [
-        query("limit", int, "1 to 1000, default 1000."),
+        limit(1000, default=1000),
         CURSOR,
     ],
     "responses": {200: OpenApiResponse(EventsSerializer), **errors(404)},

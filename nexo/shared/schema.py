@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.utils import OpenApiParameter, extend_schema_serializer
 from rest_framework import serializers
 
@@ -23,7 +24,7 @@ class ErrorSerializer(serializers.Serializer[Any]):
 
 def errors(*statuses: int) -> dict[int, Any]:
     """The error answers of a call: those that any call may give, and these."""
-    return dict.fromkeys((400, 401, 429, *statuses), ErrorSerializer)
+    return dict.fromkeys((400, 401, 406, 429, 503, *statuses), ErrorSerializer)
 
 
 def query(name: str, type_: Any, description: str, **options: Any) -> OpenApiParameter:
@@ -36,5 +37,21 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body replay the first answer for 24 hours.",
 )
-LIMIT = query("limit", int, "1 to 500, default 50.")
+def limit(largest: int = 500, *, default: int = 50) -> OpenApiParameter:
+    type_ = {"type": "integer", "minimum": 1, "maximum": largest, "default": default}
+    return query("limit", type_, f"1 to {largest}, default {default}.")
+
+
+LIMIT = limit()
 CURSOR = query("cursor", str, "`nextCursor` of the page before.")
+
+
+class StrictBody(OpenApiSerializerExtension):
+    """A body that says so when it refuses fields that it does not know."""
+
+    target_class = "nexo.shared.fields.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: str) -> Any:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)
+        return {**schema, "additionalProperties": False}
