@@ -153,19 +153,37 @@ def _late(place: dict[str, int], window: Window) -> Array:
     """Open tasks by the day on which they became late, shape (a, d)."""
     late = np.zeros((len(place), WINDOW_DAYS))
     tasks = Task.objects.filter(_may_concern(place)) if len(place) <= FEW else Task.objects.all()
-    for (slug, offset), count in Counter(_late_tasks(tasks, window)).items():
+    found = ((one.agent_id, one.day_of(window)) for one in _late_tasks(tasks, window))
+    for (slug, offset), count in Counter(found).items():
         if slug in place:
             late[place[slug], offset] = count
     return late
 
 
-def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[tuple[str | None, int]]:
-    """The agent that each late one of these tasks had when it became late, and the day of the
-    window on which it did."""
+@dataclass(frozen=True, slots=True)
+class LateTask:
+    """An open task that became late at an instant of the window, and the agent it then had."""
+
+    task_pk: int
+    agent_id: str | None
+    late_at: datetime
+
+    def day_of(self, window: Window) -> int:
+        return (clock.business_day(self.late_at) - window.first).days
+
+
+def late_tasks_of(agent_id: str, window: Window) -> list[LateTask]:
+    """Those that became late while they were this agent's, the latest first."""
+    tasks = Task.objects.filter(_may_concern([agent_id]))
+    found = [one for one in _late_tasks(tasks, window) if one.agent_id == agent_id]
+    return sorted(found, key=lambda one: (one.late_at, one.task_pk), reverse=True)
+
+
+def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[LateTask]:
     changed: dict[int, tuple[str | None, datetime]] = {}
     for task_pk, slug, late_at, updated_at in _late_rows(tasks, window):
         if updated_at <= late_at:
-            yield slug, (clock.business_day(late_at) - window.first).days
+            yield LateTask(task_pk, slug, late_at)
         else:
             changed[task_pk] = slug, late_at
     pks = list(changed)
@@ -175,7 +193,7 @@ def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[tuple[str | N
         for task_pk in some:
             slug, late_at = changed[task_pk]
             since = (one["agents"][0] for one in given[task_pk] if one["at"] > late_at)
-            yield next(since, slug), (clock.business_day(late_at) - window.first).days
+            yield LateTask(task_pk, next(since, slug), late_at)
 
 
 def _late_rows(
@@ -243,9 +261,9 @@ def pooled(
         tasks = tasks.filter(marketplace_id=marketplace_id)
     if agent_id is not None:
         tasks = tasks.filter(_may_concern([agent_id]))
-    for slug, offset in _late_tasks(tasks, window):
-        if agent_id in (None, slug):
-            late[0, offset] += 1
+    for one in _late_tasks(tasks, window):
+        if agent_id in (None, one.agent_id):
+            late[0, one.day_of(window)] += 1
     return Pool(_facts(sums, late), int(sums["created"].sum()))
 
 

@@ -1,6 +1,6 @@
 """What the overview shows, ready for its template."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -14,10 +14,11 @@ from django.utils.translation import ngettext, npgettext, pgettext
 from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
+from optimization.behind import Fact
 from optimization.optimizations import Optimization
 from optimization.texts import BAND_TONES, BANDS, rate
 from orchestration import queries, texts
-from orchestration.bottlenecks import Bottleneck
+from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import PlanStatus
 from orchestration.models import TaskTemplate
 from orchestration.overview import AgentState, Overview
@@ -187,15 +188,10 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         totals=counts,
         rates=_rates(agent.recent) if with_score else [],
         load=_load(agent),
-        open_query=_open_query(agent.slug),
+        open_query=urlencode({"agent": agent.slug, "status": ",".join(OPEN_STATUSES)}, safe=","),
         left_open=agent.open if agent.is_paused else 0,
         last_activity=totals.last_activity,
     )
-
-
-def _open_query(agent_id: str, **filters: str) -> str:
-    open_ones = {"agent": agent_id, "status": ",".join(OPEN_STATUSES)}
-    return urlencode({**open_ones, **filters}, safe=",")
 
 
 def _rates(recent: Optimization) -> list[RateBar]:
@@ -247,7 +243,7 @@ class AgentBottlenecks:
     agent_id: str
     agent_name: str
     lines: Sequence[BottleneckLine]
-    late_query: str  # its open tasks past their time; empty where none is far past it
+    fact: str  # the kind of what counts that says most of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,18 +271,22 @@ def unassigned_lines(found: Overview) -> list[UnassignedLine]:
 
 def agent_bottlenecks(found: Overview) -> list[AgentBottlenecks]:
     """By agent, in the order of the report."""
-    late = {agent.slug for agent in found.agents if agent.recent.counts["late"]}
+    counts = {agent.slug: agent.recent.counts for agent in found.agents}
     return [
-        AgentBottlenecks(
-            agent_id,
-            name,
-            [_bottleneck_line(one) for one in of_agent],
-            _open_query(agent_id, overdue="true") if agent_id in late else "",
-        )
+        _agent_bottlenecks(agent_id, name, list(of_agent), counts[agent_id])
         for (agent_id, name), of_agent in groupby(
             found.bottlenecks, key=lambda one: (one.agent_id, one.agent_name)
         )
     ]
+
+
+def _agent_bottlenecks(
+    agent_id: str, name: str, measures: Sequence[Bottleneck], counts: Mapping[str, float]
+) -> AgentBottlenecks:
+    fact = Fact.REJECTED
+    if measures[0].measure != Measure.APPROVAL:
+        fact = Fact.LATE if counts["late"] > counts["failed"] else Fact.FAILED
+    return AgentBottlenecks(agent_id, name, [_bottleneck_line(one) for one in measures], fact)
 
 
 def _bottleneck_line(one: Bottleneck) -> BottleneckLine:

@@ -186,6 +186,7 @@ MATRIX = (
     Row("POST", OPTIMIZATION + "/weights/preview", WHO_CHANGES_WEIGHTS, WEIGHTS),
     Row("GET", "/marketplace/orchestration/optimization", MANAGERS_PAGE),
     Row("POST", "/marketplace/orchestration/optimization?agent=alex", WEIGHTS_FORM, RESET),
+    Row("GET", "/marketplace/orchestration/optimization/facts?agent=alex", MANAGERS_PAGE),
     Row("GET", "/marketplace/audit", AUDIT_PAGE),
     Row("GET", "/marketplace/audit/csv", AUDIT_PAGE),
     Row("POST", ORCHESTRATION + "/activate", WHO_ACTIVATES, {"channels": ["amazon"]}),

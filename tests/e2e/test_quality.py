@@ -71,6 +71,7 @@ def serious_faults(page: Page, context: Any = None) -> list[str]:
         ("user", "/accounts/password/", 200),
         ("head", f"{LIST}?taskType={SAMPLE}", 200),
         ("user", f"{LIST}?q=nada-com-este-nome&status=nada", 200),
+        ("qa", "/marketplace/orchestration/optimization/facts?agent=alex&fact=failed", 200),
         ("user", "/admin/", 403),
         ("user", "/nada", 404),
         ("head", f"{API}?limit=2", 200),
