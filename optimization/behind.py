@@ -57,7 +57,7 @@ class Line:
     title: str
     marketplace_id: str
     actor: str
-    reason: str
+    reason: str  # a person's words, else the agent's error
     failure_reason: str | None
     estimated_minutes: float
     execution_minutes: float | None
@@ -142,7 +142,7 @@ def _lines_of_day(agent_id: str, fact: Fact, day: date) -> Iterator[Line]:
                 title=event["task__title"],
                 marketplace_id=event["task__marketplace_id"],
                 actor=event["actor"],
-                reason=event["reason"] or "",
+                reason=event["reason"] or (event["details"] or {}).get("error", ""),
                 failure_reason=event["failure_reason"],
                 estimated_minutes=event["estimated_minutes"],
                 execution_minutes=event["execution_minutes"],

@@ -21,7 +21,7 @@ from execution import queries as tasks
 from execution.enums import FailureReason, MarketplaceSlug
 from execution.page_controls import Choice
 from execution.page_filters import Ignored, one_of
-from execution.texts import NOTHING, actor_text, minutes_text
+from execution.texts import actor_text, minutes_text
 from nexo.shared import clock
 from nexo.shared.pagination import decode_cursor, encode_cursor
 from optimization.behind import Behind, Fact, Line, read_behind
@@ -139,7 +139,7 @@ def _shown(line: Line, fact: Fact, names: Mapping[str, str]) -> ShownLine:
         title=line.title,
         channel=str(MarketplaceSlug(line.marketplace_id).label),
         what=_what(line, fact, names),
-        why=line.reason or NOTHING,
+        why=line.reason,
     )
 
 

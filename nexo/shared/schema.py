@@ -37,6 +37,8 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body replay the first answer for 24 hours.",
 )
+
+
 def limit(largest: int = 500, *, default: int = 50) -> OpenApiParameter:
     type_ = {"type": "integer", "minimum": 1, "maximum": largest, "default": default}
     return query("limit", type_, f"1 to {largest}, default {default}.")

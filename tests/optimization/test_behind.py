@@ -19,7 +19,7 @@ from nexo.shared import clock
 from optimization import behind, queries
 from optimization.behind import Fact, Line, read_behind
 from optimization.optimizations import optimizations
-from tests.factories import OPERATOR, make_agent, make_task, make_task_in, make_user
+from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 from tests.optimization.work import at_noon, completed, failed, moved
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -63,8 +63,8 @@ def do_something(chance: random.Random) -> None:
         case _:
             reason = chance.choice((None, *FailureReason))
             status = TaskStatus.FAILED if reason else chance.choice(list(TaskStatus)[1:-1])
-            change = TaskChange(status, failure_reason=reason)
-            services.update_task(task_id, change, caller=OPERATOR)
+            asked = TaskChange(status, failure_reason=reason)
+            services.update_task(task_id, asked, caller=OPERATOR)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -144,6 +144,9 @@ def test_each_kind_says_what_it_is(head: Client) -> None:
     assert f"{done}" in text and "1h 20min / 60min" in text
     assert "Aprovações 3 Rejeições 0 Conclusões 1 Erros 1 Muito atrasadas 1" in text
     assert "Tempo esgotado" in text_of(head, "agent=alex&fact=failed")
+    task = make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
+    change(task, status=TaskStatus.FAILED, error="A foto é pequena demais.")
+    assert "Erro A foto é pequena demais." in text_of(head, "agent=alex&fact=failed")
     assert "estimativa de 60min" in text_of(head, "agent=alex&fact=late")
     assert "por operator" in text_of(head, "agent=alex")
     assert "Nada deste tipo em 30 dias" in text_of(head, "agent=alex&fact=cancelled")
