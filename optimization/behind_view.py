@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
@@ -20,7 +21,7 @@ from accounts.permissions import VIEW_OPTIMIZATION
 from execution import queries as tasks
 from execution.enums import FailureReason, MarketplaceSlug
 from execution.page_controls import Choice
-from execution.page_filters import Ignored, one_of
+from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
 from execution.texts import actor_text, minutes_text
 from nexo.shared import clock
 from nexo.shared.pagination import decode_cursor, encode_cursor
@@ -87,9 +88,9 @@ class Asked:
             after = decode_cursor(parameters["cursor"]) if parameters.get("cursor") else None
         except ValidationError:
             ignore("cursor", _("The list starts with the newest."))
-        for name in parameters:
-            if name not in PARAMETERS and len(ignored) < 5:
-                ignore(name, _("This page has no such filter."))
+        unknown = (name for name in parameters if name not in PARAMETERS)
+        for name in islice(unknown, MOST_UNKNOWN):
+            ignore(name, _("This page has no such filter."))
         return cls(parameters.get("agent", ""), Fact(fact or Fact.APPROVED), after, ignored)
 
 
@@ -143,7 +144,7 @@ def _shown(line: Line, fact: Fact, names: Mapping[str, str]) -> ShownLine:
     )
 
 
-def _what(line: Line, fact: Fact, names: Mapping[str, Any]) -> str:
+def _what(line: Line, fact: Fact, names: Mapping[str, str]) -> str:
     match fact:
         case Fact.COMPLETED if line.execution_minutes is not None:
             taken, estimate = round(line.execution_minutes), round(line.estimated_minutes)
