@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from accounts.models import AuditEntry
 from accounts.roles import GROUP_ROLES, Role
 from accounts.services import set_role
 from tests.factories import make_user
@@ -33,6 +34,23 @@ PERMISSIONS = {
 def permissions_of(user: User) -> set[str]:
     everything = User.objects.get(pk=user.pk).get_all_permissions()
     return {name.removeprefix("accounts.") for name in everything}
+
+
+def test_who_is_made_or_given_a_password_by_command_is_in_the_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "uma-senha-longa-1")
+    options = {"username": "ana", "email": "ana@nexo.example", "stdout": StringIO()}
+    call_command("createsuperuser", interactive=False, **options)
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": "outra-senha-longa-2")
+    call_command("changepassword", "ana", stdout=StringIO())
+    make_user(username="bia")  # by other ways nothing is noted twice
+    lines = AuditEntry.objects.order_by("pk").values_list("actor", "action", "object_id", "origin")
+    assert list(lines) == [
+        ("system:createsuperuser", "created", "ana", "command"),
+        ("system:changepassword", "password_set", "ana", "command"),
+    ]
+    assert User.objects.get(username="ana").check_password("outra-senha-longa-2")
 
 
 @pytest.mark.parametrize("role", GROUP_ROLES)
