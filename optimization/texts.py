@@ -94,11 +94,6 @@ def points(value: int) -> str:
     return f"+{value}" if value > 0 else f"−{-value}"
 
 
-def percent(share: float) -> str:
-    """A share of 1 in whole percent, half up: 0.125 is 13%."""
-    return f"{int(round_half_up(np.array(share * 100)))}%"
-
-
 def whole_percents(shares: Sequence[float]) -> list[int]:
     """Shares of 1 in whole percents that add up to 100, each less than one away from its own.
 

@@ -24,10 +24,11 @@ def weight_change_text(change: WeightChange) -> str:
     actor = actor_text(change.actor)
     if change.new is None:
         return _("%(actor)s returned to adaptive") % {"actor": actor}
+    percents = texts.whole_percents(shares_of(change.new))
     shares = get_text_list(
         [
-            f"{str(name).lower()} {texts.percent(share)}"
-            for name, share in zip(texts.TERM_NAMES, shares_of(change.new), strict=True)
+            f"{str(name).lower()} {share}%"
+            for name, share in zip(texts.TERM_NAMES, percents, strict=True)
         ],
         _("and"),
     )
