@@ -12,7 +12,7 @@ from django.utils.translation import pgettext
 
 from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.page_filters import PERIODS, STATUSES_OF, PageFilters, card_of, parse_day
-from execution.texts import number_text
+from execution.texts import day_text, number_text
 
 TONE_OF: Final = {
     Card.PENDING: "neutral",
@@ -165,9 +165,9 @@ def filters_text(filters: PageFilters, agent_names: Mapping[str, str]) -> str:
     if "period" in texts:
         parts.append(str(PERIODS[texts["period"]][0]))
     if first := texts.get("from"):
-        parts.append(_("from {day}").format(day=f"{parse_day(first):%d/%m/%Y}"))
+        parts.append(_("from {day}").format(day=day_text(parse_day(first))))
     if last := texts.get("to"):
-        parts.append(_("up to {day}").format(day=f"{parse_day(last):%d/%m/%Y}"))
+        parts.append(_("up to {day}").format(day=day_text(parse_day(last))))
     if "overdue" in values:
         parts.append(_("Overdue") if values["overdue"] else _("Not overdue"))
     return " · ".join(parts)

@@ -2,7 +2,7 @@
 says so, and keeps the rest."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -120,28 +120,9 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
             except forms.ValidationError as error:
                 labels = CHOICES[name].labels if name in CHOICES else ()
                 ignore(name, one_of(map(str, labels)) if labels else " ".join(error.messages))
-    days = {}
-    for name in DAYS:
-        if text := parameters.get(name, "").strip():
-            try:
-                days[name] = parse_day(text)
-                texts[name] = text
-            except ValueError:
-                ignore(name, _("Enter a day such as 2026-02-24."))
-    if len(days) == len(DAYS) and days["to"] < days["from"]:
-        ignore("to", _("The last day is before the first."))
-        del days["to"], texts["to"]
-    if "from" in days:
-        values["createdAfter"] = clock.start_of_business_day(days["from"])
-    if "to" in days:
-        values["createdBefore"] = clock.start_of_business_day(days["to"] + timedelta(days=1))
-    period = parameters.get("period", "")
-    if period and period not in PERIODS:
-        ignore("period", one_of(str(label) for label, _count in PERIODS.values()))
-    elif period and not days:
-        _label, count = PERIODS[period]
-        texts["period"] = period
-        values["createdAfter"] = clock.days_ago(count - 1, at=now)
+    created_texts, created_values = _read_created(parameters, now, ignore)
+    texts |= created_texts
+    values |= created_values
     cursor = parameters.get("cursor") or None
     after = None
     if cursor:
@@ -154,6 +135,34 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
     for name in islice(unknown, MOST_UNKNOWN):
         ignore(name, _("This page has no such filter."))
     return PageFilters(texts, values, ignored, cursor, after)
+
+
+def _read_created(
+    parameters: Mapping[str, str], now: datetime, ignore: Callable[[str, str], None]
+) -> tuple[dict[str, str], dict[str, datetime]]:
+    """When the tasks were created, as the address has it and as the query wants it."""
+    days: dict[str, date] = {}
+    for name in DAYS:
+        if text := parameters.get(name, "").strip():
+            try:
+                days[name] = parse_day(text)
+            except ValueError:
+                ignore(name, _("Enter a day such as 2026-02-24."))
+    if len(days) == len(DAYS) and days["to"] < days["from"]:
+        ignore("to", _("The last day is before the first."))
+        del days["to"]
+    period = parameters.get("period", "")
+    if period and period not in PERIODS:
+        ignore("period", one_of(str(label) for label, _count in PERIODS.values()))
+    elif period and not days:
+        _label, count = PERIODS[period]
+        return {"period": period}, {"createdAfter": clock.days_ago(count - 1, at=now)}
+    values = {}
+    if "from" in days:
+        values["createdAfter"] = clock.start_of_business_day(days["from"])
+    if "to" in days:
+        values["createdBefore"] = clock.start_of_business_day(days["to"] + timedelta(days=1))
+    return {name: day.isoformat() for name, day in days.items()}, values
 
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

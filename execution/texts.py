@@ -5,7 +5,7 @@ so that a row looks alike whoever fills it.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.utils import formats
@@ -139,6 +139,11 @@ def over_text(minutes: int) -> str:
 def time_text(spent: int, estimate: int) -> str:
     """Minutes used against minutes estimated: `45min / 60min`, `2h 30min / 3h`."""
     return f"{minutes_text(spent)} / {minutes_text(estimate)}"
+
+
+def day_text(day: date) -> str:
+    """`24/02/2026`, on pages in both languages."""
+    return f"{day:%d/%m/%Y}"
 
 
 def exact_text(instant: datetime) -> str:

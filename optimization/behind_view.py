@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Final
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ from execution import queries as tasks
 from execution.enums import FailureReason, MarketplaceSlug
 from execution.page_controls import Choice
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
-from execution.texts import actor_text, minutes_text
+from execution.texts import actor_text, day_text, minutes_text
 from nexo.shared import clock
 from nexo.shared.pagination import decode_cursor, encode_cursor
 from optimization.behind import Behind, Fact, Line, read_behind
@@ -108,8 +108,8 @@ def behind_page(request: HttpRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "agent_name": names[asked.agent_id],
-        "first": _day(window.first),
-        "today": _day(window.today),
+        "first": day_text(window.first),
+        "today": day_text(window.today),
         "choices": _choices(asked, found),
         "explanation": EXPLANATIONS[asked.fact],
         "lines": [_shown(line, asked.fact, names) for line in found.lines],
@@ -155,7 +155,3 @@ def _what(line: Line, fact: Fact, names: Mapping[str, str]) -> str:
         case Fact.FAILED if line.failure_reason:
             return str(FailureReason(line.failure_reason).label)
     return _("by {name}").format(name=actor_text(line.actor, names))
-
-
-def _day(day: date) -> str:
-    return f"{day:%d/%m/%Y}"

@@ -53,6 +53,9 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> AuditFilter
     kind, action = reader.listed("kind", KINDS), reader.listed("action", ACTIONS)
     reports = reader.choice("reports", ("true",)) == "true"
     since, until = reader.day("from"), reader.day("to")
+    if since and until and until < since:
+        reader.refuse("to", _("The last day is before the first."))
+        until = None
     if since or until:
         reader.drop("period")
     elif period := reader.choice("period", tuple(PERIODS)):
@@ -127,6 +130,9 @@ class _Reader:
         except ValidationError:
             self._ignore(name, _("The list starts with the newest line."))
             return None
+
+    def refuse(self, name: str, reason: str) -> None:
+        self._ignore(name, reason)
 
     def drop(self, name: str) -> None:
         self.texts.pop(name, None)

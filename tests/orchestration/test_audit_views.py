@@ -374,11 +374,14 @@ def test_strange_texts_find_nothing_and_break_nothing(client: Client, query: str
 
 
 @pytest.mark.parametrize("days", [("2026-03-01", "2026-02-01"), ("9998-12-31", "0002-01-01")])
-def test_a_period_that_ends_before_it_starts_is_empty(
+def test_a_last_day_before_the_first_is_left_out_and_said(
     client: Client, days: tuple[str, str]
 ) -> None:
     add()
-    assert deeds(client, f"from={days[0]}&to={days[1]}") == []
+    backwards = f"from={days[0]}&to={days[1]}"
+    assert "The last day is before the first." in read(client, backwards)
+    assert deeds(client, backwards) == deeds(client, f"from={days[0]}")
+    assert client.get(f"{CSV}?{backwards}").status_code == 400
     assert deeds(client, f"from={days[1]}&to={days[0]}") or days[0].startswith("2026")
 
 
