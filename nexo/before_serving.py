@@ -8,6 +8,7 @@ uvicorn starts a process that died again: with settings that cannot be read it w
 import json
 import os
 import sys
+from filecmp import cmp
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -29,11 +30,11 @@ def check_settings() -> None:
 
 
 def check_static_files(sources: Path, collected: Path) -> None:
-    """Where files have hashed names, a page that names one without is a 500.
+    """Where files have hashed names, a page that names one without is a 500, and an old one is old.
 
     Raises
     ------
-    ImproperlyConfigured: collectstatic has run, but not since a file came
+    ImproperlyConfigured: collectstatic has run, but not since a file came or changed
     """
     manifest = collected / "staticfiles.json"
     if not manifest.exists():
@@ -42,11 +43,14 @@ def check_static_files(sources: Path, collected: Path) -> None:
     files = (path.relative_to(sources) for path in sources.rglob("*") if path.is_file())
     # collectstatic leaves hidden files out.
     named = (file.as_posix() for file in files if not file.name.startswith("."))
-    if missing := sorted(name for name in named if name not in known):
-        raise ImproperlyConfigured(
-            f"The static files are not collected ({missing[0]} is missing): run "
-            "NEXO_COLLECTSTATIC=1 .venv/bin/python manage.py collectstatic --noinput"
-        )
+    for name in sorted(named):
+        is_known = name in known and (collected / name).is_file()
+        if not is_known or not cmp(sources / name, collected / name, shallow=False):
+            what = "has changed since" if is_known else "is missing"
+            raise ImproperlyConfigured(
+                f"The static files are not collected ({name} {what}): run "
+                "NEXO_COLLECTSTATIC=1 .venv/bin/python manage.py collectstatic --noinput"
+            )
 
 
 def empty_metrics(folder: Path) -> None:

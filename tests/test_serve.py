@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -134,15 +135,22 @@ def test_metrics_that_cannot_be_kept_end_it_with_a_sentence(tmp_path: Path) -> N
 
 def test_a_static_file_that_was_not_collected_ends_it_with_a_sentence(tmp_path: Path) -> None:
     sources, collected = tmp_path / "static", tmp_path / "staticfiles"
-    for file in ("shared/old.css", "shared/new.css", ".hidden"):
-        (sources / file).parent.mkdir(parents=True, exist_ok=True)
-        (sources / file).touch()
+    old, new = Path("shared/old.css"), Path("shared/new.css")
+    (sources / "shared").mkdir(parents=True)
+    for file in (old, new, ".hidden"):
+        (sources / file).write_text("before")
     # Never collected: files are served as they are.
     before_serving.check_static_files(sources, collected)
-    collected.mkdir()
+    (collected / "shared").mkdir(parents=True)
     manifest = collected / "staticfiles.json"
     manifest.write_text('{"paths": {"shared/old.css": "shared/old.0.css"}}')
-    with pytest.raises(ImproperlyConfigured, match=r"shared/new\.css.*collectstatic --noinput"):
+    shutil.copy(sources / old, collected / old)
+    with pytest.raises(ImproperlyConfigured, match=r"new\.css is missing.*collectstatic --noinput"):
         before_serving.check_static_files(sources, collected)
     manifest.write_text('{"paths": {"shared/old.css": "1", "shared/new.css": "2"}}')
+    shutil.copy(sources / new, collected / new)
     before_serving.check_static_files(sources, collected)
+    # The same size, within the same instant.
+    (sources / new).write_text("after!")
+    with pytest.raises(ImproperlyConfigured, match=r"new\.css has changed since.*--noinput"):
+        before_serving.check_static_files(sources, collected)
