@@ -1,8 +1,8 @@
 """`make run`: prepare the database, then web, worker and simulator under one parent.
 
 The parent forwards SIGINT and SIGTERM and restarts nothing: when one child ends, it ends the
-others and exits with that child's code. It imports no part of the project, so that it stays small
-and can say what is wrong before anything has started.
+others and exits with that child's code. Of the project it imports only what needs nothing
+installed, so that it can say what is wrong before anything has started.
 """
 
 import asyncio
@@ -17,8 +17,11 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+from nexo.private import kept_secret, make_private_folder
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_ROLES = {
@@ -179,13 +182,9 @@ def demo_password(data_dir: Path, environment: Mapping[str, str]) -> str:
     """
     if given := environment.get("NEXO_DEMO_PASSWORD"):
         return given
-    kept = data_dir / "demo_password"
     try:
-        if not kept.exists():
-            data_dir.mkdir(parents=True, exist_ok=True)
-            kept.touch(mode=0o600)
-            kept.write_text(secrets.token_urlsafe(9) + "\n")
-        return kept.read_text().strip()
+        make_private_folder(data_dir)
+        return kept_secret(data_dir / "demo_password", partial(secrets.token_urlsafe, 9))
     except OSError as error:
         raise CannotStart(
             f"NEXO_DATA_DIR must be a folder that can be written, not {str(data_dir)!r}: "
@@ -193,12 +192,15 @@ def demo_password(data_dir: Path, environment: Mapping[str, str]) -> str:
         ) from error
 
 
-def welcome(options: Options, password: str | None) -> list[str]:
+def welcome(options: Options, password: str | None, *, has_database_url: bool = False) -> list[str]:
     lines = ["", f"NEXO is running at {options.url}", ""]
     if password is None:
+        # By its name: the value may hold a password.
+        database = 'DATABASE_URL="$DATABASE_URL" ' if has_database_url else ""
         lines += [
             "There is no demo data. If nobody can sign in yet, make a first user:",
-            f"  NEXO_DATA_DIR='{options.data_dir}' .venv/bin/python manage.py createsuperuser",
+            f"  {database}NEXO_DATA_DIR='{options.data_dir}' .venv/bin/python manage.py "
+            "createsuperuser",
         ]
     else:
         lines.append("Sign in with one of these (password: the same for all, unless changed):")
@@ -352,7 +354,6 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
     password = None
     if options.demo:
         password = demo_password(options.data_dir, environment)
-        environment["NEXO_DEMO_PASSWORD"] = password
     children = Children(environment)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, children.asked_to_stop.set)
@@ -363,7 +364,8 @@ async def serve(options: Options, environment: dict[str, str]) -> int:
             ready = asyncio.create_task(until_ready(options))
             await children.watch(ready)
         await children.keep("worker", manage("run_worker"))
-        say(*welcome(options, password))
+        has_database_url = bool(environment.get("DATABASE_URL"))
+        say(*welcome(options, password, has_database_url=has_database_url))
         if ready.result():
             say("Redis does not answer: changes by other processes appear half a second later.")
         if options.demo:

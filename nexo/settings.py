@@ -1,10 +1,9 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
-import os
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,7 @@ from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
 from nexo import environment
+from nexo.private import kept_secret, make_private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,8 +35,7 @@ def _in_data_dir() -> Iterator[None]:
 
 
 with _in_data_dir():
-    # SQLite makes its files readable by everybody, and there are passwords' hashes in them.
-    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(DATA_DIR)
 
 DEBUG = False
 TESTING = environment.switch("NEXO_TESTING")
@@ -51,20 +50,7 @@ def _secret_key() -> str:
     if PRODUCTION:
         raise ImproperlyConfigured("SECRET_KEY must be set when NEXO_PRODUCTION is on.")
     with _in_data_dir():
-        return _kept_key(DATA_DIR / "secret_key")
-
-
-def _kept_key(kept: Path) -> str:
-    if not kept.exists():
-        # Written apart, then linked: of processes that start together the first one's key counts,
-        # and no other reads it half written.
-        made = DATA_DIR / f"secret_key.{os.getpid()}"
-        made.touch(mode=0o600)
-        made.write_text(get_random_secret_key())
-        with suppress(FileExistsError):
-            kept.hardlink_to(made)
-        made.unlink()
-    return kept.read_text()
+        return kept_secret(DATA_DIR / "secret_key", get_random_secret_key)
 
 
 SECRET_KEY = _secret_key()

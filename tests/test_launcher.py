@@ -187,7 +187,8 @@ def test_a_generated_password_is_kept_for_the_next_start(tmp_path: Path) -> None
     password = launcher.demo_password(data_dir, {})
     assert len(password) >= 12
     assert launcher.demo_password(data_dir, {}) == password
-    assert stat.S_IMODE((data_dir / "demo_password").stat().st_mode) == 0o600
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (data_dir, data_dir / "demo_password")]
+    assert modes == [0o700, 0o600]
     assert launcher.demo_password(tmp_path / "other", {}) != password
 
 
@@ -210,6 +211,14 @@ def test_without_the_demo_the_welcome_says_how_to_make_a_first_user() -> None:
     text = "\n".join(launcher.welcome(launcher.read_options({"DEMO": "0"}), None))
     assert "manage.py createsuperuser" in text
     assert "Sign in with" not in text
+    assert "DATABASE_URL" not in text
+
+
+@pytest.mark.unit
+def test_the_first_user_is_made_in_the_database_that_is_served() -> None:
+    options = launcher.read_options({"DEMO": "0"})
+    text = "\n".join(launcher.welcome(options, None, has_database_url=True))
+    assert '  DATABASE_URL="$DATABASE_URL" NEXO_DATA_DIR=' in text
 
 
 # -- Processes -----------------------------------------------------------------------------------

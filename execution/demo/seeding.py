@@ -1,8 +1,7 @@
 """Write the demo once; what is there already stays as it is."""
 
-import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Final
@@ -27,27 +26,21 @@ LOAD_PREFIX: Final = "demo-load-"
 BATCH: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class People:
-    """`password` is None when everybody was there already."""
-
-    created: list[str]
-    password: str | None
-
-
-def seed_people(password: str) -> People:
-    """A user for each role; without a password given, one that nobody has to think up."""
+def seed_people(password: str) -> list[str]:
+    """A user for each role; the names of those that were not there."""
     known = set(User.objects.filter(username__in=PEOPLE).values_list("username", flat=True))
     missing = [role for role in PEOPLE if role.value not in known]
-    if not missing:
-        return People([], None)
-    password = password or secrets.token_urlsafe(12)
     with transaction.atomic():
         for role in missing:
             user = User.objects.create_user(role.value, password=password)
             audit.record("created", actor=ACTOR, object_kind="user", object_id=role.value)
             set_role(user, role, actor=ACTOR)
-    return People([role.value for role in missing], password)
+    return [role.value for role in missing]
+
+
+def somebody_has(password: str) -> bool:
+    """Whether one of the demo's users signs in with it."""
+    return any(user.check_password(password) for user in User.objects.filter(username__in=PEOPLE))
 
 
 def simulator() -> User:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from execution.models import (
     TaskTarget,
 )
 from execution.services import TaskHistory
+from nexo import launcher
 from nexo.shared import clock
 
 NOWS = [
@@ -238,6 +240,23 @@ class TestCommand:
         settings.DEMO_PASSWORD = "given-by-the-environment"
         assert "given-by-the-environment" not in seed("--tasks", "0")
         assert User.objects.get(username="qa").check_password("given-by-the-environment")
+
+    def test_a_generated_password_is_kept_where_make_run_looks_for_it(
+        self, settings: Any, tmp_path: Path
+    ) -> None:
+        settings.DATA_DIR = tmp_path
+        seed("--tasks", "0")
+        password = launcher.demo_password(tmp_path, {})
+        assert User.objects.get(username="head").check_password(password)
+
+    def test_who_gives_another_password_hears_that_it_is_nobodys(self, settings: Any) -> None:
+        told = io.StringIO()
+        for password in ("the-first-one", "the-first-one", "another-one"):
+            assert told.getvalue() == ""
+            settings.DEMO_PASSWORD = password
+            call_command("seed_demo", "--tasks", "0", stdout=io.StringIO(), stderr=told)
+        assert told.getvalue().startswith("NEXO_DEMO_PASSWORD is for new users.")
+        assert User.objects.get(username="head").check_password("the-first-one")
 
     def test_somebody_who_has_the_name_already_is_left_alone(self) -> None:
         User.objects.create_user("admin", password="mine")

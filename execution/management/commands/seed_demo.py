@@ -1,5 +1,7 @@
 """Fill a database with demo data; running it again adds nothing."""
 
+import secrets
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -7,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from execution.demo import seeding
+from nexo.private import kept_secret
 from nexo.shared import clock
 from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
@@ -43,11 +46,22 @@ class Command(BaseCommand):
         gather_statistics()
 
     def _people(self) -> None:
-        people = seeding.seed_people(settings.DEMO_PASSWORD)
-        self._report(_("users"), len(people.created))
-        if people.password is not None and not settings.DEMO_PASSWORD:
-            values = {"users": ", ".join(people.created), "password": people.password}
+        # The same as `make run` tells, whichever of the two makes it.
+        kept = settings.DATA_DIR / "demo_password"
+        given = settings.DEMO_PASSWORD
+        password = given or kept_secret(kept, partial(secrets.token_urlsafe, 9))
+        created = seeding.seed_people(password)
+        self._report(_("users"), len(created))
+        if created and not given:
+            values = {"users": ", ".join(created), "password": password}
             self.stdout.write(_("Password of %(users)s: %(password)s") % values)
+        if given and not created and not seeding.somebody_has(password):
+            self.stderr.write(
+                _(
+                    "NEXO_DEMO_PASSWORD is for new users. Those of the demo keep the one that they "
+                    "have; `manage.py changepassword` sets another."
+                )
+            )
 
     def _load(self, wanted: int) -> None:
         bar = ProgressBar(self.stderr, total=wanted)
