@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from typing import Final
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils.translation import gettext as _
 
 from nexo.shared.migrations import is_migrated
 
 INTERRUPTED: Final = 130  # 128 and SIGINT's number, as shells tell it
+UNDEFINED_TABLE: Final = "42P01"  # PostgreSQL's code
 
 
 @contextmanager
@@ -41,10 +42,7 @@ def require_migrated_database(*, returncode: int = 1) -> None:
     CommandError
     """
     if not is_migrated():
-        raise CommandError(
-            _("The database is not up to date: run `manage.py migrate` first."),
-            returncode=returncode,
-        )
+        raise CommandError(_not_up_to_date(), returncode=returncode)
 
 
 @contextmanager
@@ -53,30 +51,48 @@ def reached_database(*, returncode: int = 1) -> Iterator[None]:
 
     Raises
     ------
-    CommandError: it is away, busy or damaged
+    CommandError: it is away, busy, damaged or not migrated, or its disk is full
     """
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        if _is_damage(error):
-            sentence = _(
-                "The database's file is damaged: %s. Move it away and bring a backup back with "
-                "`manage.py restore`."
-            )
-        elif isinstance(error, OperationalError | InterfaceError):
-            sentence = _("The database is busy or away: %s")
-        else:
+        sentence = _sentence(error)
+        if sentence is None:
             raise
         # PostgreSQL's own words come in lines.
-        cause = " ".join(str(error).split())
-        raise CommandError(sentence % cause, returncode=returncode) from error
+        values = {"cause": " ".join(str(error).split()), "file": connection.settings_dict["NAME"]}
+        raise CommandError(sentence % values, returncode=returncode) from error
 
 
-def _is_damage(error: Exception) -> bool:
-    """Of SQLite's file; Django gives the same class to errors of quite other kinds."""
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    # The low byte: the rest says where in the file it is.
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+def _not_up_to_date() -> str:
+    return _("The database is not up to date: run `manage.py migrate` first.")
+
+
+def _sentence(error: Exception) -> str | None:
+    """A text that takes `cause` and `file`; None for what nobody expects."""
+    cause = error.__cause__
+    if getattr(cause, "sqlstate", None) == UNDEFINED_TABLE or "no such table" in str(error):
+        return _not_up_to_date()
+    # Django gives one class to errors of quite different kinds. The low byte: the rest says where
+    # in the file it is.
+    match getattr(cause, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return _(
+                "The database's file is damaged: %(file)s (%(cause)s). Move it away and bring a "
+                "backup back with `manage.py restore`."
+            )
+        case sqlite3.SQLITE_FULL:
+            return _("There is no room left on the database's disk: %(file)s (%(cause)s).")
+        case sqlite3.SQLITE_IOERR:
+            return _(
+                "The database's file cannot be read or written: %(file)s (%(cause)s). Is its disk "
+                "full?"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN:
+            return _("The database's file cannot be opened for writing: %(file)s (%(cause)s).")
+    if isinstance(error, OperationalError | InterfaceError):
+        return _("The database is busy or away: %(cause)s")
+    return None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from execution.services import NEW_EPOCH
 from optimization.projection import SAME_FACTS
+from orchestration.backups.exceptions import BackupFailed
 
 FACTS = "optimization_factcursor"
 END_SESSIONS = (
@@ -83,9 +84,22 @@ def ask_present(statement: str) -> Any:
 
 def present_contents() -> Contents | None:
     """None where there are no tables yet."""
-    if "execution_stream" not in connection.introspection.table_names():
-        return None
-    return read_contents(ask_present)
+    return read_contents(ask_present) if _has_tables() else None
+
+
+def require_tables() -> None:
+    """
+    Raises
+    ------
+    BackupFailed: nobody means to back this up
+    """
+    if not _has_tables():
+        told = _("%s holds no tables of NEXO. Is this the database that you mean?")
+        raise BackupFailed(told % described_database())
+
+
+def _has_tables() -> bool:
+    return "execution_stream" in connection.introspection.table_names()
 
 
 @dataclass(frozen=True, slots=True)

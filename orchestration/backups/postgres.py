@@ -18,7 +18,13 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from nexo.environment import CONNECTION_OPTIONS
-from orchestration.backups.contents import Afterwards, Contents, ask_present, read_contents
+from orchestration.backups.contents import (
+    Afterwards,
+    Contents,
+    ask_present,
+    read_contents,
+    require_tables,
+)
 from orchestration.backups.exceptions import BackupFailed
 from orchestration.backups.files import written_whole
 from orchestration.backups.sqlite import check_version
@@ -50,6 +56,7 @@ def back_up(target: Path, *, force: bool) -> Contents:
     BackupFailed
     """
     program = _program("pg_dump")
+    require_tables()
     with written_whole(target, force=force) as part, _snapshot() as snapshot:
         command = [program, "--format=custom", "--no-owner", "--no-privileges"]
         command += [f"--snapshot={snapshot}", f"--lock-wait-timeout={_lock_timeout()}"]

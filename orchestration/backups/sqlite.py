@@ -15,11 +15,19 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from orchestration.backups.contents import Afterwards, Contents, read_contents, unknown_migrations
+from nexo.private import make_private_file
+from orchestration.backups.contents import (
+    Afterwards,
+    Contents,
+    read_contents,
+    require_tables,
+    unknown_migrations,
+)
 from orchestration.backups.exceptions import BackupFailed
 from orchestration.backups.files import cannot_be_written, discard, written_whole
 
 BUSY_SECONDS = 10.0
+_OF_WHAT_IS_WRITTEN = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY})
 
 
 def back_up(database: Path, target: Path, *, force: bool) -> Contents:
@@ -31,11 +39,12 @@ def back_up(database: Path, target: Path, *, force: bool) -> Contents:
     """
     if not database.is_file():
         raise BackupFailed(_("There is no database at %s.") % database)
+    require_tables()
     if target.exists() and target.samefile(database):
         raise BackupFailed(_("%s is the database itself.") % target)
     with (
         written_whole(target, force=force) as part,
-        _sentences(database),
+        _sentences(database, target),
         _opened(database) as source,
         _opened(part) as copy,
     ):
@@ -59,13 +68,20 @@ def restore(source: Path, database: Path, afterwards: Afterwards) -> None:
     discard(prepared)
     try:
         prepared.touch(mode=0o600)
-        with _sentences(source), _opened(source, "ro") as backup, _opened(prepared) as copy:
+        with (
+            _sentences(source, database),
+            _opened(source, "ro") as backup,
+            _opened(prepared) as copy,
+        ):
             _copy(backup, copy)
             _into_one_file(copy)
             _prepare(copy, source, afterwards)
-        if not database.exists():
-            database.touch(mode=0o600)  # SQLite would let everybody read it
-        with _sentences(database), _opened(prepared) as copy, _opened(database) as present:
+        make_private_file(database)
+        with (
+            _sentences(database, database),
+            _opened(prepared) as copy,
+            _opened(database) as present,
+        ):
             _copy(copy, present)
     except OSError as error:
         raise cannot_be_written(database, error) from error
@@ -109,11 +125,13 @@ def _opened(database: Path, mode: str = "rw") -> Iterator[sqlite3.Connection]:
 
 
 @contextmanager
-def _sentences(database: Path) -> Iterator[None]:
+def _sentences(read: Path, written: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise BackupFailed(f"{database}: {error}.") from error
+        # The low byte: the rest says what it was about.
+        is_of_target = error.sqlite_errorcode & 0xFF in _OF_WHAT_IS_WRITTEN
+        raise BackupFailed(f"{written if is_of_target else read}: {error}.") from error
 
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:

@@ -372,6 +372,20 @@ def test_a_damaged_backup_changes_nothing(
     assert state(environment) == before
 
 
+def test_a_database_without_tables_is_not_backed_up(tmp_path: Path) -> None:
+    foreign, target = bare_environment(tmp_path / "data"), tmp_path / "backup"
+    in_database(foreign, "CREATE TABLE invoices (id integer)")
+    assert "nenhuma tabela do NEXO" in refused(foreign, "backup", str(target))
+    assert not target.exists()
+
+
+def test_a_name_that_no_disk_takes_is_a_sentence(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    target = str(tmp_path / ("x" * 300))
+    assert "não pode ser gravado" in refused(environment, "backup", target)
+
+
 @only_sqlite
 def test_a_database_is_no_backup_of_itself(environment: dict[str, str]) -> None:
     database = str(Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from django.core.management import CommandError
+from django.db import OperationalError
 
+from nexo.shared.commands import reached_database
 from tests.servers import PROJECT, bare_environment, server_environment
 
 pytestmark = pytest.mark.integration
@@ -114,11 +118,13 @@ def test_a_database_that_is_away_is_told_of(tmp_path: Path, kind: str) -> None:
     environment = bare_environment(tmp_path / "data", DATABASE_URL="")
     if kind == "postgresql":
         environment["DATABASE_URL"] = "postgres://nexo:secret@127.0.0.1:1/nexo"
+        told = "O banco de dados está ocupado ou fora do ar: "
     else:
         (tmp_path / "data/nexo.sqlite3").mkdir()
+        told = "Não é possível abrir o arquivo do banco de dados para gravar: "
     for name, said in run(environment, tmp_path, COMMANDS + OF_ANY_VERSION).items():
         assert said.exit_code == exit_code(name), (name, said)
-        assert said.sentence.startswith("O banco de dados está ocupado ou fora do ar: ")
+        assert said.sentence.startswith(told)
         assert "\n" not in said.sentence
         assert "secret" not in said.sentence
 
@@ -177,6 +183,25 @@ def test_a_database_whose_file_is_damaged_is_told_of(tmp_path: Path, content: by
         assert said.sentence.startswith("O arquivo do banco de dados está danificado: "), said
 
 
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (sqlite3.SQLITE_FULL, "Não há mais espaço no disco do banco de dados: "),
+        (sqlite3.SQLITE_IOERR_WRITE, "Não é possível ler ou gravar o arquivo do banco de dados: "),
+        (sqlite3.SQLITE_READONLY, "Não é possível abrir o arquivo do banco de dados para gravar: "),
+        (sqlite3.SQLITE_BUSY, "O banco de dados está ocupado ou fora do ar: "),
+    ],
+)
+def test_what_keeps_sqlite_from_writing_is_told_apart(code: int, said: str) -> None:
+    cause = sqlite3.OperationalError("in SQLite's words")
+    cause.sqlite_errorcode = code
+    with pytest.raises(CommandError) as told, reached_database():
+        raise OperationalError("in SQLite's words") from cause
+    assert str(told.value).startswith(said)
+    assert "in SQLite's words" in str(told.value)
+
+
 # -- Whole processes -----------------------------------------------------------------------------
 
 
@@ -199,6 +224,22 @@ def test_djangos_own_commands_tell_of_it_too(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("O arquivo do banco de dados está danificado: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.one_database
+def test_a_librarys_command_tells_of_a_missing_table(tmp_path: Path) -> None:
+    done = manage("axes_reset_username", "ana", NEXO_DATA_DIR=str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "rode `manage.py migrate` antes" in done.stderr
+
+
+@pytest.mark.one_database
+def test_migrate_makes_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert manage("migrate", "--verbosity", "0", NEXO_DATA_DIR=str(tmp_path)).returncode == 0
+    files = [file for file in tmp_path.iterdir() if file.name.startswith("nexo.sqlite3")]
+    assert files
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
 
 
 @pytest.mark.one_database

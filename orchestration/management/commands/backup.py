@@ -1,5 +1,7 @@
 """Write the whole database to one file: docs/operations.md, "Backup and restore"."""
 
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from nexo.shared.commands import reached_database
 from orchestration.backups import postgres, sqlite
 from orchestration.backups.contents import Contents, described_database, unknown_migrations
 from orchestration.backups.exceptions import BackupFailed
+from orchestration.backups.files import cannot_be_written
 
 
 class Command(BaseCommand):
@@ -44,10 +47,20 @@ class Command(BaseCommand):
 
 
 def _back_up(target: Path, *, force: bool) -> Contents:
-    if not target.parent.is_dir():
-        raise BackupFailed(_("%s is no folder.") % target.parent)
-    if target.is_dir():
-        raise BackupFailed(_("%s is a folder.") % target)
+    try:
+        _check_target(target)
+    except OSError as error:
+        # A folder that nobody else may enter, a name that is too long.
+        raise cannot_be_written(target, error) from error
     if connection.vendor == "sqlite":
         return sqlite.back_up(Path(connection.settings_dict["NAME"]), target, force=force)
     return postgres.back_up(target, force=force)
+
+
+def _check_target(target: Path) -> None:
+    if not target.parent.is_dir():
+        raise BackupFailed(_("%s is no folder.") % target.parent)
+    # Asked for at all: `is_dir` takes what may not be looked at for something else.
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(target.stat().st_mode):
+            raise BackupFailed(_("%s is a folder.") % target)
