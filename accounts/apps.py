@@ -8,7 +8,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models must be loaded first.
-        from accounts import openapi, receivers  # noqa: F401  # they register themselves
+        from accounts import checks, openapi, receivers  # noqa: F401  # they register themselves
         from accounts.second_factor import person_of
         from nexo.shared.middleware import PageMiddleware
 

@@ -1,6 +1,7 @@
 """What the environment says, each value checked.
 
-One that cannot be meant stops the start with a sentence. Nothing set is each setting's default.
+One that cannot be meant stops the start with a sentence. What is not set, or empty, is each
+setting's default.
 """
 
 import re
@@ -15,7 +16,7 @@ _env = environ.Env()
 
 
 def text(name: str, default: str = "") -> str:
-    return str(_env.str(name, default=default))
+    return str(_env.str(name, default="")) or default
 
 
 def switch(name: str) -> bool:
@@ -45,7 +46,7 @@ def log_level(name: str) -> str:
 
 
 def choice(name: str, default: str, *others: str) -> str:
-    value = text(name, default) or default
+    value = text(name, default)
     if value not in {default, *others}:
         known = ", ".join(sorted({default, *others}))
         raise ImproperlyConfigured(f"{name} must be one of {known}, not {value!r}.")
@@ -60,13 +61,17 @@ def rate(name: str, default: str) -> str:
     return value
 
 
+def _listed(name: str) -> list[str]:
+    return [part for part in text(name).split(",") if part.strip()]
+
+
 # A name, an address, or an IPv6 address, maybe of one interface of this machine.
 _HOST = r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\]"
 
 
 def origins(name: str) -> list[str]:
     """Exact origins (scheme://host[:port]) that a browser's page may come from."""
-    found = [origin.strip().lower() for origin in _env.list(name, default=[])]
+    found = [origin.strip().lower() for origin in _listed(name)]
     for origin in found:
         parts = re.fullmatch(f"https?://({_HOST})(:(?P<port>[0-9]{{1,5}}))?", origin)
         if parts is None or not 1 <= int(parts["port"] or 80) <= 65_535:
@@ -78,7 +83,7 @@ def origins(name: str) -> list[str]:
 
 def hosts(name: str, default: list[str]) -> list[str]:
     """Names and addresses, whole domains (.example.com), or all there are (*)."""
-    found = [host.strip() for host in _env.list(name, default=default)]
+    found = [host.strip() for host in _listed(name)] or default
     for host in found:
         if host != "*" and not re.fullmatch(_HOST, host.removeprefix(".")):
             raise ImproperlyConfigured(

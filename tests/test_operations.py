@@ -20,7 +20,7 @@ MANUAL = PROJECT / "docs/operations.md"
 # Containers do not run everywhere: tests/test_image.py and test_nginx.py do their steps without.
 # And the tests' own packages and files are not to be touched while they run.
 NOT_HERE = re.compile(
-    r"^(docker |git |cp \.env|bin/rolling-restart|install .* -o 10001|bin/install |"
+    r"^(docker |git |cp .*\.env\.example|bin/rolling-restart|install .* -o 10001|bin/install |"
     r"NEXO_COLLECTSTATIC=1 |.*manage\.py createsuperuser)"
 )
 # A line of cron: when, and what; % is a new line to it.
@@ -59,10 +59,10 @@ def test_every_command_does_what_it_says(tmp_path: Path) -> None:
 
 
 def write_settings(folder: Path, environment: dict[str, str]) -> None:
-    """The file of the manual: a site in production, and what a test needs besides."""
-    names = ("DATABASE_URL", "NEXO_DATA_DIR", "PG_BIN", "METRICS_TOKEN", "NEXO_TESTING")
+    """The file of the manual: a site in production."""
+    names = ("DATABASE_URL", "NEXO_DATA_DIR", "PG_BIN", "METRICS_TOKEN")
     given = {name: environment[name] for name in names if name in environment}
-    given |= {"NEXO_PRODUCTION": "1", "ALLOWED_HOSTS": "nexo.example"}
+    given |= {"NEXO_PRODUCTION": "1", "NEXO_TESTING": "0", "ALLOWED_HOSTS": "nexo.example"}
     given["SECRET_KEY"] = secrets.token_urlsafe(64)
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
 

@@ -31,6 +31,14 @@ def names_in_settings() -> set[str]:
 SHOW = "from nexo.settings import *; print(ALLOWED_ORIGINS, SECRET_KEY, sep='\\n')"
 
 
+SHOW_ALL = """
+import nexo.settings
+values = vars(nexo.settings).items()
+plain = {name: value for name, value in values if name.isupper() and type(value) in (str, int)}
+print(plain, nexo.settings.ALLOWED_HOSTS, nexo.settings.ALLOWED_ORIGINS)
+"""
+
+
 def load(tmp_path: Path, show: str = SHOW, **values: str) -> subprocess.CompletedProcess[str]:
     """Load the settings in a process of their own and print what the test looks at."""
     environment = {"PATH": os.environ["PATH"], "NEXO_DATA_DIR": str(tmp_path), **values}
@@ -215,6 +223,18 @@ def test_the_generated_key_is_private_and_the_same_at_the_next_start(tmp_path: P
 def test_a_key_that_cannot_be_kept_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "secret_key").mkdir()
     assert_refused(load(tmp_path), "NEXO_DATA_DIR")
+
+
+# -- Nothing given -------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+def test_what_is_empty_is_as_good_as_not_set(tmp_path: Path) -> None:
+    lines = (PROJECT / ".env.example").read_text().splitlines()
+    names = {line.lstrip("#").partition("=")[0] for line in lines if re.match("#?[A-Z_]+=", line)}
+    empty = dict.fromkeys(names, "") | {"NEXO_DATA_DIR": str(tmp_path)}
+    unset, told = (load(tmp_path, SHOW_ALL, **values).stdout for values in ({}, empty))
+    assert told == unset != ""
 
 
 # -- Celery --------------------------------------------------------------------------------------
