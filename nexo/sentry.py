@@ -39,7 +39,7 @@ def start(dsn: str) -> None:
     except ImportError as error:
         raise ImproperlyConfigured(
             "SENTRY_DSN is set, but sentry-sdk is not installed: "
-            "pip install --require-hashes -r requirements-sentry.txt"
+            "bin/install requirements-sentry.txt"
         ) from error
     try:
         sentry_sdk.init(

@@ -238,7 +238,7 @@ if TASK_ENGINE == "celery":
     if not (find_spec("celery") and find_spec("django_tasks_fennel")):
         raise ImproperlyConfigured(
             "TASK_ENGINE is celery, but Celery is not installed: "
-            "pip install --require-hashes -r requirements-celery.txt"
+            "bin/install requirements-celery.txt"
         )
     INSTALLED_APPS.append("django_tasks_fennel")
     TASKS = {"default": {"BACKEND": "orchestration.celery_engine.CeleryEngine"}}

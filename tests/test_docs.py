@@ -33,7 +33,7 @@ def test_every_command_is_documented() -> None:
     }
     text = (PROJECT / "docs/reference/commands.md").read_text()
     documented = set(re.findall(r"^\| `(\w+)", text, re.MULTILINE))
-    assert documented - {"migrate", "make"} == own
+    assert documented - {"make"} == own
 
 
 def test_the_layers_name_every_app() -> None:

@@ -76,7 +76,7 @@ def served(app: Path) -> Iterator[RunningServer]:
     run_in(app, image_environment(app), "manage.py", "migrate", "--verbosity", "0")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = image_environment(app, PORT=str(port))
+    environment = image_environment(app, PORT=str(port), WEB_WORKERS="2")
     log_file = app.parent / "server.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(["bin/serve"], cwd=app, env=environment, stdout=log, stderr=log)

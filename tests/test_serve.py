@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -89,7 +90,7 @@ def served(data_dir: Path, **values: str) -> Iterator[RunningServer]:
 
 
 def test_workers_add_up_their_numbers_and_no_other_server_takes_them_away(tmp_path: Path) -> None:
-    with served(tmp_path) as server:
+    with served(tmp_path, WEB_WORKERS="2") as server:
         asked = 20
         for _ in range(asked):
             # A new connection each, so that both workers get some.
@@ -100,6 +101,12 @@ def test_workers_add_up_their_numbers_and_no_other_server_takes_them_away(tmp_pa
         assert count_of_404(server) == asked
         folder = tmp_path / "metrics" / str(server.port)
         assert list(folder.glob("*.db"))
+
+
+def test_without_redis_it_is_one_process(tmp_path: Path) -> None:
+    """Each would count sign-ins for itself."""
+    with served(tmp_path) as server:
+        assert psutil.Process(server.process.pid).children() == []
 
 
 def test_it_listens_for_this_machine_alone_unless_told(tmp_path: Path) -> None:
