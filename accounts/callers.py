@@ -25,14 +25,14 @@ class AgentPrincipal(AnonymousUser):
     """Stands where Django and DRF expect a person; an agent has no row among them."""
 
     def __init__(self, agent_id: str) -> None:
-        self.username = agent_id  # type: ignore[assignment]
+        self.username = agent_id  # type: ignore[assignment]  # a field there
 
     @property
-    def is_authenticated(self) -> bool:  # type: ignore[override]
+    def is_authenticated(self) -> bool:  # type: ignore[override]  # a constant there
         return True
 
     @property
-    def is_anonymous(self) -> bool:  # type: ignore[override]
+    def is_anonymous(self) -> bool:  # type: ignore[override]  # a constant there
         return False
 
 
@@ -44,8 +44,8 @@ def caller_for_user(user: User | AbstractBaseUser) -> Caller:
     return Caller(
         actor=actor_of_user(user),
         user_id=user.pk,
-        permissions=frozenset(user.get_all_permissions()),  # type: ignore[union-attr]
-        is_superuser=user.is_superuser,  # type: ignore[union-attr]
+        permissions=frozenset(user.get_all_permissions()),  # type: ignore[union-attr]  # not anonymous
+        is_superuser=user.is_superuser,  # type: ignore[union-attr]  # not anonymous
     )
 
 
@@ -70,4 +70,4 @@ def caller_of(request: Request) -> Caller:
     if proof is not None:
         caller: Caller = proof.caller
         return caller
-    return caller_for_user(request.user)  # type: ignore[arg-type]
+    return caller_for_user(request.user)  # type: ignore[arg-type]  # signed in

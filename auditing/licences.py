@@ -140,4 +140,4 @@ def _stated(package: Pinned) -> Stated | None:
         found = metadata(package.name)
     except PackageNotFoundError:
         return None
-    return found if found["Version"] == package.version else None  # type: ignore[return-value]
+    return found if found["Version"] == package.version else None  # type: ignore[return-value]  # a message is a mapping

@@ -43,7 +43,7 @@ def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) 
             raise AgentNotFound
         if agent.is_paused != is_paused:
             agent.is_paused = is_paused
-            agent._change_reason = reason[:LONGEST_IN_HISTORY]  # type: ignore[attr-defined]
+            agent._change_reason = reason[:LONGEST_IN_HISTORY]  # type: ignore[attr-defined]  # simple-history's
             agent.save(update_fields=["is_paused"])
             audit.record(
                 "paused" if is_paused else "resumed",

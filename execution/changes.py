@@ -291,7 +291,7 @@ class _Planner:
 
     def _set(self, **values: Any) -> None:
         for name, value in values.items():
-            if self.row[name] != value:  # type: ignore[literal-required]
+            if self.row[name] != value:  # type: ignore[literal-required]  # its keys
                 self.fields[name] = value
         self.row = merged(self.row, values)
 
@@ -387,9 +387,9 @@ class _Planner:
                 ("agent_id", edits.agent_id),
                 ("priority", edits.priority),
             )
-            if not isinstance(value, _Unset) and value != before[name]  # type: ignore[literal-required]
+            if not isinstance(value, _Unset) and value != before[name]  # type: ignore[literal-required]  # its keys
         }
-        self.edited = {name: [before[name], value] for name, value in given.items()}  # type: ignore[literal-required]
+        self.edited = {name: [before[name], value] for name, value in given.items()}  # type: ignore[literal-required]  # its keys
         self._set(**given)
         if "title" in given:
             self.fields["search_text"] = search_text(

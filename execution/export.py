@@ -47,7 +47,7 @@ def execution_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _rows(filters: PageFilters, now: datetime, language: str | None) -> Iterator[list[str]]:
-    # Streamed after the middleware has put the language away.
+    # Streamed when the view has ended, and with it what says which language the reader has.
     with translation.override(language):
         names = queries.agent_names()
         for written, task in enumerate(_tasks(filters, now)):

@@ -84,7 +84,7 @@ def execution_minutes(started_at: datetime | None, ended_at: datetime | None) ->
 
 
 def merged(row: Mapping[str, Any], fields: Mapping[str, Any]) -> TaskRow:
-    return {**row, **fields}  # type: ignore[typeddict-item]
+    return {**row, **fields}  # type: ignore[typeddict-item]  # columns of it
 
 
 def search_text(title: str, task_id: str, external_id: str | None) -> str:

@@ -536,7 +536,7 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
             task = history.task
             task.due_at = task.created_at + timedelta(minutes=task.estimated_minutes)
             task.search_text = search_text(task.title, task.task_id, task.external_id)
-            counts.add(task.__dict__, +1)  # type: ignore[arg-type]
+            counts.add(task.__dict__, +1)  # type: ignore[arg-type]  # has its columns
         writer = Writer()
         for statement in counts.updates():
             writer.execute(*statement)

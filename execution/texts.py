@@ -361,8 +361,8 @@ def assignment_text(
             )
             values = {
                 "channel": name,
-                "open": assignment["openTasks"],  # type: ignore[index]
-                "candidates": assignment["candidates"],  # type: ignore[index]
+                "open": assignment["openTasks"],  # type: ignore[index]  # a dict
+                "candidates": assignment["candidates"],  # type: ignore[index]  # a dict
             }
             return str(sentence % values)
         case rule:

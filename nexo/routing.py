@@ -6,4 +6,4 @@ from django.urls import re_path
 from execution.consumers import unknown_path
 from execution.routing import websocket_urlpatterns
 
-websocket_application = URLRouter([*websocket_urlpatterns, re_path(r"", unknown_path)])  # type: ignore[arg-type]
+websocket_application = URLRouter([*websocket_urlpatterns, re_path(r"", unknown_path)])  # type: ignore[arg-type]  # ASGI applications

@@ -39,7 +39,7 @@ class PinnedWeightsForm(WeightsForm, forms.ModelForm):
     def _get_validation_exclusions(self) -> set[str]:
         # `clean` has said in words what the database's constraint would say by its name.
         has_said = NON_FIELD_ERRORS in self.errors
-        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # Django's own
         return excluded | set(TERMS) if has_said else excluded
 
     def clean(self) -> dict[str, Any]:

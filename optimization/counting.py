@@ -101,7 +101,7 @@ class Tally:
         if amounts:
             counter = self._amounts.setdefault(place_of(event), Counter())
             for name, amount in amounts.items():
-                counter[name] += sign * amount  # type: ignore[assignment]
+                counter[name] += sign * amount  # type: ignore[assignment]  # int or Decimal
 
     def by_place(self) -> Iterator[tuple[Place, Amounts]]:
         """In a fixed order, so that two writers lock rows alike."""

@@ -121,7 +121,7 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
 
 
 def _csv_rows(filters: AuditFilters, language: str | None) -> Iterator[list[str]]:
-    # Streamed after the middleware has put the language away.
+    # Streamed when the view has ended, and with it what says which language the reader has.
     with translation.override(language):
         names = agent_names()
         for line in audit.audit_lines(audit.resolved(filters.query), limit=CSV_LINES):

@@ -114,7 +114,7 @@ class PostgresDatabase:
             await self._pool.open(wait=True)
         async with self._pool.connection() as connection:
             cursor = await connection.execute(query, values)
-            return await cursor.fetchall()  # type: ignore[return-value]
+            return await cursor.fetchall()  # type: ignore[return-value]  # rows of tuples
 
     async def tasks(self) -> Sequence[Row]:
         return await self._execute(self._list, {})
@@ -138,7 +138,7 @@ class LimitServer:
     async def _listen(self, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        transport = send.__self__.transport  # type: ignore[attr-defined]
+        transport = send.__self__.transport  # type: ignore[attr-defined]  # uvicorn's
         self._transports.add(transport)
         try:
             while (await receive())["type"] != "websocket.disconnect":

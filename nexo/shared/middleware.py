@@ -102,7 +102,7 @@ class PageMiddleware(SessionMiddleware, AuthenticationMiddleware, MessageMiddlew
             return self.get_response(request)  # type: ignore[return-value]  # nothing here is async
         SessionMiddleware.process_request(self, request)
         AuthenticationMiddleware.process_request(self, request)
-        request.user = SimpleLazyObject(partial(self.person_of, request))  # type: ignore[assignment]
+        request.user = SimpleLazyObject(partial(self.person_of, request))  # type: ignore[assignment]  # as Django does
         MessageMiddleware.process_request(self, request)
         response = self._answer_page(request)
         if isinstance(response, HttpResponseNotAllowed) and not response.content:

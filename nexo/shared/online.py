@@ -38,7 +38,7 @@ class AddIndexOnline(migrations.AddIndex):
             return
         model = to_state.apps.get_model(app_label, self.model_name)
         with _cleared(schema_editor, self.index.name):
-            schema_editor.add_index(model, self.index, concurrently=True)  # type: ignore[call-arg]
+            schema_editor.add_index(model, self.index, concurrently=True)  # type: ignore[call-arg]  # PostgreSQL's
 
     def database_backwards(
         self,

@@ -74,7 +74,7 @@ class TableReader(Generic[Row]):
 
     def rows_of(self, cursor: Any) -> list[Row]:
         found = cursor.fetchall()
-        return [dict(zip(self._names, row, strict=True)) for row in found]  # type: ignore[misc]
+        return [dict(zip(self._names, row, strict=True)) for row in found]  # type: ignore[misc]  # the names are its keys
 
     def matching(self, selected: QuerySet[Any], rest: str = "") -> list[Row]:
         """Rows that a QuerySet of this model selects; its filters alone count, not its order."""

@@ -22,10 +22,15 @@ def harmless(cell: str) -> str:
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Each line as it goes out, the first with the mark that says UTF-8.
 
-    Where decimals have a comma, spreadsheets split cells at semicolons.
+    Where decimals have a comma in the language of whoever asks now, spreadsheets split cells at
+    semicolons.
     """
+    return _lines(header, rows, ";" if get_format("DECIMAL_SEPARATOR") == "," else ",")
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str) -> Iterator[str]:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter=";" if get_format("DECIMAL_SEPARATOR") == "," else ",")
+    writer = csv.writer(buffer, delimiter=delimiter)
     buffer.write(_BYTE_ORDER_MARK)
     writer.writerow(header)
     yield _taken(buffer)

@@ -12,4 +12,4 @@ def spare() -> None:
     request_started.disconnect(close_old_connections)
     # Looks at each setting whether it is a method to be passed on. Settings are read fifty times in
     # one call of the API, and none is.
-    LazySettings.__getattribute__ = object.__getattribute__  # type: ignore[method-assign]
+    LazySettings.__getattribute__ = object.__getattribute__  # type: ignore[method-assign]  # on purpose

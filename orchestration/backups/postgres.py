@@ -194,7 +194,7 @@ def _pipe(reader: Sequence[str], writer: Sequence[str], *, first: str, last: str
         subprocess.Popen(  # noqa: S603  # as above
             reader, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as script,
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(  # noqa: S603  # as above
             writer,
             env=_environment(),
             stdin=subprocess.PIPE,

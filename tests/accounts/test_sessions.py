@@ -57,7 +57,7 @@ ENDINGS: dict[str, Callable[[User], object]] = {
     "deactivated": lambda user: setattr(user, "is_active", False) or user.save(),
     "deleted": lambda user: user.delete(),
     "new password": lambda user: user.set_password("outra senha longa") or user.save(),
-    "session deleted": lambda user: Session.objects.all().first().delete(),  # type: ignore[union-attr]
+    "session deleted": lambda user: Session.objects.all().first().delete(),  # type: ignore[union-attr]  # there is one
 }
 
 

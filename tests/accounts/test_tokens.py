@@ -199,4 +199,4 @@ def test_a_token_belongs_to_a_person_or_to_an_agent() -> None:
     user = make_user()
     for owners in ({"user": user, "agent_id": "alex"}, {"user": None, "agent_id": None}):
         with pytest.raises(IntegrityError), transaction.atomic():
-            tokens.issue_token(name="dois", by="user:ana", **owners)  # type: ignore[arg-type]
+            tokens.issue_token(name="dois", by="user:ana", **owners)  # type: ignore[arg-type]  # values of the case

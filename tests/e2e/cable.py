@@ -76,7 +76,7 @@ class Cable:
             selector.register(far, selectors.EVENT_READ, near)
             while True:
                 for key, _events in selector.select():
-                    data = key.fileobj.recv(CHUNK)  # type: ignore[union-attr]
+                    data = key.fileobj.recv(CHUNK)  # type: ignore[union-attr]  # a socket
                     self._flows.wait()
                     if not data:
                         raise OSError("closed")

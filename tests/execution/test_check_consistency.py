@@ -124,7 +124,7 @@ def other_status(tasks: dict[str, str]) -> list[str]:
 def forgotten_event(tasks: dict[str, str]) -> str:
     """The task stands at an earlier event of its own that says the same."""
     pk = pk_of(tasks["failed"])
-    sequence = TaskEvent.objects.filter(task=pk).order_by("sequence").first().sequence  # type: ignore[union-attr]
+    sequence = TaskEvent.objects.filter(task=pk).order_by("sequence").first().sequence  # type: ignore[union-attr]  # there is one
     sql("UPDATE execution_taskevent SET to_status = 'failed' WHERE sequence = %s", sequence)
     sql("UPDATE execution_task SET sequence = %s WHERE id = %s", sequence, pk)
     return f"{tasks['failed']}: its sequence is {sequence}, but there is a newer event."

@@ -323,7 +323,7 @@ def test_commands_are_given_where_they_lead_somewhere(command: Command, status: 
     other = type(OPERATOR)(actor="user:other", is_superuser=True)
     make_agent("marina")
     edits = Edits(agent_id="marina") if command == Command.ASSIGN else None
-    give = lambda: command_task(state.row["task_id"], command, caller=other, edits=edits)  # noqa: E731
+    give = lambda: command_task(state.row["task_id"], command, caller=other, edits=edits)  # noqa: E731  # short, and used once
     if status in legal:
         assert give().row["version"] == state.row["version"] + 1
     else:

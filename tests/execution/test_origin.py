@@ -22,7 +22,7 @@ def post(**extra: str) -> None:
     client = Client()
     client.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
     body = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
-    answer = client.post(TASKS, body, content_type="application/json", **extra)  # type: ignore[arg-type]
+    answer = client.post(TASKS, body, content_type="application/json", **extra)  # type: ignore[arg-type]  # headers
     assert answer.status_code == 201
 
 

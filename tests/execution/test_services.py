@@ -40,7 +40,7 @@ def new_task(**fields: object) -> NewTask:
         "estimated_minutes": 60.0,
         **fields,
     }
-    return NewTask(**values)  # type: ignore[arg-type]
+    return NewTask(**values)  # type: ignore[arg-type]  # values of the case
 
 
 def recount() -> dict[tuple[str, str], tuple[int, int]]:
@@ -208,7 +208,7 @@ class TestAssignment:
         states = services.create_tasks([new_task() for _ in range(4)], caller=OPERATOR)
         agents = [state.row["agent_id"] for state in states]
         assert agents == ["alex", "marina", "alex", "marina"]
-        assert Task.objects.first().assignment == {  # type: ignore[union-attr]
+        assert Task.objects.first().assignment == {  # type: ignore[union-attr]  # there is one
             "rule": "least_loaded",
             "agentId": "alex",
             "openTasks": 0,

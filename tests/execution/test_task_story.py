@@ -26,7 +26,7 @@ def told(
     """State and minutes of each step; `reached` are minutes after the creation."""
     row = {"status": status, "created_at": START}
     for name in ("approved_at", "started_at", "ended_at"):
-        row[name] = at(reached[name]) if name in reached else None  # type: ignore[assignment]
+        row[name] = at(reached[name]) if name in reached else None  # type: ignore[assignment]  # one of its instants
     found = steps(cast("TaskRow", row), past=past or {}, now=at(100))
     return [(step.state, step.minutes) for step in found]
 

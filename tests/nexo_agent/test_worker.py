@@ -55,7 +55,7 @@ def test_a_command_gets_the_task_and_its_output_becomes_log_and_result(here: Sit
     with worker(here, "--limit", "1", command=python(WORK)) as process:
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    assert ended(here, task_id)["status"] == "completed"  # type: ignore[index]
+    assert ended(here, task_id)["status"] == "completed"  # type: ignore[index]  # it has ended
     logs = here.get(task_id, "/logs")["logs"]
     assert {(line["level"], line["message"]) for line in logs} == {
         ("info", "li a tarefa Foto da capa"),
@@ -113,12 +113,12 @@ def test_a_function_works_reports_and_fails(here: Site) -> None:
     good, bad = here.approve(2)
     with worker(here, "--limit", "1", "--handler", f"{HANDLERS}:photo") as process:
         process.communicate(timeout=60)
-    assert ended(here, good)["status"] == "completed"  # type: ignore[index]
+    assert ended(here, good)["status"] == "completed"  # type: ignore[index]  # it has ended
     assert [event["progress"] for event in here.get(good, "/events")["events"]][-2:] == [60, 100]
     options = ("--limit", "1", "--language", "en", "--handler", f"{HANDLERS}:broken")
     with worker(here, *options) as process:
         process.communicate(timeout=60)
-    assert ended(here, bad)["error"] == "The agent failed: RuntimeError: sem estoque"  # type: ignore[index]
+    assert ended(here, bad)["error"] == "The agent failed: RuntimeError: sem estoque"  # type: ignore[index]  # it has ended
 
 
 def test_a_function_may_publish_itself(here: Site) -> None:

@@ -38,7 +38,7 @@ def test_what_is_not_counted_yet_is_no_difference() -> None:
 @pytest.mark.parametrize("model", [AgentDay, DailyFact])
 @pytest.mark.parametrize("column", ["completed", "failed_error", "estimated_minutes"])
 def test_a_wrong_sum_is_named(model: type, column: str) -> None:
-    table = model._meta.db_table  # type: ignore[attr-defined]
+    table = model._meta.db_table  # type: ignore[attr-defined]  # a model's
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET {column} = {column} + 7")
     found = list(differences())
@@ -48,7 +48,7 @@ def test_a_wrong_sum_is_named(model: type, column: str) -> None:
 
 @pytest.mark.parametrize("model", [AgentDay, DailyFact])
 def test_a_lost_row_is_named(model: type) -> None:
-    model.objects.all().delete()  # type: ignore[attr-defined]
+    model.objects.all().delete()  # type: ignore[attr-defined]  # a model's
     assert any(line.startswith(model.__name__) for line in differences())
 
 

@@ -56,7 +56,7 @@ def sessions(path: Path, *, end: date) -> Iterator[tuple[str, datetime, datetime
 def expected(path: Path, today: date) -> dict[str, dict[str, Any]]:
     first = today - timedelta(days=WINDOW - 1)
     agents: dict[str, list[Day]] = defaultdict(
-        lambda: [defaultdict(float) for _ in range(WINDOW)]  # type: ignore[misc]
+        lambda: [defaultdict(float) for _ in range(WINDOW)]  # type: ignore[misc]  # a factory
     )
     for agent, started, ended, estimate, completed in sessions(path, end=today - timedelta(1)):
         days = agents[agent]

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ candidates = st.lists(
 def test_bonus_and_penalties(
     values: dict[str, object], score: int, reasons: list[Reason] | None
 ) -> None:
-    winner = recommend([replace(ALEX, **values)]).winner  # type: ignore[arg-type]
+    winner = recommend([replace(ALEX, **values)]).winner  # type: ignore[arg-type]  # values of the case
     assert winner is not None
     assert winner.score == score
     if reasons is not None:
@@ -105,9 +106,9 @@ def test_confidence_bands(confidence: int, band: ConfidenceBand) -> None:
 
 
 @given(candidates, st.randoms())
-def test_the_best_three_whatever_the_order(given_: list[Candidate], rng: object) -> None:
+def test_the_best_three_whatever_the_order(given_: list[Candidate], rng: Random) -> None:
     mixed = list(given_)
-    rng.shuffle(mixed)  # type: ignore[attr-defined]
+    rng.shuffle(mixed)
     found = recommend(given_)
     assert recommend(mixed) == found
     assert len(found.ranking) == min(3, len(given_))

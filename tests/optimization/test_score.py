@@ -1,3 +1,5 @@
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -72,18 +74,18 @@ def test_many_agents_at_once_equal_one_number_at_a_time(agents: list[list[Day]])
 
 
 @given(st.lists(histories(), min_size=2, max_size=4), st.randoms())
-def test_order_of_agents_does_not_matter(agents: list[list[Day]], rng: object) -> None:
+def test_order_of_agents_does_not_matter(agents: list[list[Day]], rng: Random) -> None:
     order = list(range(len(agents)))
-    rng.shuffle(order)  # type: ignore[attr-defined]
+    rng.shuffle(order)
     weights = adaptive_weights(rates_of(facts(*agents)))
     shuffled = adaptive_weights(rates_of(facts(*(agents[i] for i in order))))
     assert shuffled == pytest.approx(weights[order])
 
 
 @given(histories(), st.randoms())
-def test_order_of_days_does_not_matter_to_weights_and_score(days: list[Day], rng: object) -> None:
+def test_order_of_days_does_not_matter_to_weights_and_score(days: list[Day], rng: Random) -> None:
     mixed = list(days)
-    rng.shuffle(mixed)  # type: ignore[attr-defined]
+    rng.shuffle(mixed)
 
     def computed(history: list[Day]) -> tuple[np.ndarray, np.ndarray]:
         all_days = facts(history)

@@ -49,7 +49,7 @@ def deeds(client: Client, query: str = "") -> list[str]:
 def rows(client: Client, query: str = "") -> list[list[str]]:
     answer = client.get(f"{CSV}?{query}")
     assert answer.status_code == 200
-    text = b"".join(answer.streaming_content).decode()  # type: ignore[arg-type]
+    text = b"".join(answer.streaming_content).decode()  # type: ignore[arg-type]  # not asynchronous
     assert text.startswith("\ufeff")
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))[1:]
 
@@ -197,7 +197,7 @@ def test_the_csv_speaks_the_pages_language(client: Client) -> None:
     heads = {}
     for language in ("en", "pt-br"):
         answer = client.get(CSV, headers={"accept-language": language})
-        text = b"".join(answer.streaming_content).decode()  # type: ignore[arg-type]
+        text = b"".join(answer.streaming_content).decode()  # type: ignore[arg-type]  # not asynchronous
         heads[language] = text.splitlines()[0]
     assert heads["en"].startswith('\ufeff"When, São Paulo time",Who,What')
     assert heads["pt-br"].startswith("\ufeffQuando, horário de São Paulo;Quem;O quê")

@@ -31,7 +31,7 @@ def found(**values: float | int | None) -> list[tuple[Measure, float, int]]:
     everything = {"approval": None, "completion": None, "error": None, "score": None, **values}
     return [
         (one.measure, one.value, one.threshold)
-        for one in bottlenecks("alex", "Alex", **everything)  # type: ignore[arg-type]
+        for one in bottlenecks("alex", "Alex", **everything)  # type: ignore[arg-type]  # values of the case
     ]
 
 

@@ -202,7 +202,7 @@ class Closing(list[bytes]):
 @pytest.mark.parametrize("streamed", [False, True])
 def test_an_answer_is_closed_once(method: str, streamed: bool) -> None:
     result = Closing([b"one", b"two"])
-    result.streaming = streamed  # type: ignore[attr-defined]
+    result.streaming = streamed  # type: ignore[attr-defined]  # as little as the test needs
 
     def application(environ: dict[str, Any], start_response: Any) -> Closing:
         start_response("200 OK", [])
@@ -287,7 +287,7 @@ def test_the_environment_tells_what_arrived() -> None:
         (b"cookie", b"two=2"),
     ]
     scope = scope_of(*headers, method="POST", path="/caf\u00e9")
-    environ = build_environ(scope, None, 5)  # type: ignore[arg-type]
+    environ = build_environ(scope, None, 5)  # type: ignore[arg-type]  # as little as the test needs
     assert environ["CONTENT_LENGTH"] == "5"
     assert environ["CONTENT_TYPE"] == "text/plain"
     assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == ("10.0.0.1", "8123")
@@ -321,7 +321,7 @@ def test_a_thread_does_not_wait_for_a_loop_that_has_ended() -> None:
             begun.set()
             await asyncio.Event().wait()  # a client that takes nothing
 
-        request = asyncio.create_task(threaded(scope_of(), asyncio.Event().wait, send))  # type: ignore[arg-type]
+        request = asyncio.create_task(threaded(scope_of(), asyncio.Event().wait, send))  # type: ignore[arg-type]  # as little as the test needs
         await begun.wait()
         request.cancel()
 

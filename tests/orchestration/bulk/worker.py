@@ -11,7 +11,7 @@ import django
 django.setup()
 
 from orchestration import worker  # noqa: E402  # after setup
-from orchestration.bulk import services  # noqa: E402
+from orchestration.bulk import services  # noqa: E402  # after the settings
 
 do_chunk = services._do_chunk
 
@@ -25,5 +25,5 @@ def tell(*arguments: str) -> bool:
 
 if __name__ == "__main__":
     services._do_chunk = tell
-    services.LEASE = timedelta(seconds=float(sys.argv[1]))  # type: ignore[misc]
+    services.LEASE = timedelta(seconds=float(sys.argv[1]))  # type: ignore[misc]  # final elsewhere
     worker.work()
