@@ -58,6 +58,8 @@ lock:  ## write requirements*.txt from requirements*.in (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-celery.in -o requirements-celery.txt
 	uv pip compile --quiet --universal --generate-hashes --python-version 3.11 requirements-dev.in -o requirements-dev.txt
 
+# The two lines that are taken out again change with each run, or say nothing.
 messages: setup  ## collect the translatable strings and compile the catalogue (needs gettext)
 	$(PYTHON_BIN) manage.py makemessages --locale pt_BR --no-obsolete --add-location file --ignore .venv
+	sed -i '/^"POT-Creation-Date/d; /^"Report-Msgid-Bugs-To/d' locale/*/LC_MESSAGES/*.po
 	$(PYTHON_BIN) manage.py compilemessages --locale pt_BR --ignore .venv
