@@ -5,7 +5,7 @@ and what it saw, and the task keeps that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from execution import queries
@@ -53,9 +53,13 @@ class CandidateLine:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """Why an agent was chosen, for people: a sentence, and the candidates in their order."""
+    """Why an agent was chosen, for people: a sentence, and the candidates in their order.
+
+    `plain` is the sentence without a number, for those who may not see scores.
+    """
 
     sentence: str
+    plain: str
     candidates: Sequence[CandidateLine]
 
 
@@ -115,7 +119,13 @@ def assign(needs: Sequence[Need]) -> list[Assignment]:
     return _assigner(needs) if needs else []
 
 
-def reasoning(explanation: Mapping[str, Any] | None) -> Reasoning | None:
-    """What a task's kept explanation says; None when no registered rule chose."""
+def reasoning(explanation: Mapping[str, Any] | None, *, with_scores: bool) -> Reasoning | None:
+    """What a task's kept explanation says; None when no registered rule chose.
+
+    Without scores only that it chose: no candidate, and no number made of their scores.
+    """
     explainer = _explainers.get((explanation or {}).get("rule", ""))
-    return explainer(explanation) if explainer and explanation else None
+    if not explainer or not explanation:
+        return None
+    found = explainer(explanation)
+    return found if with_scores else replace(found, sentence=found.plain, candidates=())

@@ -21,7 +21,12 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import actor_of_user, caller_for_user
 from accounts.gate import refusal
-from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, RUN_ORCHESTRATION
+from accounts.permissions import (
+    APPROVE_TASKS,
+    OPERATE_TASKS,
+    RUN_ORCHESTRATION,
+    VIEW_OPTIMIZATION,
+)
 from execution import assignment, page_controls, queries, services, story_queries, texts
 from execution.changes import RESENDABLE, RESYNC_STATUSES
 from execution.enums import (
@@ -312,7 +317,9 @@ def _task_context(
         "resendable": _resendable(request, state),
         "actions": actions,
         "is_own": _is_own(request, row) if BY_NAME["approve"] in actions else False,
-        "reasoning": assignment.reasoning(explanation),
+        "reasoning": assignment.reasoning(
+            explanation, with_scores=request.user.has_perm(VIEW_OPTIMIZATION)
+        ),
         "assignment": texts.assignment_text(
             explanation, agent_id=first_agent, channel=row["marketplace_id"]
         ),

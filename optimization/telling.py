@@ -18,6 +18,7 @@ def reasoning(kept: Mapping[str, Any]) -> Reasoning:
     sentence = _(
         "Recommended for %(task_type)s on %(channel)s with %(confidence)d%% confidence (%(band)s)."
     )
+    plain = _("Recommended for %(task_type)s on %(channel)s.")
     values = {
         "task_type": kept["taskType"],
         "channel": MarketplaceSlug(kept["channel"]).label,
@@ -25,7 +26,7 @@ def reasoning(kept: Mapping[str, Any]) -> Reasoning:
         "band": texts.CONFIDENCE[confidence_band(kept["confidence"])],
     }
     lines = [_line(candidate, kept["taskType"]) for candidate in kept["ranking"]]
-    return Reasoning(sentence % values, lines)
+    return Reasoning(sentence % values, plain % values, lines)
 
 
 def _line(candidate: Mapping[str, Any], task_type: str) -> CandidateLine:

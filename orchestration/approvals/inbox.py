@@ -72,7 +72,12 @@ def inbox_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilter
 
 
 def read_inbox(
-    filters: PageFilters, *, actor: str, names: Mapping[str, str], now: datetime
+    filters: PageFilters,
+    *,
+    actor: str,
+    names: Mapping[str, str],
+    with_scores: bool,
+    now: datetime,
 ) -> Inbox:
     """One page of the inbox as `actor` sees it; `names` are the agents'."""
     # The position first: rows read after it can only be newer than the number says.
@@ -88,7 +93,7 @@ def read_inbox(
         by_channel = queries.counts_by_marketplace(selection.tasks(without=("channel",)))
     return Inbox(
         position=position,
-        rows=_rows(page, actor, names, now),
+        rows=_rows(page, actor, names, now, with_scores=with_scores),
         next_cursor=(
             encode_cursor(page[-1]["created_at"], page[-1]["id"])
             if len(found) > PAGE_SIZE
@@ -100,7 +105,12 @@ def read_inbox(
 
 
 def _rows(
-    page: Sequence[TaskRow], actor: str, names: Mapping[str, str], now: datetime
+    page: Sequence[TaskRow],
+    actor: str,
+    names: Mapping[str, str],
+    now: datetime,
+    *,
+    with_scores: bool,
 ) -> list[PendingRow]:
     if not page:
         return []
@@ -115,6 +125,7 @@ def _rows(
         _row(
             row,
             targets[row["id"]],
+            assignment.reasoning(explanations[row["id"]], with_scores=with_scores),
             explanations[row["id"]],
             handovers[row["id"]],
             creator=creators.get(row["id"], ""),
@@ -130,6 +141,7 @@ def _rows(
 def _row(
     row: TaskRow,
     targets: Sequence[TargetRow],
+    reasoning: Reasoning | None,
     explanation: Mapping[str, Any] | None,
     handovers: Sequence[Mapping[str, Any]],
     *,
@@ -139,7 +151,6 @@ def _row(
     names: Mapping[str, str],
     now: datetime,
 ) -> PendingRow:
-    reasoning = assignment.reasoning(explanation)
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
     priority = Priority(row["priority"])

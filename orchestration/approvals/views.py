@@ -17,7 +17,7 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from accounts.callers import Caller, caller_for_user
 from accounts.gate import needs
-from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
+from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS, VIEW_OPTIMIZATION
 from execution import page_controls, queries, services
 from execution.commands import Command
 from execution.enums import TaskStatus
@@ -184,7 +184,13 @@ def _context(request: HttpRequest, filters: PageFilters) -> dict[str, Any]:
     now = clock.now()
     caller = _caller(request)
     names = queries.agent_names()
-    inbox = read_inbox(filters, actor=caller.actor, names=names, now=now)
+    inbox = read_inbox(
+        filters,
+        actor=caller.actor,
+        names=names,
+        with_scores=request.user.has_perm(VIEW_OPTIMIZATION),
+        now=now,
+    )
     return {
         "filters": filters,
         "inbox": inbox,

@@ -386,6 +386,32 @@ class TestTaskPage:
         assert "Marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "0 tarefas abertas · 2 encerradas em 30 dias · dados insuficientes" in text
 
+    def test_who_may_not_see_optimization_sees_no_score_of_an_agent(self) -> None:
+        make_agent("alex", "amazon")
+        make_agent("marina", "amazon")
+        completed("alex", at=at_noon(1, clock.now()))
+        failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+        task_id = make_task(task_type="photo").row["task_id"]
+        user = client_of(None)
+        page = user.get(f"/marketplace/tasks/{task_id}").content.decode()
+        why = page.partition('data-part="why">')[2].partition("</section>")[0]
+        text = " ".join(re.sub(r"<[^>]+>", " ", why).split())
+        assert text == "Recomendado para photo em Amazon."
+        # What else tells of a task: its representation, its timeline, the list and its file.
+        api = "/api/marketplace/orchestration"
+        for address in (
+            f"{api}/task-execution/{task_id}",
+            f"{api}/task-execution/{task_id}/events",
+            f"{api}/task-execution",
+            "/marketplace/tasks/execution",
+            "/marketplace/tasks/execution/csv",
+        ):
+            answer = user.get(address)
+            assert answer.status_code == 200, address
+            told = b"".join(answer) if answer.streaming else answer.content
+            for word in (b"ranking", b"confidence", b"lowData", "confiança".encode()):
+                assert word not in told, address
+
     def test_decisions_are_joined_to_their_outcome(self, head: Client) -> None:
         make_agent("marina", "amazon")
         tasks = [make_task() for _number in range(3)]

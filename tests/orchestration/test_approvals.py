@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -104,6 +105,19 @@ def test_a_row_says_what_one_decides_by(qa: Client) -> None:
     # The recommendation with its arithmetic, or the rule that chose.
     assert re.search(r'<p class="name">Alex', row)
     assert "confiança" in row
+
+
+def test_who_may_only_approve_sees_no_score() -> None:
+    make_agent("alex")
+    state = make_task(task_type="photo")
+    approver = make_user()
+    approver.user_permissions.add(Permission.objects.get(codename="approve_tasks"))
+    client = Client(headers={"Accept-Language": "pt-BR"})
+    client.force_login(approver, settings.AUTHENTICATION_BACKENDS[-1])
+    row = row_of(html_of(client), state)
+    assert "Recomendado para photo em Amazon." in row
+    assert re.search(r'<p class="name">Alex</p>', row)
+    assert not any(text in row for text in ("confiança", "candidate", "Pontuação"))
 
 
 def test_chips_count_what_the_other_filters_leave(qa: Client) -> None:
