@@ -152,6 +152,25 @@ def test_the_filters_of_the_list_keep_their_words_and_lines(page: Page, width: i
     assert over
 
 
+@pytest.mark.parametrize("width", [390, 768, 1001, 1141, 1251, 1280])
+@pytest.mark.parametrize("status", ["failed", "pending", "marketplace_sync", "pending,failed"])
+def test_a_choice_by_the_address_leaves_room_for_the_others_and_the_search(
+    page: Page, status: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(f"{LIST}?status={status}")
+    strip, search = page.locator(".segments"), page.locator("#search")
+    assert search.evaluate("(field) => field.offsetWidth") >= 150
+    hidden, mask = strip.evaluate(
+        "(nav) => [nav.scrollWidth - nav.clientWidth, getComputedStyle(nav).maskImage]"
+    )
+    if width > 1000:
+        assert hidden == 0
+    if hidden:
+        # What is beyond an edge is announced by a fade there.
+        assert mask.count("rgba(0, 0, 0, 0)") == 2
+
+
 # -- Execução: rows --------------------------------------------------------------------------------
 
 
