@@ -26,6 +26,7 @@ from accounts.forms import TokenForm
 from accounts.models import ApiToken
 from accounts.permissions import LABELS, MANAGE_ACCOUNTS
 from nexo.shared.admin_access import (
+    AsksFirst,
     ChangedFieldsForm,
     ChoosesByCheckboxes,
     NeedsPermission,
@@ -38,6 +39,7 @@ admin.site.unregister(TOTPDevice)
 
 # What decides over somebody's power: read-only on one's own page.
 POWER_FIELDS = ("is_active", "is_superuser", "groups")
+MOST_NAMED = 5
 
 
 class ManagedByAdmins(NeedsPermission):
@@ -187,7 +189,7 @@ class NexoGroupAdmin(ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, GroupAdm
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
+class ApiTokenAdmin(ManagedByAdmins, AsksFirst, admin.ModelAdmin):
     form = TokenForm
     list_display = (
         "name",
@@ -275,9 +277,36 @@ class ApiTokenAdmin(ManagedByAdmins, admin.ModelAdmin):
         return response
 
     @admin.action(description=_("Revoke the selected tokens"))
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> TemplateResponse | None:
+        chosen = list(queryset.filter(revoked_at=None))
+        if not chosen:
+            self.message_user(request, _("They had been revoked already."), messages.WARNING)
+            return None
+        page = self.ask_first(
+            request,
+            chosen,
+            action="revoke",
+            title=gettext("Revoke tokens"),
+            effect=gettext(
+                "Programs that use these tokens lose their access at once. A token that was revoked"
+                " stays so; another would have to be issued."
+            ),
+            button=gettext("Revoke"),
+        )
+        if page is not None:
+            return page
         with transaction.atomic():
-            for token in queryset:
+            for token in chosen:
                 tokens.revoke_token(token, by=actor_of_user(request.user))
                 self.log_change(request, token, "revoked")
-        self.message_user(request, _("The tokens no longer open anything."))
+        count = len(chosen)
+        said = ngettext(
+            "%(count)d token no longer opens anything: %(names)s.",
+            "%(count)d tokens no longer open anything: %(names)s.",
+            count,
+        )
+        names = ", ".join(str(token) for token in chosen[:MOST_NAMED])
+        if count > MOST_NAMED:
+            names += ", …"
+        self.message_user(request, said % {"count": count, "names": names})
+        return None

@@ -1,10 +1,14 @@
 """What the admin's tables share: who may do what, how several things are chosen, what is saved."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import connection, models
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 if TYPE_CHECKING:
     Form = forms.ModelForm[Any]
@@ -31,6 +35,38 @@ class NeedsPermission:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm(self.permission)
+
+
+class AsksFirst:
+    """An action of a list that nothing takes back names what it was chosen for, and asks."""
+
+    admin_site: admin.AdminSite
+    model: type[models.Model]
+
+    def ask_first(
+        self,
+        request: HttpRequest,
+        chosen: Sequence[models.Model],
+        *,
+        action: str,
+        title: str,
+        effect: str,
+        button: str,
+    ) -> TemplateResponse | None:
+        """The page that asks; None once it was answered."""
+        if request.POST.get("post") == "yes":
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.model._meta,
+            "checkbox_name": ACTION_CHECKBOX_NAME,
+            "chosen": chosen,
+            "action": action,
+            "title": title,
+            "effect": effect,
+            "button": button,
+        }
+        return TemplateResponse(request, "admin/ask_first.html", context)
 
 
 class ChoosesByCheckboxes:

@@ -1,5 +1,6 @@
 """The admin: entered by those who may, for others' accounts and never one's own power."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -316,12 +317,33 @@ def test_the_end_of_a_token_is_chosen_in_the_business_zone(client: Client) -> No
 
 def test_revoking_ends_the_token_and_keeps_its_row(client: Client) -> None:
     token = issue(client)
-    values = {"action": "revoke", "_selected_action": [token]}
+    values = {"action": "revoke", "_selected_action": [token], "post": "yes"}
     client.post(reverse(TOKENS), values)
     assert ApiToken.objects.get(pk=token).revoked_at is not None
     assert LogEntry.objects.filter(object_id=token, change_message="revoked").count() == 1
     delete = reverse("admin:accounts_apitoken_delete", args=[token])
     assert client.post(delete, {"post": "yes"}).status_code == 403
+
+
+def test_revoking_names_the_tokens_and_asks_first(client: Client) -> None:
+    tokens = [issue(client) for _number in range(3)]
+    ended, *valid = [str(token) for token in ApiToken.objects.order_by("pk")]
+    confirmed = {"action": "revoke", "post": "yes"}
+    client.post(reverse(TOKENS), {**confirmed, "_selected_action": tokens[:1]}, follow=True)
+    values = {"action": "revoke", "_selected_action": tokens}
+    page = client.post(reverse(TOKENS), values).content.decode()
+    assert ApiToken.objects.filter(revoked_at=None).count() == 2
+    assert all(name in page for name in valid) and ended not in page
+    sent = re.findall(r'<input type="hidden" name="(?!csrf)(\w+)" value="(\w+)">', page)
+    chosen = {("_selected_action", str(token)) for token in tokens[1:]}
+    assert set(sent) == {*chosen, *confirmed.items()}
+    answer = client.post(reverse(TOKENS), {**values, **confirmed}, follow=True)
+    assert not ApiToken.objects.filter(revoked_at=None).exists()
+    assert [str(message) for message in answer.context["messages"]] == [
+        f"2 tokens não dão mais acesso a nada: {valid[1]}, {valid[0]}."
+    ]
+    again = client.post(reverse(TOKENS), values, follow=True).content.decode()
+    assert "Eles já tinham sido revogados." in again
 
 
 @pytest.mark.parametrize("fields", [{}, {"user": "own", "agent_id": "alex"}], ids=["none", "both"])

@@ -207,7 +207,7 @@ def test_tokens_in_the_admin(client: Client) -> None:
     assert lines() == []
     client.post(reverse("admin:accounts_apitoken_add"), fields)
     token = ApiToken.objects.get()
-    values = {"action": "revoke", "_selected_action": [token.pk]}
+    values = {"action": "revoke", "_selected_action": [token.pk], "post": "yes"}
     client.post(reverse("admin:accounts_apitoken_changelist"), values)
     assert lines() == [
         ("issued", "token", token.prefix, ADDRESS),
