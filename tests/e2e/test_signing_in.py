@@ -110,3 +110,25 @@ def test_another_sign_in_is_ended_and_its_page_says_so(
     lost.wait_for_url("**/accounts/login/?next=**")
     here.reload()
     expect(here.get_by_role("heading", name="Seus acessos")).to_be_visible()
+
+
+def test_all_other_sign_ins_are_ended_after_a_question(
+    open_as: Callable[..., Page], person: str
+) -> None:
+    here, *others = [open_as(None) for _number in range(3)]
+    for page in (here, *others):
+        sign_in(page, person)
+    here.goto(SIGN_INS)
+    opener = here.get_by_text("Encerrar todos os outros…")
+    opener.click()
+    expect(here.get_by_text("Todos, menos este, deixam de valer")).to_be_in_viewport(ratio=1)
+    expect(here.locator(".sign-in")).to_have_count(3)
+    look_at(here)
+    here.set_viewport_size({"width": 390, "height": 844})
+    expect(here.get_by_role("button", name="Encerrar 2 acessos")).to_be_in_viewport(ratio=1)
+    here.keyboard.press("Escape")
+    expect(here.get_by_role("button", name="Encerrar 2 acessos")).to_be_hidden()
+    opener.click()
+    here.get_by_role("button", name="Encerrar 2 acessos").click()
+    expect(here.locator(".toast")).to_contain_text("2 acessos foram encerrados")
+    expect(here.locator(".sign-in")).to_have_count(1)
