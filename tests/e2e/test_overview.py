@@ -242,3 +242,24 @@ def test_axe_finds_nothing_serious(
     ]
     assert faults == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_on_a_phone_labels_and_values_stand_on_one_line(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PAGE)
+    off = page.evaluate(
+        """() => {
+          const bottom = (part) => {
+            const range = document.createRange();
+            range.selectNodeContents(part);
+            return range.getBoundingClientRect().bottom;
+          };
+          const pairs = [...document.querySelectorAll(".now dt")]
+            .map((label) => [label, label.nextElementSibling.firstElementChild])
+            .concat([...document.querySelectorAll(".bottleneck-head")]
+              .map((head) => [head.firstElementChild, head.lastElementChild]));
+          return pairs.filter(([, value]) => value)
+            .map(([label, value]) => Math.abs(bottom(label) - bottom(value)));
+        }"""
+    )
+    assert len(off) > 6 and max(off) <= 2
