@@ -339,7 +339,7 @@ def test_axe_finds_nothing_serious_in_the_inbox(
     row(page, first).get_by_role("checkbox").check()
     small = page.evaluate(
         """() => [...document.querySelectorAll(
-            "main :is(button, summary, .chip, .button, .pick, .title)")]
+            "main :is(button, summary, .chip, .button, .pick, .title, .check)")]
           .filter((control) => control.checkVisibility({ opacityProperty: true }))
           .filter((control) => !control.classList.contains("visually-hidden"))
           .filter((control) => {
@@ -349,6 +349,8 @@ def test_axe_finds_nothing_serious_in_the_inbox(
           .map((control) => control.outerHTML.slice(0, 120))"""
     )
     assert width > 640 or small == []
+    for control in page.locator("#decisions > :is(.button, .check, .menu)").all():
+        expect(control).to_be_in_viewport(ratio=1)
     row(page, first).get_by_role("checkbox").uncheck()
     targets = row(page, first).get_by_label("Mais 1 marketplace")
     targets.focus()

@@ -169,14 +169,19 @@ def test_phone_has_room_for_everything(
         f"{LIST}?taskType={SAMPLE}",
         f"/marketplace/tasks/{sample[4]['taskId']}",
         f"/marketplace/tasks/{sample[0]['taskId']}",
+        "/marketplace/audit",
         "/accounts/password/",
     ):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") == 390, address
         small = page.evaluate(
-            """() => [...document.querySelectorAll("button, summary, .chip, .segment, input")]
+            """() => [...document.querySelectorAll(
+                "button, summary, .chip, .segment, .check, input")]
               .filter((control) => control.checkVisibility() && control.type !== "checkbox")
-              .filter((control) => control.getBoundingClientRect().height < 40)
+              .filter((control) => {
+                const { width, height } = control.getBoundingClientRect();
+                return height < 40 || (control.matches(".copy") && width < 40);
+              })
               .map((control) => control.outerHTML.slice(0, 120))"""
         )
         assert small == [], address
