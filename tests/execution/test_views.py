@@ -368,5 +368,5 @@ def test_a_filter_that_the_page_has_not_is_said_to_be_left_out() -> None:
 def test_who_may_not_try_again_is_told_who_may(role: str | None, told: bool) -> None:
     state = make_task_in(TaskStatus.FAILED)
     html = client_of(role).get(address_of(state)).content.decode()
-    assert ("Peça a um head ou a um administrador que corrija a causa" in html) == told
+    assert ("Peça à gestão (head) ou a um administrador que corrija a causa" in html) == told
     assert ("<dd>Corrija a causa e tente a tarefa de novo." in html) != told
