@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy, pgettext
+from django.utils.translation import ngettext, ngettext_lazy, pgettext
 
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.filters import TaskFilter
 from execution.texts import exact_text, number_text
 from orchestration.bulk import rules
-from orchestration.bulk.enums import BulkAction, JobState, Outcome
+from orchestration.bulk.enums import ORDERED, BulkAction, JobState, Outcome
 from orchestration.bulk.models import BulkJob
 
 REFUSALS: Final = {
@@ -47,19 +47,6 @@ FILTERS: Final = tuple(TaskFilter.base_filters)
 """In the order in which a selection is told."""
 TONES: Final = {JobState.QUEUED: "neutral", JobState.RUNNING: "blue", JobState.DONE: "green"}
 ICONS: Final = {JobState.QUEUED: "pending", JobState.RUNNING: "in_progress"}
-EFFECTS: Final = {
-    BulkAction.APPROVE: gettext_lazy("The tasks can then be worked on."),
-    BulkAction.REJECT: gettext_lazy(
-        "The tasks will not be carried out. You can undo this for ten minutes."
-    ),
-    BulkAction.RETRY: gettext_lazy(
-        "The tasks wait for approval again, as a new attempt."
-        " You cannot undo this, but you can cancel them."
-    ),
-    BulkAction.CANCEL: gettext_lazy("The tasks stop here. You can undo this for ten minutes."),
-    BulkAction.ASSIGN: gettext_lazy("The tasks wait for this agent then."),
-    BulkAction.SYNC: gettext_lazy("The marketplaces that are not synced are queued again."),
-}
 DESTRUCTIVE: Final = (BulkAction.REJECT, BulkAction.CANCEL)
 
 
@@ -80,6 +67,37 @@ def _title(action: str, count: int) -> str:
         ),
     }
     return sentences[BulkAction(action)]
+
+
+def _effect(action: BulkAction, count: int) -> str:
+    """What comes of it, and whether it can be undone."""
+    sentences = {
+        BulkAction.APPROVE: ngettext(
+            "The task can then be worked on.", "The tasks can then be worked on.", count
+        ),
+        BulkAction.REJECT: ngettext(
+            "The task will not be carried out. You can undo this for ten minutes.",
+            "The tasks will not be carried out. You can undo this for ten minutes.",
+            count,
+        ),
+        BulkAction.RETRY: ngettext(
+            "The task waits for approval again, as a new attempt."
+            " You cannot undo this, but you can cancel it.",
+            "The tasks wait for approval again, as a new attempt."
+            " You cannot undo this, but you can cancel them.",
+            count,
+        ),
+        BulkAction.CANCEL: ngettext(
+            "The task stops here. You can undo this for ten minutes.",
+            "The tasks stop here. You can undo this for ten minutes.",
+            count,
+        ),
+        BulkAction.ASSIGN: ngettext(
+            "The task waits for this agent then.", "The tasks wait for this agent then.", count
+        ),
+        BulkAction.SYNC: _("The marketplaces that are not synced are queued again."),
+    }
+    return sentences[action]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +216,10 @@ def _will_all(total: int) -> str:
 def strings() -> dict[str, str]:
     """What the scripts of the list say; {name} marks what they fill in."""
     return {
-        **{f"bulk.title.{action.value}.one": _title(action, 1) for action in EFFECTS},
-        **{f"bulk.title.{action.value}.other": _title(action, 2) for action in EFFECTS},
+        **{f"bulk.title.{action.value}.one": _title(action, 1) for action in ORDERED},
+        **{f"bulk.title.{action.value}.other": _title(action, 2) for action in ORDERED},
+        **{f"bulk.effect.{action.value}.one": _effect(action, 1) for action in ORDERED},
+        **{f"bulk.effect.{action.value}.other": _effect(action, 2) for action in ORDERED},
         "bulk.tasks.one": _tasks(1),
         "bulk.tasks.other": _tasks(2),
         "bulk.pick": _("Select {title}"),
@@ -236,12 +256,16 @@ def actions() -> list[dict[str, Any]]:
     return [
         {
             "name": action.value,
-            "label": str(action.label),
-            # A dialog follows; and beside "Clear selection" cancelling needs its object.
-            "button": _("Cancel tasks…") if action == BulkAction.CANCEL else f"{action.label}…",
-            "effect": str(effect),
+            "label": _label(action),
+            # A dialog follows.
+            "button": f"{_label(action)}…",
             "is_destructive": action in DESTRUCTIVE,
             "statuses": ",".join(rules.sources(action)),
         }
-        for action, effect in EFFECTS.items()
+        for action in ORDERED
     ]
+
+
+def _label(action: BulkAction) -> str:
+    """Beside "Clear selection", and beside "Back", cancelling needs its object."""
+    return _("Cancel tasks") if action == BulkAction.CANCEL else str(action.label)

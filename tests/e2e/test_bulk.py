@@ -58,6 +58,7 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     expect(dialog).to_contain_text("4 de 5 tarefas serão alteradas.")
     expect(dialog).to_contain_text("o status não permite")
     expect(dialog.get_by_role("heading")).to_have_text("Cancelar 4 tarefas")
+    expect(dialog).to_contain_text("As tarefas são interrompidas.")
     # Without a reason nothing is sent.
     dialog.get_by_role("button", name="Cancelar 4 tarefas").click()
     expect(dialog.get_by_role("alert").first).to_have_text("Diga o motivo.")
@@ -231,9 +232,14 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
         expect(again).to_be_visible()
         expect(dialog).to_contain_text("Nada foi alterado")
         expect(dialog).not_to_contain_text("Failed")
+        # Beside "Voltar" it names what it cancels; and one task is spoken of as one.
+        expect(dialog.get_by_role("heading")).to_have_text("Cancelar tarefas")
+        expect(dialog.locator("[data-field=confirm]")).to_have_text("Cancelar tarefas")
+        expect(dialog).to_contain_text("A tarefa é interrompida.")
     finally:
         cable.plug()
     again.click()
+    expect(dialog).to_contain_text("A tarefa é interrompida.")
     expect(dialog).to_contain_text("A tarefa será alterada.")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
 

@@ -55,6 +55,10 @@ function showBar() {
   shownBox.indeterminate = !shownBox.checked && !picks.isEmpty;
 }
 
+function pickedCount() {
+  return picks.isAll ? total() : picks.ids.size;
+}
+
 /** The statuses of what is selected; null where the page does not know them all. */
 function pickedStatuses() {
   if (picks.isAll) return data.filters.status.length ? data.filters.status : null;
@@ -66,7 +70,7 @@ function pickedStatuses() {
 function showPossible() {
   if (picks.isEmpty) return;
   const statuses = pickedStatuses();
-  const none = plural("bulk.none", picks.isAll ? total() : picks.ids.size);
+  const none = plural("bulk.none", pickedCount());
   for (const button of buttons) {
     const sources = button.dataset.statuses.split(",");
     const isLegal = !statuses || statuses.some((status) => sources.includes(status));
@@ -118,7 +122,6 @@ let selectionId = null;
 function open(button) {
   action = button.dataset.bulk;
   const confirm = slot(form, "confirm");
-  byId("bulk-effect").textContent = button.dataset.effect;
   const isDestructive = button.classList.contains("danger");
   confirm.classList.toggle("danger", isDestructive);
   confirm.classList.toggle("primary", !isDestructive);
@@ -150,11 +153,13 @@ function selection() {
   return { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) };
 }
 
-/** Title and button say how many tasks would change, once that is known and where any would. */
+/** Title and button say how many tasks would change, once that is known and where any would. What
+    would come of it goes by what is selected until then. */
 function name(count) {
   const bare = bar.querySelector(`[data-bulk="${action}"]`).dataset.title;
   const title = count ? plural(`bulk.title.${action}`, count) : bare;
   byId("bulk-title").textContent = title;
+  byId("bulk-effect").textContent = plural(`bulk.effect.${action}`, count || pickedCount());
   slot(form, "confirm").textContent = title;
 }
 

@@ -72,7 +72,8 @@ def test_what_will_change_is_said_plainly(language: str, told: list[str]) -> Non
 
 def test_a_retry_says_beforehand_that_it_cannot_be_undone() -> None:
     with translation.override("en"):
-        effects = {action["name"]: action["effect"] for action in texts.actions()}
-    assert "You cannot undo this" in effects["retry"]
-    for action in UNDOABLE:
-        assert "You can undo this" in effects[action]
+        strings = texts.strings()
+    for count in ("one", "other"):
+        assert "You cannot undo this" in strings[f"bulk.effect.retry.{count}"]
+        for action in UNDOABLE:
+            assert "You can undo this" in strings[f"bulk.effect.{action}.{count}"]
