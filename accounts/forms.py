@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts.known_agents import known_agents
@@ -92,7 +93,7 @@ def _agents() -> list[tuple[str, str]]:
 class TokenForm(forms.ModelForm):
     agent_id = forms.ChoiceField(label=_("Agent"), required=False, choices=_agents)
     expires_at = forms.DateTimeField(
-        label=_("expires at"),
+        label=capfirst(_("expires at")),
         required=False,
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Empty: after 90 days for a person, a year for an agent."),
@@ -113,7 +114,9 @@ class TokenForm(forms.ModelForm):
         data["agent_id"] = data.get("agent_id") or None
         if self.errors.keys() & {"user", "agent_id"}:
             return data
-        if (data.get("user") is None) == (data["agent_id"] is None):
-            # At a field, which the database's own constraint is then not asked about.
+        # At a field, which the database's own constraint is then not asked about.
+        if data.get("user") is None and data["agent_id"] is None:
+            self.add_error("user", _("Name the person or the agent that the token is for."))
+        elif data.get("user") is not None and data["agent_id"] is not None:
             self.add_error("user", _("Name a person or an agent, not both."))
         return data

@@ -346,17 +346,29 @@ def test_revoking_names_the_tokens_and_asks_first(client: Client) -> None:
     assert "Eles já tinham sido revogados." in again
 
 
-@pytest.mark.parametrize("fields", [{}, {"user": "own", "agent_id": "alex"}], ids=["none", "both"])
-def test_a_token_needs_one_owner(client: Client, boss: User, fields: dict[str, str]) -> None:
+def test_labels_of_a_token_begin_alike(client: Client) -> None:
+    form = client.get(reverse(TOKEN_ADD)).context["adminform"].form
+    assert [field.name for field in form if not str(field.label)[0].isupper()] == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "Name the person or the agent that the token is for."),
+        ({"user": "own", "agent_id": "alex"}, "Name a person or an agent, not both."),
+    ],
+    ids=["none", "both"],
+)
+def test_a_token_needs_one_owner(
+    client: Client, boss: User, fields: dict[str, str], told: str
+) -> None:
     make_agent("alex")
     values = {"name": "robô", "scope": "write", **fields}
     if "user" in values:
         values["user"] = str(boss.pk)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     page = client.post(reverse(TOKEN_ADD), values)
-    assert page.context["adminform"].form.errors == {
-        "user": ["Name a person or an agent, not both."]
-    }
+    assert page.context["adminform"].form.errors == {"user": [told]}
     assert not ApiToken.objects.exists()
 
 
