@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.models import User
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,12 @@ from nexo.shared.context import THEMES
 
 class ThemeForm(forms.Form):
     theme = forms.ChoiceField(choices=[(theme, theme) for theme in THEMES])
+
+
+class OwnPasswordForm(PasswordChangeForm):
+    def validate_password_for_user(self, user: User, password_field_name: str = "") -> None:
+        """At the new password, where Django tells it at its repetition."""
+        super().validate_password_for_user(user, "new_password1")
 
 
 class SignInForm(AuthenticationForm):

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import second_factor, steps
-from accounts.forms import SignInForm, ThemeForm
+from accounts.forms import OwnPasswordForm, SignInForm, ThemeForm
 from nexo.shared.throttling import RateThrottle
 
 A_YEAR_SECONDS = 365 * 24 * 3600
@@ -73,6 +73,7 @@ class LogoutView(views.LogoutView):
 
 
 class PasswordChangeView(views.PasswordChangeView):
+    form_class = OwnPasswordForm
     template_name = "accounts/password.html"
     success_url = reverse_lazy("password")
 

@@ -159,9 +159,16 @@ def test_a_new_password_ends_the_other_sessions(ana: User, client: Client) -> No
 
 def test_a_weak_or_mistyped_new_password_is_refused(ana: User, client: Client) -> None:
     sign_in(client)
-    for first, second in (("123", "123"), ("uma senha boa", "outra senha boa"), ("ana", "ana")):
+    # What is wrong with a password is told at it, and only what differs at its repetition.
+    for first, second, field in (
+        ("123", "123", "new_password1"),
+        ("uma senha boa", "outra senha boa", "new_password2"),
+        ("ana", "ana", "new_password1"),
+    ):
         values = {"old_password": PASSWORD, "new_password1": first, "new_password2": second}
-        assert client.post("/accounts/password/", values).status_code == 200
+        answer = client.post("/accounts/password/", values)
+        assert answer.status_code == 200
+        assert list(answer.context["form"].errors) == [field]
     assert sign_in(Client()) == 302
 
 
