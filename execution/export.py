@@ -19,7 +19,7 @@ from execution.models import Task
 from execution.page_filters import PageFilters, read_filters
 from execution.representations import task_json
 from nexo.shared import clock
-from nexo.shared.spreadsheets import csv_lines
+from nexo.shared.spreadsheets import csv_lines, instant_text
 
 MOST_TASKS: Final = 10_000
 AT_ONCE: Final = 500
@@ -77,7 +77,7 @@ def _header() -> list[str]:
         *(_("Id"), _("External id"), _("Title"), _("Type"), _("Channel"), _("Agent")),
         *(_("Status"), _("Failure"), _("Progress"), _("Priority"), _("Attempt")),
         *(_("Used (min)"), _("Estimate (min)"), _("Overdue")),
-        *(_("Created"), _("Approved at"), _("Started at"), _("Ended at")),
+        *map(_in_business_time, (_("Created"), _("Approved at"), _("Started at"), _("Ended at"))),
         *(_("Marketplaces to publish to"), _("Error")),
     ]
 
@@ -102,10 +102,11 @@ def _row(task: Mapping[str, Any], agent_names: Mapping[str, str]) -> list[str]:
 
 
 def _at(instant: str | None) -> str:
-    """São Paulo time, as spreadsheets of any language read it."""
-    if instant is None:
-        return ""
-    return f"{datetime.fromisoformat(instant).astimezone(clock.BUSINESS_ZONE):%Y-%m-%d %H:%M:%S}"
+    return instant_text(datetime.fromisoformat(instant)) if instant else ""
+
+
+def _in_business_time(label: str) -> str:
+    return _("%(at)s, São Paulo time") % {"at": label}
 
 
 def _sync(task: Mapping[str, Any], channel: str) -> str:

@@ -16,6 +16,7 @@ from accounts.roles import Role
 from execution.enums import EventKind
 from execution.texts import NO_NAMES, actor_text, event_text, exact_text
 from nexo.shared.clock import BUSINESS_ZONE
+from nexo.shared.spreadsheets import instant_text
 from optimization.forms import plain
 from orchestration import texts
 from orchestration.audit import FAILURES, OF_AGENTS, ROLE, TASK, Line, Source
@@ -367,7 +368,7 @@ def csv_row(row: AuditRow) -> list[str]:
     at = row.at.astimezone(BUSINESS_ZONE).isoformat(timespec="milliseconds")
     origin = row.origin_text if row.origin else ""
     return [
-        *(texts.instant_text(row.at), row.actor_text, row.what, row.change),
+        *(instant_text(row.at), row.actor_text, row.what, row.change),
         *(row.kind_text, row.title, row.object_id, row.why, origin),
         *(at, row.actor, row.action, row.kind, row.origin, details),
     ]

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from execution.texts import number_text
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.spreadsheets import csv_lines
+from nexo.shared.spreadsheets import csv_lines, day_text, instant_text, minute_text
 from optimization import texts as words
 from optimization.arrays import round_half_up
 from optimization.queries import Window
@@ -117,7 +117,7 @@ def _points(value: int | None) -> Cell:
 def _instant(value: datetime | None) -> Cell:
     if value is None:
         return NONE
-    return Cell(to_rfc3339(value), texts.minute_text(value), texts.instant_text(value))
+    return Cell(to_rfc3339(value), minute_text(value), instant_text(value))
 
 
 def _flag(value: bool) -> Cell:
@@ -314,10 +314,10 @@ def markdown_text(text: str) -> str:
 
 def report_markdown(found: Report) -> str:
     period = _("%(first)s to %(last)s") % {
-        "first": texts.day_text(found.first_day),
-        "last": texts.day_text(found.last_day),
+        "first": day_text(found.first_day),
+        "last": day_text(found.last_day),
     }
-    at = _("%(at)s, São Paulo time") % {"at": texts.instant_text(found.at)}
+    at = _("%(at)s, São Paulo time") % {"at": instant_text(found.at)}
     lines = [
         f"# NEXO: {markdown_text(found.title)}",
         "",

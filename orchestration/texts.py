@@ -1,22 +1,16 @@
 """What the overview and the reports say of numbers, in words."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from django.utils.translation import (
-    get_language,
-    gettext_lazy,
-    ngettext,
-    npgettext,
-    pgettext_lazy,
-)
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, npgettext, pgettext_lazy
 
 from execution.models import Agent
 from execution.texts import actor_text, exact_text, number_text
-from nexo.shared.clock import BUSINESS_ZONE, business_day
+from nexo.shared.clock import business_day
 from optimization.texts import rate
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import Health, PlanCause
@@ -49,24 +43,7 @@ WHAT_TO_DO: Final = {
 }
 
 
-# -- Days and instants ---------------------------------------------------------------------------
-
-
-def day_text(day: date) -> str:
-    """In files: `27/11/2026` in Portuguese, `2026-11-27` in English, as spreadsheets read them."""
-    return f"{day:%d/%m/%Y}" if _is_portuguese() else f"{day:%Y-%m-%d}"
-
-
-def instant_text(instant: datetime) -> str:
-    """In files: the day and `14:30:25`, business time."""
-    local = instant.astimezone(BUSINESS_ZONE)
-    return f"{day_text(local)} {local:%H:%M:%S}"
-
-
-def minute_text(instant: datetime) -> str:
-    """In files: the day and `14:30`, business time."""
-    local = instant.astimezone(BUSINESS_ZONE)
-    return f"{day_text(local)} {local:%H:%M}"
+# -- Instants ------------------------------------------------------------------------------------
 
 
 def moment_text(instant: datetime, *, now: datetime | None = None) -> str:
@@ -75,10 +52,6 @@ def moment_text(instant: datetime, *, now: datetime | None = None) -> str:
     if now is not None and business_day(instant) == business_day(now):
         return text[-5:]
     return text
-
-
-def _is_portuguese() -> bool:
-    return (get_language() or "").startswith("pt")
 
 
 # -- Health and bottlenecks ----------------------------------------------------------------------

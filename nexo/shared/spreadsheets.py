@@ -3,9 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
 from typing import Final
 
 from django.utils.formats import get_format
+from django.utils.translation import get_language
+
+from nexo.shared.clock import BUSINESS_ZONE
 
 # A spreadsheet takes what begins with one of these for a formula and carries it out.
 # Some take the wide forms, which Japanese keyboards write, for the narrow ones.
@@ -44,3 +48,24 @@ def _taken(buffer: io.StringIO) -> str:
     buffer.seek(0)
     buffer.truncate()
     return text
+
+
+def day_text(day: date) -> str:
+    """`27/11/2026` in Portuguese, `2026-11-27` in English, as spreadsheets read them."""
+    return f"{day:%d/%m/%Y}" if _is_portuguese() else f"{day:%Y-%m-%d}"
+
+
+def instant_text(instant: datetime) -> str:
+    """The day and `14:30:25`, business time."""
+    local = instant.astimezone(BUSINESS_ZONE)
+    return f"{day_text(local)} {local:%H:%M:%S}"
+
+
+def minute_text(instant: datetime) -> str:
+    """The day and `14:30`, business time."""
+    local = instant.astimezone(BUSINESS_ZONE)
+    return f"{day_text(local)} {local:%H:%M}"
+
+
+def _is_portuguese() -> bool:
+    return (get_language() or "").startswith("pt")

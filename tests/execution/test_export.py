@@ -9,6 +9,8 @@ from django.test import Client
 
 from execution import export
 from execution.enums import TaskStatus
+from execution.models import Task
+from nexo.shared.clock import BUSINESS_ZONE
 from tests.factories import change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -42,8 +44,19 @@ def test_it_has_what_the_page_has_the_newest_first(
     assert (last["Status"], last["Falha"], last["Erro"]) == ("Falha", "Erro", "sem estoque")
     assert (last["Agente"], last["Estimativa (min)"]) == ("Alex", "60")
     assert last["Marketplaces de destino"] == "Shein: planejado"
-    assert last["Encerrada em"].startswith("20")
-    assert found[0]["Encerrada em"] == ""
+    ended = Task.objects.get(pk=made[0].row["id"]).ended_at
+    assert ended is not None
+    # As in the reports and the audit: the reader's way of writing a day, and whose time it is.
+    local = ended.astimezone(BUSINESS_ZONE)
+    assert last["Encerrada em, horário de São Paulo"] == f"{local:%d/%m/%Y %H:%M:%S}"
+    assert found[0]["Encerrada em, horário de São Paulo"] == ""
+
+
+def test_in_english_days_are_written_so_that_they_cannot_be_misread(reader: Client) -> None:
+    created = make_task().row["created_at"].astimezone(BUSINESS_ZONE)
+    answer = reader.get(PATH, headers={"Accept-Language": "en"})
+    (line,) = csv.DictReader(answer.getvalue().decode("utf-8-sig").splitlines())
+    assert line["Created, São Paulo time"] == f"{created:%Y-%m-%d %H:%M:%S}"
 
 
 def test_it_keeps_the_filters(reader: Client) -> None:
