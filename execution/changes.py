@@ -78,13 +78,6 @@ class TaskChange:
     result: Mapping[str, Any] | None = None
     edits: Edits | None = None
 
-    @property
-    def is_decision(self) -> bool:
-        """Approves, with edits or without, or rejects, and does nothing else."""
-        approved = TaskChange(TaskStatus.APPROVED, edits=self.edits)
-        rejected = TaskChange(TaskStatus.FAILED, failure_reason=FailureReason.REJECTED)
-        return replace(self, reason=None, version=None) in (approved, rejected)
-
 
 class EventDraft(NamedTuple):
     """An event without its number; agent and estimate are those of its instant."""

@@ -7,9 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
 
 from execution.changes import TaskChange
+from execution.commands import Command
 from execution.enums import MarketplaceSlug, TaskStatus
 from execution.serializers import INT_MAX, MAX_NOTE
-from execution.task_actions import BY_NAME
+from execution.task_actions import BY_NAME, DECISIONS
 from nexo.shared.fields import Line
 
 # Sends targets again: a channel's, or all that are not synced. No step of the life cycle.
@@ -48,6 +49,10 @@ class TaskActionForm(forms.Form):
         """Where to send again; None is wherever that is due."""
         channel = self.cleaned_data["channel"]
         return [channel] if channel else None
+
+    @property
+    def decision(self) -> Command | None:
+        return DECISIONS.get(self.cleaned_data["action"])
 
     def change(self) -> TaskChange:
         data = self.cleaned_data

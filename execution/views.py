@@ -266,7 +266,13 @@ def _change(request: HttpRequest, task_id: str) -> tuple[TaskState, str]:
         reason = form.cleaned_data["note"] or None
         found = services.resync_task(task_id, form.channels, caller=caller, reason=reason)
         return found.state, _("Done.") if found.queued else _("There is nothing left to send.")
-    return services.update_task(task_id, form.change(), caller=caller), _("Done.")
+    change = form.change()
+    if form.decision is None:
+        return services.update_task(task_id, change, caller=caller), _("Done.")
+    state = services.command_task(
+        task_id, form.decision, caller=caller, reason=change.reason, version=change.version
+    )
+    return state, _("Done.")
 
 
 def _refused(request: HttpRequest, task_id: str, error: APIException) -> HttpResponseBase:

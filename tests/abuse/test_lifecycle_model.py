@@ -48,6 +48,12 @@ NEXT: Final = {P: {A, R, F}, A: {R, F}, R: {S, C, F}, S: {C, R, F}, C: set(), F:
 ENTRY: Final = {P: 0, A: 25, R: 50, S: 75, C: 100, F: 0}
 RANGE: Final = {P: (0, 0), A: (25, 49), R: (50, 74), S: (75, 99), C: (100, 100), F: (0, 0)}
 AGENTS_OWN: Final = {(A, R), (R, S), (R, C), (R, F), (S, C), (S, R), (S, F), (R, R), (S, S)}
+LEADS_TO: Final = {
+    Command.APPROVE: (A, None),
+    Command.REJECT: (F, FailureReason.REJECTED),
+    Command.RETRY: (P, None),
+    Command.CANCEL: (F, FailureReason.CANCELLED),
+}
 SLUGS: Final = ("amazon", "shopee", "shein")
 HEAD: Final = Caller(actor="user:head", permissions=frozenset({OPERATE_TASKS, APPROVE_TASKS}))
 QUALITY: Final = Caller(actor="user:qa", permissions=frozenset({APPROVE_TASKS}))
@@ -160,19 +166,8 @@ def may(caller: Caller, known: Known, change: TaskChange, lease_id: str | None) 
     """Who may make this update at all."""
     if caller is HEAD:
         return
-    if caller is NOBODY:
+    if caller in (NOBODY, QUALITY):
         raise Refused
-    if caller is QUALITY:
-        approves = change.status == A
-        rejects = change.status == F and change.failure_reason == FailureReason.REJECTED
-        is_bare = change.progress is None and not change.sync_status
-        if (
-            known.status != P
-            or not is_bare
-            or not ((approves and not change.failure_reason) or rejects)
-        ):
-            raise Refused
-        return
     if caller is OTHER or lease_id is None or lease_id != known.lease:
         raise Refused
     if change.failure_reason not in (None, FailureReason.ERROR, FailureReason.TIMEOUT):
@@ -281,24 +276,26 @@ class LifeCycle(RuleBasedStateMachine):
 
     @rule(
         known=tasks,
-        command=st.sampled_from([Command.RETRY, Command.CANCEL, Command.APPROVE]),
+        command=st.sampled_from([*LEADS_TO]),
         caller=st.sampled_from([HEAD, QUALITY, NOBODY]),
     )
     def command(self, known: Known, command: Command, caller: Caller) -> None:
-        wanted = caller is not NOBODY and (caller is HEAD or command == Command.APPROVE)
+        decides = command in (Command.APPROVE, Command.REJECT)
+        wanted = caller is not NOBODY and (caller is HEAD or decides)
         old = known.status
         if command == Command.RETRY:
             wanted = wanted and old == F
         elif command == Command.CANCEL:
             wanted = wanted and old in (P, A, R, S)
+        elif command == Command.REJECT:
+            wanted = wanted and old == P
         else:
             # The head made every task here: nobody approves their own.
             wanted = wanted and old == P and caller is not HEAD
         with self.asked(known, wanted):
             services.command_task(known.task_id, command, caller=caller, reason="porque sim")
         if wanted:
-            new = {Command.RETRY: P, Command.CANCEL: F, Command.APPROVE: A}[command]
-            known.enter(new, FailureReason.CANCELLED if command == Command.CANCEL else None)
+            known.enter(*LEADS_TO[command])
             known.events += 1
             known.version += 1
 

@@ -12,16 +12,21 @@ from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.callers import caller_for_user
 from accounts.roles import Role
+from execution.changes import Edits
+from execution.commands import Command
 from execution.enums import TaskStatus
 from execution.models import Agent, Task, TaskEvent
-from tests.factories import change, make_agent, make_task, make_task_in, make_user
+from execution.services import command_task
+from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 LIST = "/marketplace/tasks/execution"
@@ -276,7 +281,6 @@ def test_qa_approves_and_rejects_by_form() -> None:
     [
         (TaskStatus.PENDING, {"action": "start"}),
         (TaskStatus.PENDING, {"action": "cancel", "note": "não"}),
-        (TaskStatus.IN_PROGRESS, {"action": "reject", "note": "não"}),
         (TaskStatus.FAILED, {"action": "retry"}),
         (TaskStatus.MARKETPLACE_SYNC, {"channel": "amazon", "synced": "true"}),
     ],
@@ -289,12 +293,46 @@ def test_qa_does_nothing_else(status: TaskStatus, fields: dict[str, Any]) -> Non
     assert status_of(task) == status
 
 
+@pytest.mark.parametrize("role", [Role.QA, Role.HEAD])
+def test_form_approves_nothing_that_one_edited(role: Role) -> None:
+    client = client_of(role)
+    task_id = make_task().row["task_id"]
+    caller = caller_for_user(User.objects.get(username__startswith=role))
+    edits = Edits(title="Novo título")
+    command_task(task_id, Command.APPROVE, caller=caller, edits=edits)
+    command_task(task_id, Command.CANCEL, caller=OPERATOR, reason="não")
+    task = command_task(task_id, Command.RETRY, caller=OPERATOR)
+    fields = {"action": "approve", "version": task.row["version"]}
+    answer = client.post(address_of(task), fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_task")
+    html = client.post(address_of(task), fields, follow=True).content.decode()
+    assert 'class="toast" data-tone="red"' in html
+    assert html.count("Você criou ou editou esta tarefa: outra pessoa precisa aprová-la.") == 2
+    assert status_of(task) == "pending"
+    # What one edited oneself one may take back.
+    client.post(address_of(task), {**fields, "action": "reject", "note": "não"})
+    assert status_of(task) == "failed"
+
+
 def test_decision_on_an_older_image_is_a_conflict() -> None:
-    task = make_task_in(TaskStatus.APPROVED)
+    task = change(make_task(), error="nota")
+    client = client_of(Role.QA)
     fields = {"action": "approve", "version": 1}
-    answer = client_of(Role.QA).post(address_of(task), fields, headers=JSON)
+    answer = client.post(address_of(task), fields, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (409, "version_conflict")
     assert answer.json()["details"]["task"]["version"] == 2
+
+
+@pytest.mark.parametrize("status", [TaskStatus.APPROVED, TaskStatus.IN_PROGRESS])
+def test_a_decision_that_somebody_else_made_is_told_with_where_the_task_stands(
+    status: TaskStatus,
+) -> None:
+    task = make_task_in(status)
+    fields = {"action": "reject", "version": 1, "note": "não"}
+    answer = client_of(Role.QA).post(address_of(task), fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_transition")
+    assert answer.json()["details"]["from"] == status
+    assert status_of(task) == status
 
 
 def test_user_may_do_nothing() -> None:
