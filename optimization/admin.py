@@ -9,17 +9,17 @@ from django.contrib.auth.models import User
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import caller_for_user
 from accounts.permissions import CHANGE_WEIGHTS
 from nexo.shared.admin_access import NeedsPermission
 from optimization import services
-from optimization.forms import LABELS, WeightsForm, percents_of, plain, shares_in
+from optimization.forms import LABELS, WeightsForm, percents_of, shares_in
 from optimization.models import TERMS, PinnedWeights, WeightChange
 from optimization.optimizations import Shares
 from optimization.representations import shares_of
+from optimization.texts import percent
 
 
 class PinnedWeightsForm(WeightsForm, forms.ModelForm):
@@ -66,15 +66,15 @@ class PinnedWeightsAdmin(NeedsPermission, admin.ModelAdmin):
 
     @admin.display(description=LABELS["approval_rate"], ordering="approval_rate")
     def approval(self, pinned: PinnedWeights) -> str:
-        return _percent(pinned.approval_rate)
+        return percent(pinned.approval_rate)
 
     @admin.display(description=LABELS["completion_rate"], ordering="completion_rate")
     def completion(self, pinned: PinnedWeights) -> str:
-        return _percent(pinned.completion_rate)
+        return percent(pinned.completion_rate)
 
     @admin.display(description=LABELS["execution_time"], ordering="execution_time")
     def execution(self, pinned: PinnedWeights) -> str:
-        return _percent(pinned.execution_time)
+        return percent(pinned.execution_time)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return () if obj is None else ("agent",)
@@ -117,12 +117,7 @@ class WeightChangeAdmin(NeedsPermission, admin.ModelAdmin):
         return False
 
 
-def _percent(share: float) -> str:
-    """As exact as people write it."""
-    return f"{number_format(plain(share * 100, places=2))}%"
-
-
 def _shown(weights: dict[str, float] | None) -> str:
     if weights is None:
         return str(_("adaptive"))
-    return " · ".join(_percent(share) for share in shares_of(weights))
+    return " · ".join(percent(share) for share in shares_of(weights))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from optimization.action import Action, Trend
 from optimization.arrays import round_half_up
+from optimization.forms import plain
 from optimization.optimizations import Optimization
 from optimization.recommendation import ConfidenceBand
 from optimization.score import Band
@@ -95,9 +96,10 @@ def points(value: int) -> str:
 
 
 def whole_percents(shares: Sequence[float]) -> list[int]:
-    """Shares of 1 in whole percents that add up to 100, each less than one away from its own.
+    """Shares that sum to 1, in whole percents that add up to 100.
 
-    The largest remainders are rounded up, of two alike the first.
+    Each is less than one away from its own: the largest remainders are rounded up, of two alike the
+    first. What somebody set need not sum to 1, and is told by `percent`.
     """
     exact = [100 * share for share in shares]
     whole = [int(share) for share in exact]
@@ -105,6 +107,11 @@ def whole_percents(shares: Sequence[float]) -> list[int]:
     for index in by_remainder[: 100 - sum(whole)]:
         whole[index] += 1
     return whole
+
+
+def percent(share: float) -> str:
+    """A share of 1 as exact as people write it: `50%`, `33,33%`."""
+    return f"{number_format(plain(share * 100, places=2))}%"
 
 
 MOST_DECIMALS: Final = 4

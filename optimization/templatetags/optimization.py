@@ -20,15 +20,14 @@ def action_name(action: texts.Action) -> str:
 
 @register.filter
 def weight_change_text(change: WeightChange) -> str:
-    """One change as a sentence: who changed what to what."""
+    """One change as a sentence: who changed what to what, as they gave it."""
     actor = actor_text(change.actor)
     if change.new is None:
         return _("%(actor)s returned to adaptive") % {"actor": actor}
-    percents = texts.whole_percents(shares_of(change.new))
     shares = get_text_list(
         [
-            f"{str(name).lower()} {share}%"
-            for name, share in zip(texts.TERM_NAMES, percents, strict=True)
+            f"{str(name).lower()} {texts.percent(share)}"
+            for name, share in zip(texts.TERM_NAMES, shares_of(change.new), strict=True)
         ],
         _("and"),
     )

@@ -5,6 +5,9 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optimization.models import WeightChange
+from optimization.representations import WEIGHT_KEYS
+from optimization.templatetags.optimization import weight_change_text
 from optimization.texts import rate, whole_percents
 
 pytestmark = pytest.mark.unit
@@ -17,6 +20,29 @@ def test_shares_add_up_to_a_hundred(parts: list[int]) -> None:
     found = whole_percents(shares)
     assert sum(found) == 100
     assert all(abs(one - 100 * share) < 1 for one, share in zip(found, shares, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("weights", "told"),
+    [
+        ((0.5, 0.3, 0.15), ("50%", "30%", "15%")),
+        ((0.5, 0.3, 0.2), ("50%", "30%", "20%")),
+        ((0.5, 0.3, 0.25), ("50%", "30%", "25%")),
+        ((0.505, 0.305, 0.19), ("50,5%", "30,5%", "19%")),
+        # Two decimals at most.
+        ((0.3333333, 0.3333333, 0.3333334), ("33,33%", "33,33%", "33,33%")),
+    ],
+)
+def test_a_change_of_weights_tells_what_was_set(
+    weights: tuple[float, ...], told: tuple[str, str, str]
+) -> None:
+    new = dict(zip(WEIGHT_KEYS, weights, strict=True))
+    approval, completion, execution = told
+    with translation.override("pt-br"):
+        assert weight_change_text(WeightChange(actor="user:ana", new=new)) == (
+            f"ana definiu taxa de aprovação {approval}, taxa de conclusão {completion}"
+            f" e tempo de execução {execution}"
+        )
 
 
 @pytest.mark.parametrize(
