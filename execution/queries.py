@@ -537,6 +537,13 @@ def agent_names() -> dict[str, str]:
     return dict(agents.values_list("slug", "name")[:MOST_NAMES])
 
 
+def agent_name(agent_id: str) -> str | None:
+    """The name of one agent, however many there are; None where no agent has this id."""
+    if "\x00" in agent_id:  # PostgreSQL looks for no text with one
+        return None
+    return Agent.objects.filter(pk=agent_id).values_list("name", flat=True).first()
+
+
 def agent_flags(agent_id: str) -> tuple[bool, bool]:
     """Whether an agent is active, and whether it is paused."""
     return Agent.objects.values_list("is_active", "is_paused").get(pk=agent_id)

@@ -99,15 +99,16 @@ class Asked:
 @needs(VIEW_OPTIMIZATION)
 def behind_page(request: HttpRequest) -> HttpResponse:
     asked = Asked.read(request.GET.dict())
-    names = tasks.agent_names()
-    if asked.agent_id not in names:
+    name = tasks.agent_name(asked.agent_id)
+    if name is None:
         raise Http404
+    names = {**tasks.agent_names(), asked.agent_id: name}
     now = clock.now()
     found = read_behind(asked.agent_id, asked.fact, now=now, after=asked.after)
     window = Window(now)
     context = {
         "asked": asked,
-        "agent_name": names[asked.agent_id],
+        "agent_name": name,
         "first": day_text(window.first),
         "today": day_text(window.today),
         "choices": _choices(asked, found),

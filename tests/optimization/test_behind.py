@@ -11,6 +11,7 @@ from django.test import Client
 from rest_framework.exceptions import APIException
 
 from accounts.roles import Role
+from execution import queries as tasks
 from execution import services
 from execution.changes import Edits, TaskChange
 from execution.commands import Command
@@ -169,8 +170,19 @@ def test_what_cannot_be_read_is_left_out_and_said(head: Client) -> None:
     make_agent("alex")
     text = text_of(head, "agent=alex&fact=nada&cursor=x&colour=red")
     assert "fact=nada" in text and "cursor=x" in text and "colour=red" in text
-    assert head.get(f"{PAGE}?agent=nobody").status_code == 404
-    assert head.get(PAGE).status_code == 404
+    for unknown in ("?agent=nobody", "?agent=alex%00", "?agent=", ""):
+        assert head.get(f"{PAGE}{unknown}").status_code == 404
+
+
+def test_an_agent_that_the_pages_names_leave_out_has_its_facts(
+    head: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MOST_NAMES", 1)
+    make_agent("alex", name="Alex")
+    make_agent("bia", name="Bia", is_active=False)
+    failed("bia", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+    text = text_of(head, "agent=bia&fact=failed")
+    assert "O que conta para Bia" in text and "Erros 1" in text
 
 
 def test_drawer_and_bottlenecks_lead_there(head: Client) -> None:
