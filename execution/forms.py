@@ -12,9 +12,17 @@ from execution.enums import MarketplaceSlug, TaskStatus
 from execution.serializers import INT_MAX, MAX_NOTE
 from execution.task_actions import BY_NAME, DECISIONS
 from nexo.shared.fields import Line
+from nexo.shared.lines import shows_nothing
 
 # Sends targets again: a channel's, or all that are not synced. No step of the life cycle.
 RESYNC = "sync"
+
+
+def check_says_why(form: forms.Form) -> None:
+    """The API's own rule for a reason that has to be given: something to read."""
+    # What could not be read has its own message, and is not in the data.
+    if shows_nothing(form.cleaned_data.get("note", "")) and "note" not in form.errors:
+        form.add_error("note", _("Say why."))
 
 
 class TaskActionForm(forms.Form):
@@ -36,8 +44,8 @@ class TaskActionForm(forms.Form):
         if bool(data.get("action")) == bool(data.get("channel")):
             raise forms.ValidationError(_("Choose one action."))
         action = BY_NAME.get(data.get("action", ""))
-        if action and action.needs_note and not data.get("note"):
-            self.add_error("note", _("Say why."))
+        if action and action.needs_note:
+            check_says_why(self)
         return data
 
     @property
@@ -66,18 +74,19 @@ class TaskActionForm(forms.Form):
 
 
 LONGEST_QUERY = 4000
-_NAME = Line(max_length=60)
 
 
 class LineField(forms.CharField):
     """The API's own rule for what shows as one line."""
+
+    _line = Line()
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
         if not text:
             return ""
         try:
-            return str(_NAME.run_validation(text))
+            return str(self._line.run_validation(text))
         except ValidationError as error:
             raise forms.ValidationError(
                 [str(one) for one in cast("list[Any]", error.detail)]

@@ -10,6 +10,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 from accounts.admin_audit import Facts, LeavesAudit
 from accounts.permissions import ENTER_ADMIN
+from execution.forms import LineField
 from execution.texts import actor_text
 from nexo.shared import clock
 from nexo.shared.admin_access import ChoosesByCheckboxes, NeedsPermission, SavesWhatWasChanged
@@ -56,7 +57,14 @@ class TaskTemplateAdmin(
 
     def get_form(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
         return super().get_form(
-            request, obj, **{"localized_fields": ("estimated_hours",), **options}
+            request,
+            obj,
+            **{
+                "localized_fields": ("estimated_hours",),
+                # They become titles of tasks.
+                "field_classes": {"title_pt": LineField, "title_en": LineField},
+                **options,
+            },
         )
 
     def save_model(self, request: HttpRequest, obj: TaskTemplate, form: Any, change: bool) -> None:

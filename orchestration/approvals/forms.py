@@ -6,22 +6,15 @@ from typing import Any, Final, cast
 from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import ValidationError as ApiValidationError
 
 from execution import queries
 from execution.changes import UNSET, Edits
 from execution.commands import Command
 from execution.enums import MarketplaceSlug, Priority
+from execution.forms import LineField, check_says_why
 from execution.representations import whole_minutes
 from execution.rows import TaskState
-from execution.serializers import (
-    INT_MAX,
-    MAX_HOURS,
-    MAX_NOTE,
-    MIN_MINUTES,
-    TOO_SHORT,
-    EditsSerializer,
-)
+from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, MIN_MINUTES, TOO_SHORT
 
 MOST_AT_ONCE: Final = 500
 _TASK_ID = re.compile(r"[!-~]{1,64}")
@@ -77,8 +70,8 @@ class DecisionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("do") == Command.REJECT and not data.get("note"):
-            self.add_error("note", _("Say why."))
+        if data.get("do") == Command.REJECT:
+            check_says_why(self)
         return data
 
     @property
@@ -89,7 +82,7 @@ class DecisionForm(forms.Form):
 class EditForm(forms.Form):
     """A task as it is; what is sent differently is an edit."""
 
-    title = forms.CharField(label=_("Title"), max_length=200)
+    title = LineField(label=_("Title"), max_length=200)
     minutes = forms.FloatField(label=_("Estimate in minutes"), max_value=MAX_HOURS * 60)
     agent = forms.ChoiceField(label=_("Agent"), required=False)
     priority = forms.ChoiceField(label=_("Priority"), choices=Priority.choices)
@@ -132,15 +125,6 @@ class EditForm(forms.Form):
         if minutes < MIN_MINUTES and "minutes" in self.changed_data:
             raise forms.ValidationError(TOO_SHORT)
         return minutes
-
-    def clean_title(self) -> str:
-        # The API's own rule for what shows as one line.
-        try:
-            field = EditsSerializer().fields["title"]
-            return str(field.run_validation(self.cleaned_data["title"]))
-        except ApiValidationError as error:
-            messages = cast("list[Any]", error.detail)
-            raise forms.ValidationError([str(message) for message in messages]) from error
 
     def edits(self) -> Edits | None:
         changed = set(self.changed_data) - {"version", "note"}

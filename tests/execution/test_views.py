@@ -243,6 +243,9 @@ def test_form_needs_its_token() -> None:
     [
         ({"action": "cancel", "version": 1}, "Diga o motivo."),
         ({"action": "cancel", "version": 1, "note": "  "}, "Diga o motivo."),
+        ({"action": "cancel", "version": 1, "note": "\u200b \u2800"}, "Diga o motivo."),
+        ({"action": "reject", "version": 1, "note": "\u200b"}, "Diga o motivo."),
+        ({"action": "fail", "version": 1, "note": "\u200b"}, "Diga o motivo."),
         ({"version": 1}, "Escolha uma ação."),
         ({"action": "approve", "channel": "amazon", "version": 1}, "Escolha uma ação."),
         (

@@ -250,9 +250,10 @@ def test_one_is_rejected_with_a_reason_from_its_own_page(qa: Client) -> None:
     state = make_task(title="Foto")
     html = html_of(qa, f"?reject={state.row['task_id']}")
     assert f'name="task" value="{key_of(state)}"' in html
-    answer = qa.post(INBOX, {"do": "reject", "task": key_of(state), "note": " "})
-    assert answer.status_code == 400
-    assert "Diga o motivo." in answer.content.decode()
+    for nothing in (" ", "\u200b", "\u2060 \u3164"):
+        answer = qa.post(INBOX, {"do": "reject", "task": key_of(state), "note": nothing})
+        assert answer.status_code == 400
+        assert "Diga o motivo." in answer.content.decode()
     qa.post(INBOX, {"do": "reject", "task": key_of(state), "note": "sem foto"})
     event = queries.events_of(state.row["id"])[-1]
     assert (event["failure_reason"], event["reason"]) == ("rejected", "sem foto")
@@ -436,6 +437,7 @@ def test_what_no_longer_waits_is_not_edited(qa: Client) -> None:
         {"do": "approve", "task": [f"task-{number}:1" for number in range(501)]},
         {"do": "reject", "task": "{key}", "note": "x" * 4001},
         {"do": "reject", "task": "{key}"},
+        {"do": "reject", "task": "{key}", "note": "\u200b"},
         {"do": "approve", "task": "task-\x00:1"},
         {"approve": ""},
         {"approve": "{key}:1:"},

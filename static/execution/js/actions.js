@@ -1,6 +1,7 @@
 // What may be done with a task: the legal actions, the words they ask for, the request, its answer.
 // Nothing is shown as done here: the task changes when the feed brings the change.
 
+import { showsNothing } from "../../shared/js/lines.js";
 import { t } from "../../shared/js/strings.js";
 import { confirmToast, toast } from "../../shared/js/toasts.js";
 import { patchTask, postAction, whileLate } from "./api.js";
@@ -192,7 +193,7 @@ export function ask(action, task) {
     const listen = (target, type, act) => target.addEventListener(type, act, gone);
     let words = null;
     listen(dialog.querySelector("form"), "submit", (event) => {
-      if (isNeeded && !note.value.trim()) {
+      if (isNeeded && showsNothing(note.value)) {
         event.preventDefault();
         showFault(t("action.needsNote"));
         note.focus();

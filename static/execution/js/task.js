@@ -1,5 +1,6 @@
 // A task's page, kept true by the same feed: an event of this task makes it read itself again.
 
+import { showsNothing } from "../../shared/js/lines.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 import { doAction, markTarget, resend, settled } from "./actions.js";
@@ -120,6 +121,13 @@ function submit(event) {
   const form = event.target.closest("form[data-action], form[data-mark], form[data-resync]");
   if (!form) return;
   event.preventDefault();
+  const { note } = form.elements;
+  // A browser takes a blank for a reason.
+  if (note?.required && showsNothing(note.value)) {
+    toast(t("action.needsNote"), { error: true });
+    note.focus();
+    return;
+  }
   act(form, task, changeOf(form));
 }
 

@@ -6,6 +6,7 @@ import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/parts.js";
+import { showsNothing } from "../../shared/js/lines.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
 import { Picks } from "./picks.js";
 
@@ -282,7 +283,7 @@ function agentId(text) {
 
 function isComplete() {
   const missing = action === "assign" && !agent.value.trim() ? agent : null;
-  const field = missing ?? (note.value.trim() ? null : note);
+  const field = missing ?? (showsNothing(note.value) ? note : null);
   agent.setAttribute("aria-invalid", String(field === agent));
   note.setAttribute("aria-invalid", String(field === note));
   fault.textContent = field ? t(field === agent ? "bulk.needsAgent" : "bulk.needsNote") : "";
