@@ -1,5 +1,6 @@
 """The playbook, and the plans that activations made of it; bulk jobs have tables of their own."""
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -52,7 +53,7 @@ class TaskTemplate(models.Model):
         _("estimated hours"),
         max_digits=6,
         decimal_places=2,
-        validators=[MinValueValidator(0.01), MaxValueValidator(1000)],
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(1000)],
     )
     priority = models.CharField(
         _("priority"), max_length=10, choices=Priority, default=Priority.NORMAL

@@ -1,6 +1,7 @@
 """The playbook in the admin: checked, with its history."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.conf import settings
@@ -60,7 +61,7 @@ def test_a_template_is_added_with_its_history() -> None:
     "values",
     [
         *({"recurrence": text} for text in ("daily", "0 6 * * * *", "0 0 30 2 *", "61 * * * *")),
-        *({"estimated_hours": text} for text in ("0", "-1", "1000,01", "nan", "muito", "")),
+        *({"estimated_hours": text} for text in ("0", "0,009", "-1", "1000,01", "nan", "x", "")),
         *({"key": text} for text in ("", "foto principal", "x" * 65, "stock-check")),
         *({"task_type": text} for text in ("", "foto principal", "../x")),
         *({"title_pt": text} for text in ("", "x" * 201, "a\x00b", "\u200b", "a\u2028b")),
@@ -79,6 +80,13 @@ def test_what_makes_no_sense_is_refused(values: dict[str, object]) -> None:
     assert answer.status_code == 200
     assert answer.context["adminform"].form.errors
     assert TaskTemplate.objects.count() == before
+
+
+@pytest.mark.parametrize(("typed", "kept"), [("0,01", "0.01"), ("1000", "1000.00")])
+def test_both_ends_of_what_an_estimate_may_be_are_taken(typed: str, kept: str) -> None:
+    answer = client_of(Role.ADMIN).post(reverse(ADD), fields(estimated_hours=typed))
+    assert answer.status_code == 302
+    assert TaskTemplate.objects.get(key="fotos").estimated_hours == Decimal(kept)
 
 
 def test_what_was_due_before_a_change_of_schedule_was_not_missed() -> None:
