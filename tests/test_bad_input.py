@@ -125,8 +125,8 @@ EVERY_WRITE = pytest.mark.parametrize("call", [0, 1, 2], ids=["create", "update"
 NUMBERS = ["", "0", "501", "-1", "+1", "1.5", "1e2", "0x10", "x", "true", "null", "[]", "1,2", " "]
 NUMBERS += ["９", "٣", "1\x00", "\u200b1", "9" * 4000, "NaN", "Infinity", "50 OR 1=1"]
 CURSORS = ["x", "_" * 28, "A" * 22 + "\x00", "A" * 23, "A" * 21, "é" * 22, "A" * 10_000, "null"]
-# The right length, but negative numbers, or an instant after the year 9999.
-CURSORS += ["//////////8AAAAAAAAAAQ", "__________8AAAAAAAAAAQ", "AAAAAAAAAAH__________w"]
+# The right length, but an instant before the year 1 or after 9999, or a negative id.
+CURSORS += ["v/////////8AAAAAAAAAAQ", "v_________8AAAAAAAAAAQ", "AAAAAAAAAAH__________w"]
 CURSORS += ["f_________8AAAAAAAAAAQ", "../../etc/passwd", "eyJpZCI6MX0", "' OR 1=1 --"]
 STATUSES = ["", "done", "PENDING", "pending,", ",", "pending,,failed", "pending;failed", "*"]
 STATUSES += ["['pending']", "pending\x00", "pend\u200bing", "\u202egnidnep", "x" * 5000, "None"]

@@ -12,12 +12,16 @@ from nexo.shared.exceptions import validation_error
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = struct.Struct(">qq")  # microseconds since the epoch, row id
-_LATEST_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+# Logs from before 1970 can be imported. A day later than Python's first, so that it can be told in
+# every zone.
+_EARLIEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 def encode_cursor(created_at: datetime, row_id: int) -> str:
     """A place in a list ordered by (created_at, id)."""
-    return _encode((created_at - _EPOCH) // timedelta(microseconds=1), row_id)
+    return _encode((created_at - _EPOCH) // _MICROSECOND, row_id)
 
 
 def decode_cursor(cursor: str) -> tuple[datetime, int]:
@@ -28,7 +32,7 @@ def decode_cursor(cursor: str) -> tuple[datetime, int]:
     ValidationError: it is not a cursor that this program gave
     """
     microseconds, row_id = _decode(cursor)
-    if microseconds > _LATEST_MICROSECONDS:
+    if not _EARLIEST <= microseconds <= _LATEST:
         raise _invalid()
     return _EPOCH + timedelta(microseconds=microseconds), row_id
 
@@ -39,7 +43,16 @@ def encode_place(row_id: int) -> str:
 
 
 def decode_place(cursor: str) -> int:
-    return _decode(cursor)[1]
+    """The id behind a place.
+
+    Raises
+    ------
+    ValidationError: it is no place that this program gave
+    """
+    nothing, row_id = _decode(cursor)
+    if nothing:
+        raise _invalid()
+    return row_id
 
 
 def _encode(*numbers: int) -> str:
@@ -52,7 +65,7 @@ def _decode(cursor: str) -> tuple[int, int]:
         first, second = _PLACE.unpack(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (binascii.Error, struct.error, ValueError) as error:
         raise _invalid() from error
-    if first < 0 or second < 0:
+    if second < 0:
         raise _invalid()
     return first, second
 

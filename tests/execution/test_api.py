@@ -196,6 +196,19 @@ def test_pages_walk_all_tasks_newest_first_without_gap_or_double(
     assert seen == made[::-1]
 
 
+def test_pages_go_on_among_tasks_from_before_1970(head: APIClient) -> None:
+    """As an import makes them of an old log."""
+    made = [make_task().row["task_id"] for _ in range(4)]
+    for year, task_id in zip((1900, 1931, 1969, 1970), made, strict=True):
+        Task.objects.filter(task_id=task_id).update(created_at=datetime(year, 1, 1, tzinfo=UTC))
+    seen, query = [], {"limit": 1}
+    while query:
+        page = head.get(URL, query).json()
+        seen += [task["taskId"] for task in page["tasks"]]
+        query = {"limit": 1, "cursor": page["nextCursor"]} if page["nextCursor"] else {}
+    assert seen == made[::-1]
+
+
 def test_summary_honours_every_filter_but_status(head: APIClient) -> None:
     for status in TaskStatus:
         make_task_in(status)

@@ -149,6 +149,15 @@ def test_a_walk_is_the_whole(seed: int, monkeypatch: pytest.MonkeyPatch) -> None
         assert places == expected(query), query
 
 
+def test_a_walk_goes_on_before_1970() -> None:
+    task = make_task().row["id"]
+    for number, year in enumerate((1969, 1931, 1900)):
+        add_event(task, number, at=datetime(year, 1, 1, tzinfo=UTC))
+        add_entry(at=datetime(year, 6, 1, tzinfo=UTC))
+    years = [line.place.at.year for line in walk(AuditQuery(), 1)]
+    assert years[1:] == [1969, 1969, 1931, 1931, 1900, 1900]
+
+
 def test_what_comes_in_between_shifts_nothing() -> None:
     task = make_task().row["id"]
     for number in range(10):

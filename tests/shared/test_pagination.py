@@ -1,5 +1,7 @@
 """A cursor gives back the place it was made of; whatever else is offered is refused."""
 
+import struct
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -7,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
+from nexo.shared.clock import BUSINESS_ZONE
 from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
 
 pytestmark = pytest.mark.unit
 IDS = st.integers(0, 2**63 - 1)
-INSTANTS = st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))
+INSTANTS = st.datetimes(datetime(1, 1, 2), timezones=st.just(UTC))
 
 
 @given(INSTANTS, IDS)
@@ -27,6 +30,22 @@ def test_a_place_gives_its_id_back(row_id: int) -> None:
     assert decode_place(encode_place(row_id)) == row_id
 
 
+@pytest.mark.parametrize(
+    ("first", "row_id"),
+    [(-(2**63), 1), (-62_135_596_800_000_000, 1), (253_402_300_800_000_000, 1), (0, -1)],
+)
+def test_what_no_row_has_is_refused(first: int, row_id: int) -> None:
+    cursor = urlsafe_b64encode(struct.pack(">qq", first, row_id)).decode().rstrip("=")
+    for read in (decode_cursor, decode_place):
+        with pytest.raises(ValidationError):
+            read(cursor)
+
+
+def test_a_cursor_is_no_place() -> None:
+    with pytest.raises(ValidationError):
+        decode_place(encode_cursor(datetime(1930, 1, 1, tzinfo=UTC), 1))
+
+
 @given(st.text() | st.text("AZaz09-_+/=", min_size=20, max_size=24))
 def test_anything_is_a_place_or_refused(cursor: str) -> None:
     try:
@@ -36,4 +55,5 @@ def test_anything_is_a_place_or_refused(cursor: str) -> None:
         assert list(error.detail) == ["cursor"]
     else:
         assert instant.tzinfo is not None
+        instant.astimezone(BUSINESS_ZONE)
         assert 0 <= row_id < 2**63
