@@ -76,7 +76,7 @@ def _note(task: Mapping[str, Any]) -> str:
 
 def _cause(task: Mapping[str, Any]) -> tuple[str, str]:
     """What opens the words about a failure, and its cause; a reason is in the log alone."""
-    if task["error"]:
+    if task["error"] and not texts.was_decided(task):
         return texts.word("failure.open.error"), task["error"]
     if not task["failureReason"]:
         return "", ""

@@ -97,6 +97,14 @@ def failure_key(task: Mapping[str, Any]) -> str:
     return "overcome" if task["status"] == TaskStatus.COMPLETED else "noted"
 
 
+def was_decided(task: Mapping[str, Any]) -> bool:
+    """Whether a person rejected or cancelled it.
+
+    Why is in the event that did so; `error` may be a note from before, which is not why.
+    """
+    return task["failureReason"] in (FailureReason.REJECTED, FailureReason.CANCELLED)
+
+
 def failure_words(task: Mapping[str, Any]) -> tuple[str, str]:
     """What a failure or a noted error leads to, and what to do next."""
     key = failure_key(task)

@@ -382,16 +382,24 @@ def _timeline(
 def _failure(
     task: Mapping[str, Any], events: Iterable[Mapping[str, Any]], *, may_retry: bool
 ) -> dict[str, str]:
-    """What the panel about a failure says; a reason is in the event that ended the task."""
-    reason, error = task["failureReason"], task["error"]
-    ending = (event["reason"] for event in events if event["kind"] == EventKind.FAILED)
+    """What the panel about a failure says."""
+    reason = task["failureReason"]
     effect, next_step = texts.failure_words(task)
     return {
         "title": str(FailureReason(reason).label) if reason else _("Error"),
-        "cause": error or next(ending, None) or texts.word("failure.unknown"),
+        "cause": _cause(task, events) or texts.word("failure.unknown"),
         "effect": effect,
         "next": next_step if may_retry or not reason else _next_step_of_others(reason),
     }
+
+
+def _cause(task: Mapping[str, Any], events: Iterable[Mapping[str, Any]]) -> str | None:
+    """A reason is in the event that ended the task, `events` being its newest, latest first."""
+    ending = next((event for event in events if event["kind"] == EventKind.FAILED), None)
+    reason = ending["reason"] if ending else None
+    if not texts.was_decided(task):
+        return task["error"] or reason
+    return reason or ((ending["details"] or {}).get("error") if ending else None)
 
 
 def _next_step_of_others(reason: str) -> str:

@@ -179,6 +179,8 @@ def test_a_rejection_shows_its_reason_as_a_failure_does(
     page: Page, api: Api, task_type: str
 ) -> None:
     first, second = api.create(times=2, taskType=task_type)
+    for task in (first, second):
+        api.update(task, "pending", error="API lenta, tentando de novo")
     api.update(first, "failed", failureReason="rejected", reason="As fotos estão escuras.")
     open_list(page, task_type)
     api.update(second, "failed", failureReason="rejected", reason="O título está errado.")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import translation
 
 from execution.representations import is_overdue, time_spent, whole_minutes
-from execution.row_view import row_view
+from execution.row_view import RowView, row_view
 
 pytestmark = pytest.mark.unit
 CREATED = datetime(2026, 2, 24, 17, 30, tzinfo=UTC)
@@ -41,7 +41,7 @@ def ended_task(seconds: float, estimate: float) -> dict[str, Any]:
     }
 
 
-def time_texts(seconds: float, estimate: float) -> tuple[str, str]:
+def view_of(**fields: Any) -> RowView:
     task = {
         "taskId": "task-1",
         "title": "Foto",
@@ -54,9 +54,14 @@ def time_texts(seconds: float, estimate: float) -> tuple[str, str]:
         "error": None,
         "failureReason": None,
         "progressAtFailure": None,
-        **ended_task(seconds, estimate),
+        **ended_task(60, 60),
+        **fields,
     }
-    view = row_view(task, short_names={}, agent_names={}, now=CREATED)
+    return row_view(task, short_names={}, agent_names={}, now=CREATED)
+
+
+def time_texts(seconds: float, estimate: float) -> tuple[str, str]:
+    view = view_of(**ended_task(seconds, estimate))
     return view.time_text, view.over_text
 
 
@@ -74,3 +79,25 @@ def test_figures_and_words_never_contradict_each_other() -> None:
             time, over = time_texts(seconds, tenths / 10)
             used, estimate = (int(part.removesuffix("min")) for part in time.split(" / "))
             assert used >= estimate if over else used <= estimate, (tenths, seconds)
+
+
+@pytest.mark.parametrize(
+    ("reason", "error", "label", "cause"),
+    [
+        ("error", "API lenta", "Ver erro", "API lenta"),
+        ("timeout", None, "Ver motivo", "O motivo está na página da tarefa."),
+        ("cancelled", None, "Ver motivo", "O motivo está na página da tarefa."),
+        # Noted before a person ended it: not why.
+        ("cancelled", "API lenta", "Ver motivo", "O motivo está na página da tarefa."),
+        ("rejected", "API lenta", "Ver motivo", "O motivo está na página da tarefa."),
+        (None, "API lenta", "Ver erro", "API lenta"),
+        (None, None, "", ""),
+    ],
+)
+def test_an_error_from_before_is_not_told_as_the_cause_of_a_decision(
+    reason: str | None, error: str | None, label: str, cause: str
+) -> None:
+    status = "failed" if reason else "in_progress"
+    with translation.override("pt-br"):
+        view = view_of(status=status, failureReason=reason, error=error)
+    assert (view.cause_label, view.error) == (label, cause)

@@ -23,7 +23,7 @@ from accounts.callers import caller_for_user
 from accounts.roles import Role
 from execution.changes import Edits
 from execution.commands import Command
-from execution.enums import TaskStatus
+from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task, TaskEvent
 from execution.services import command_task
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
@@ -190,6 +190,28 @@ def test_task_page_tells_the_whole_story() -> None:
         "operator tentou de novo",
     ):
         assert text in html, text
+
+
+@pytest.mark.parametrize(
+    ("ending", "cause"),
+    [
+        ({"failure_reason": FailureReason.CANCELLED, "reason": "repetida"}, "repetida"),
+        ({"failure_reason": FailureReason.REJECTED, "reason": "fora do padrão"}, "fora do padrão"),
+        ({"failure_reason": FailureReason.CANCELLED, "error": "sem estoque"}, "sem estoque"),
+        ({"failure_reason": FailureReason.CANCELLED}, "Nenhuma causa foi registrada."),
+        ({"failure_reason": FailureReason.TIMEOUT}, "API lenta"),
+        ({"error": "sem estoque", "reason": "de novo"}, "sem estoque"),
+    ],
+)
+def test_panel_tells_why_it_ended_and_not_what_was_noted_before(
+    ending: dict[str, Any], cause: str
+) -> None:
+    task = change(make_task(), error="API lenta")
+    change(task, status=TaskStatus.FAILED, **ending)
+    html = client_of(None).get(address_of(task)).content.decode()
+    found = re.search(r"<dt>Causa</dt>\s*<dd>([^<]*)</dd>", html)
+    assert found is not None
+    assert found[1] == cause
 
 
 def test_task_page_leads_back_to_the_list_one_came_from() -> None:

@@ -11,7 +11,7 @@ import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
 import { data } from "./page-data.js";
 import { RowMenu } from "./row-menu.js";
-import { exactText } from "./row-view.js";
+import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
 import { saveInPlace } from "./saved-views.js";
 import { bornIn, Held } from "./store.js";
@@ -319,11 +319,13 @@ function confirmBusy() {
 
 // A reason is in the log alone: it is read when somebody wants to know.
 async function showReason(row) {
-  const { taskId, error, failureReason: failed } = store.tasks.get(row.dataset.task);
-  if (error || !failed) return;
+  const task = store.tasks.get(row.dataset.task);
+  if (!isReasonInLog(task)) return;
   const slot = row.querySelector('[data-field="error"]');
   try {
-    slot.textContent = (await failureReason(taskId)) ?? t("failure.unknown");
+    // Without one, the error may have come with the end, or before it.
+    const none = t(task.error ? "failure.elsewhere" : "failure.unknown");
+    slot.textContent = (await failureReason(task.taskId)) ?? none;
   } catch (refused) {
     slot.textContent = unread(refused);
   }

@@ -58,13 +58,24 @@ function failureKey(task) {
   return task.status === "completed" ? "overcome" : "noted";
 }
 
+/** As execution/texts.py has it: a person ended it, and an error from before is not why. */
+function wasDecided({ failureReason }) {
+  return failureReason === "rejected" || failureReason === "cancelled";
+}
+
+/** Whether why the task ended is in the log alone. */
+export function isReasonInLog(task) {
+  return Boolean(task.failureReason) && (!task.error || wasDecided(task));
+}
+
 /** Cause, consequence and next step; the cause may be in the log alone. */
 function failureTexts(task) {
   const key = failureKey(task);
   if (!key) return { causeLabel: "", error: "", effect: "", nextStep: "" };
+  const inLog = isReasonInLog(task);
   return {
-    causeLabel: t(task.error ? "failure.open.error" : "failure.open.reason"),
-    error: task.error || t("failure.elsewhere"),
+    causeLabel: t(inLog ? "failure.open.reason" : "failure.open.error"),
+    error: inLog ? t("failure.elsewhere") : task.error,
     effect: t(`failure.${key}.effect`, { progress: task.progressAtFailure ?? 0 }),
     nextStep: t(`failure.${key}.next`),
   };
