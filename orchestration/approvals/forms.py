@@ -4,6 +4,7 @@ import re
 from typing import Any, Final, cast
 
 from django import forms
+from django.core.validators import MaxValueValidator
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from execution.rows import TaskState
 from execution.serializers import INT_MAX, MAX_HOURS, MAX_NOTE, MIN_MINUTES, TOO_SHORT
 
 MOST_AT_ONCE: Final = 500
+MAX_MINUTES: Final = MAX_HOURS * 60
 _TASK_ID = re.compile(r"[!-~]{1,64}")
 _CHOSEN = re.compile(r"(?P<task_id>[!-~]{1,64}):(?P<version>[1-9][0-9]{0,9})")
 
@@ -83,7 +85,7 @@ class EditForm(forms.Form):
     """A task as it is; what is sent differently is an edit."""
 
     title = LineField(label=_("Title"), max_length=200)
-    minutes = forms.FloatField(label=_("Estimate in minutes"), max_value=MAX_HOURS * 60)
+    minutes = forms.FloatField(label=_("Estimate in minutes"))
     agent = forms.ChoiceField(label=_("Agent"), required=False)
     priority = forms.ChoiceField(label=_("Priority"), choices=Priority.choices)
     targets = forms.MultipleChoiceField(
@@ -118,12 +120,17 @@ class EditForm(forms.Form):
         )
         cast("forms.ChoiceField", self.fields["agent"]).choices = _agents(state)
         self.fields["agent"].required = row["agent_id"] is not None
-        self.fields["minutes"].widget.attrs |= {"step": "any", "min": "0"}
+        # An imported task may have more: a browser must let it stand.
+        most = max(MAX_MINUTES, self.initial["minutes"])
+        self.fields["minutes"].widget.attrs |= {"step": "any", "min": "0", "max": most}
 
     def clean_minutes(self) -> float:
         minutes: float = self.cleaned_data["minutes"]
-        if minutes < MIN_MINUTES and "minutes" in self.changed_data:
+        if "minutes" not in self.changed_data:
+            return minutes
+        if minutes < MIN_MINUTES:
             raise forms.ValidationError(TOO_SHORT)
+        MaxValueValidator(MAX_MINUTES)(minutes)
         return minutes
 
     def edits(self) -> Edits | None:

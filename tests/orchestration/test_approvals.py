@@ -343,7 +343,9 @@ def test_an_edit_of_nothing_is_an_approval(qa: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exact", "shown_as"), [(3.72, "4"), (66.6, "67"), (60.0, "60"), (0.3, "0")]
+    ("exact", "shown_as"),
+    # An imported task may have more than a new one may be given.
+    [(3.72, "4"), (66.6, "67"), (60.0, "60"), (0.3, "0"), (75_000.4, "75000")],
 )
 def test_the_estimate_is_shown_whole_and_kept_exact(
     qa: Client, exact: float, shown_as: str
@@ -356,6 +358,15 @@ def test_the_estimate_is_shown_whole_and_kept_exact(
     assert Task.objects.get(pk=state.row["id"]).estimated_minutes == exact
     edits = queries.events_of(state.row["id"])[-1]["details"]["edits"]
     assert edits == {"title": [state.row["title"], "Outro título"]}
+
+
+def test_an_estimate_over_the_limit_may_stand_but_not_be_typed(qa: Client) -> None:
+    state = make_task(agent_id="alex", estimated_minutes=75_000.4)
+    assert 'max="75000"' in html_of(qa, f"?edit={state.row['task_id']}")
+    answer = send(qa, edit(state, minutes="74999"))
+    assert answer.status_code == 400
+    assert "60000" in json.loads(answer.content)["details"]["minutes"][0]
+    assert results(send(qa, edit(state, minutes="60000"))) == [(state.row["task_id"], "done")]
 
 
 @pytest.mark.parametrize(
