@@ -31,6 +31,7 @@ class Connection:
         "caller",
         "close_code",
         "credential",
+        "is_behind",
         "last_buffered",
         "last_sent_at",
         "moved_at",
@@ -49,6 +50,7 @@ class Connection:
         self.credential = credential
         self.caller = caller
         self.position: int | None = None
+        self.is_behind = False  # it was passed over since it was last sent something
         self.last_sent_at = 0.0
         self.last_buffered = 0
         self.moved_at = 0.0  # when it last took something, or had nothing to take

@@ -9,6 +9,7 @@ one frame or, when that is too much, a reset; it never slows the others.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from typing import NamedTuple
 
 from execution.feed import frames, metrics
 from execution.feed.callers import Callers
@@ -27,6 +28,14 @@ STUCK_AFTER_SECONDS = 10.0
 LOOK_AFTER_BYTES = BUSY_BYTES // 2
 LOOK_EVERY_SECONDS = 1.0
 CLOSE_TOO_SLOW = 4429
+
+
+class _Prepared(NamedTuple):
+    """A message as it is sent, and the newest event in it."""
+
+    sequence: int
+    frame: bytes
+    payload: bytes
 
 
 class Hub:
@@ -165,7 +174,7 @@ class Hub:
     def _begin_with_those_in_step(self, now: float) -> None:
         if not self._in_step or self._step >= self._sequence:
             return
-        batch, payload = self._next_step()
+        batch, payload = self._part_after(self._step)
         if batch is None or len(payload) > MAX_BYTES_BEHIND:
             self._break_step()
             return
@@ -185,10 +194,10 @@ class Hub:
                 write(frame)
         metrics.FRAMES.inc(len(self._in_step))
 
-    def _next_step(self) -> tuple[Batch | None, bytes]:
-        """What follows for those in step. They hold nothing back: of very much that came at once
-        they get the first part, and the rest in the frames after it."""
-        batch = self._recent.after(self._step)
+    def _part_after(self, position: int) -> tuple[Batch | None, bytes]:
+        """What follows for those that keep up: of very much that came at once they get the first
+        part, and the rest in the frames after it."""
+        batch = self._recent.after(position)
         if batch is None:
             return None, b""
         payload = frames.changes(batch)
@@ -230,36 +239,52 @@ class Hub:
                 self._silent_at = min(self._silent_at, connection.last_sent_at + PING_AFTER_SECONDS)
 
     def _catch_up(self, connections: Iterable[Connection], now: float) -> None:
-        """Bring each socket that takes data to the newest event; most share one frame."""
-        made: dict[int, tuple[bytes, bytes] | None] = {}
-        newest = self._sequence
+        """Bring each socket that takes data to the newest event; most share one frame.
+
+        Of very much, those that keep up get a part, as those in step do.
+        """
+        made: dict[int, _Prepared | None] = {}
+        newest = through = self._sequence
         sent = 0
         for connection in connections:
             position = connection.position
-            if position is None or position >= newest or connection.is_busy():
+            if position is None or position >= newest:
+                continue
+            if connection.is_busy():
+                connection.is_behind = True
                 continue
             if position not in made:
                 made[position] = self._frame_after(position)
             prepared = made[position]
-            if prepared is None:
+            if prepared is None or (connection.is_behind and prepared.sequence < newest):
                 self._reset(connection, now)
                 continue
-            connection.write(*prepared, now)
-            connection.position = newest
+            connection.write(prepared.frame, prepared.payload, now)
+            connection.position = prepared.sequence
+            connection.is_behind = False
+            through = min(through, prepared.sequence)
             sent += 1
         metrics.FRAMES.inc(sent)
+        if through < newest:
+            self._go_on_from(through)
 
-    def _frame_after(self, position: int) -> tuple[bytes, bytes] | None:
-        """Everything after a position as one frame; None when that is too much."""
-        batch = self._recent.after(position)
-        if batch is None:
+    def _frame_after(self, position: int) -> _Prepared | None:
+        """What follows a position as one frame; None when that is too much."""
+        batch, payload = self._part_after(position)
+        if batch is None or len(payload) > MAX_BYTES_BEHIND:
             return None
-        payload = frames.changes(batch)
-        return (text_frame(payload), payload) if len(payload) <= MAX_BYTES_BEHIND else None
+        return _Prepared(batch.sequence, text_frame(payload), payload)
+
+    def _go_on_from(self, sequence: int) -> None:
+        """Some have been sent no more than this: another frame follows."""
+        self._sent_through = min(self._sent_through, sequence)
+        if not self._is_sending and self._flush_timer is None:
+            self._flush_after(self._rest)
 
     def _reset(self, connection: Connection, now: float) -> None:
         connection.write_text(frames.reset(self._epoch, self._sequence), now)
         connection.position = self._sequence
+        connection.is_behind = False
         metrics.RESETS.inc()
 
     # -- every second ------------------------------------------------------------------------------

@@ -330,6 +330,50 @@ async def test_much_at_once_comes_in_parts_to_whoever_keeps_up(
     assert max(len(json.dumps(frame)) for frame in frames) <= MAX_BYTES_BEHIND
 
 
+@pytest.mark.parametrize("since", [0, 1])
+async def test_much_at_once_comes_in_parts_to_whoever_has_just_come(
+    hub: Hub, time: Time, since: int
+) -> None:
+    """Whether it comes before what is much, or finds it here."""
+    server = FakeServer()
+    connection = connect(server.send)
+    hub.add(connection)
+    hub.publish(batch(0, 1))
+    if since:
+        hub.publish(batch(1, 501, tasks=500, padding=2_000))  # 1 MB
+        time.pass_by(1)
+    hub.start(connection, "epoch", since)
+    if not since:
+        hub.publish(batch(1, 501, tasks=500, padding=2_000))
+    time.pass_by(1)
+    told = steps(server)
+    assert "reset" not in told
+    assert 3 <= len(told) <= 6
+    assert [first for first, _last in told] == [since, *(last for _first, last in told[:-1])]
+    assert told[-1][1] == 501
+    # It is in step from then on.
+    hub.publish(batch(501, 502))
+    assert steps(server)[-1] == (501, 502)
+
+
+async def test_whoever_was_passed_over_with_over_512_kb_waiting_starts_anew(
+    hub: Hub, time: Time, open_socket: Any
+) -> None:
+    _, server = open_socket()
+    server.transport.held = BUSY_BYTES + 1
+    hub.publish(batch(0, 500, tasks=500, padding=2_000))
+    time.pass_by(1)
+    server.transport.held = 0
+    hub.look_at(hub.to_look_at(time.now), time.now)
+    assert steps(server) == ["reset"]
+    # From there it keeps up.
+    time.pass_by(1)
+    hub.publish(batch(500, 1000, tasks=500, padding=2_000))
+    time.pass_by(1)
+    assert "reset" not in steps(server)[1:]
+    assert steps(server)[-1][1] == 1000
+
+
 async def test_everybody_starts_anew_after_a_restore(
     hub: Hub, time: Time, open_socket: Any
 ) -> None:
