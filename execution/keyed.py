@@ -16,10 +16,9 @@ from nexo.shared.parsers import StrictJSONParser, checked_json
 Handler = Callable[..., Response]
 
 
+# No docstring: the OpenAPI document would describe every call by it.
 class KeyedWrites(APIView):
-    """Keeps the bytes of a write: an idempotency key is bound to exactly them."""
-
-    raw_body: bytes
+    raw_body: bytes  # of a write: an idempotency key is bound to exactly these
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         # Before DRF reads the stream.

@@ -33,12 +33,12 @@ from execution.serializers import (
 )
 from nexo.shared.schema import (
     CURSOR,
-    IDEMPOTENCY_KEY,
     LIMIT,
     EnvelopeSerializer,
     errors,
     limit,
     query,
+    write,
 )
 
 
@@ -215,29 +215,28 @@ LIST: dict[str, Any] = {
 CREATE: dict[str, Any] = {
     "operation_id": "createTasks",
     "summary": "Create one task, or up to 500, all or none",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": PolymorphicProxySerializer(
         component_name="NewTasks",
         serializers=[NewTaskSerializer, NewTaskSerializer(many=True)],
         resource_type_field_name=None,
         many=False,
     ),
-    "responses": {
-        201: PolymorphicProxySerializer(
-            component_name="Created",
-            serializers=[TaskAnswerSerializer, TasksAnswerSerializer],
-            resource_type_field_name=None,
-            many=False,
-        ),
-        **errors(403, 409, 413, 415, 422),
-    },
+    **write(
+        {
+            201: PolymorphicProxySerializer(
+                component_name="Created",
+                serializers=[TaskAnswerSerializer, TasksAnswerSerializer],
+                resource_type_field_name=None,
+                many=False,
+            ),
+        }
+    ),
 }
 UPDATE: dict[str, Any] = {
     "operation_id": "updateTask",
     "summary": "Move a task along its life cycle, or report progress, targets or an error",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": TaskUpdateSerializer,
-    "responses": {200: TaskUpdatedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({200: TaskUpdatedSerializer}, 404),
 }
 
 
@@ -247,9 +246,8 @@ def _command(
     return {
         "operation_id": f"{name}Task",
         "summary": summary,
-        "parameters": [IDEMPOTENCY_KEY],
         "request": request,
-        "responses": {200: answer, **errors(403, 404, 409, 413, 415, 422)},
+        **write({200: answer}, 404),
     }
 
 
@@ -292,7 +290,6 @@ LOGS: dict[str, Any] = {
 APPEND_LOGS: dict[str, Any] = {
     "operation_id": "appendTaskLogs",
     "summary": "Append one log line, or up to 500",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": PolymorphicProxySerializer(
         component_name="NewLogLines",
         serializers=[
@@ -303,33 +300,29 @@ APPEND_LOGS: dict[str, Any] = {
         resource_type_field_name=None,
         many=False,
     ),
-    "responses": {201: LogsSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({201: LogsSerializer}, 404),
 }
 CLAIM: dict[str, Any] = {
     "operation_id": "claimTasks",
     "summary": "Lease approved tasks to the agent, the most urgent and oldest first",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": ClaimSerializer,
-    "responses": {200: ClaimedSerializer, **errors(403, 409, 413, 415, 422)},
+    **write({200: ClaimedSerializer}),
 }
 HEARTBEAT: dict[str, Any] = {
     "operation_id": "renewLeases",
     "summary": "Renew the agent's leases, all or those named; what the answer omits is lost",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": HeartbeatSerializer,
-    "responses": {200: LeasesSerializer, **errors(403, 409, 413, 415, 422)},
+    **write({200: LeasesSerializer}),
 }
 PAUSE: dict[str, Any] = {
     "operation_id": "pauseAgent",
     "summary": "Give the agent no new task; it finishes what it holds",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": PauseSerializer,
-    "responses": {200: PausedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({200: PausedSerializer}, 404),
 }
 RESUME: dict[str, Any] = {
     "operation_id": "resumeAgent",
     "summary": "Let the agent be given tasks again",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": PauseSerializer,
-    "responses": {200: PausedSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({200: PausedSerializer}, 404),
 }

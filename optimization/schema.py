@@ -7,11 +7,11 @@ from rest_framework import serializers
 from execution.enums import MarketplaceSlug
 from nexo.shared.schema import (
     CURSOR,
-    IDEMPOTENCY_KEY,
     LIMIT,
     EnvelopeSerializer,
     errors,
     query,
+    write,
 )
 from optimization.action import Action, Trend
 from optimization.recommendation import ConfidenceBand
@@ -175,9 +175,8 @@ LIST: dict[str, Any] = {
 RECOMMEND: dict[str, Any] = {
     "operation_id": "recommendAgent",
     "summary": "Who should do a task of this type on this marketplace",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": RecommendSerializer,
-    "responses": {200: RecommendationAnswerSerializer, **errors(403, 413, 415, 422)},
+    **write({200: RecommendationAnswerSerializer}),
 }
 WEIGHTS_HISTORY: dict[str, Any] = {
     "operation_id": "listWeightChanges",
@@ -189,21 +188,18 @@ WEIGHTS_HISTORY: dict[str, Any] = {
 SET_WEIGHTS: dict[str, Any] = {
     "operation_id": "setWeights",
     "summary": "Pin an agent's weights",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": WeightsChangeSerializer,
-    "responses": {200: OptimizationAnswerSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({200: OptimizationAnswerSerializer}, 404),
 }
 CLEAR_WEIGHTS: dict[str, Any] = {
     "operation_id": "clearWeights",
     "summary": "Return an agent's weights to adaptive",
-    "parameters": [IDEMPOTENCY_KEY, AGENT],
     "request": WeightsResetSerializer,
-    "responses": {200: OptimizationAnswerSerializer, **errors(403, 404, 409, 413, 415, 422)},
+    **write({200: OptimizationAnswerSerializer}, 404, parameters=[AGENT]),
 }
 PREVIEW_WEIGHTS: dict[str, Any] = {
     "operation_id": "previewWeights",
     "summary": "What these weights would do; changes nothing",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": WeightsChangeSerializer,
-    "responses": {200: PreviewSerializer, **errors(403, 404, 413, 415, 422)},
+    **write({200: PreviewSerializer}, 404),
 }

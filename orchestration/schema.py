@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from execution.enums import MarketplaceSlug
-from nexo.shared.schema import IDEMPOTENCY_KEY, EnvelopeSerializer, errors, query
+from nexo.shared.schema import EnvelopeSerializer, errors, query, write
 from orchestration.enums import Health, PlanStatus, SkipReason, UnassignedReason
 from orchestration.reports import ReportType
 from orchestration.serializers import ActivateSerializer
@@ -42,13 +42,13 @@ class PlanAnswerSerializer(EnvelopeSerializer):
 ACTIVATE: dict[str, Any] = {
     "operation_id": "activate",
     "summary": "Make tasks of the playbook's templates",
-    "parameters": [IDEMPOTENCY_KEY],
+    "description": (
+        "One pending task of each active template that has no open task of its own, for the "
+        "recommended agent; a template that needs no approval is approved at once. "
+        "200 where nothing is made: in a dry run, or when every template has its open task."
+    ),
     "request": ActivateSerializer,
-    "responses": {
-        200: PlanAnswerSerializer,
-        201: PlanAnswerSerializer,
-        **errors(403, 409, 413, 415, 422),
-    },
+    **write({200: PlanAnswerSerializer, 201: PlanAnswerSerializer}),
 }
 
 

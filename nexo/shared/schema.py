@@ -1,5 +1,6 @@
 """What the OpenAPI document says of every call: envelope, errors, and parameters that many take."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiSerializerExtension
@@ -37,6 +38,17 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="The same key and body replay the first answer for 24 hours.",
 )
+
+
+def write(
+    answers: Mapping[int, Any], *refusals: int, parameters: Sequence[OpenApiParameter] = ()
+) -> dict[str, Any]:
+    """What every write declares: its key, what may become of that (409 and 422), what may be wrong
+    with its body or its caller; and what is its own, `answers`, `refusals` and `parameters`."""
+    return {
+        "parameters": [IDEMPOTENCY_KEY, *parameters],
+        "responses": {**answers, **errors(403, 409, 413, 415, 422, *refusals)},
+    }
 
 
 def limit(largest: int = 500, *, default: int = 50) -> OpenApiParameter:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from nexo.shared.schema import CURSOR, IDEMPOTENCY_KEY, LIMIT, EnvelopeSerializer, errors
+from nexo.shared.schema import CURSOR, LIMIT, EnvelopeSerializer, errors, write
 from orchestration.bulk.enums import BulkAction, JobState, Outcome
 from orchestration.bulk.serializers import BulkOrderSerializer, UndoSerializer
 
@@ -56,9 +56,8 @@ _ANSWERS = {200: BulkAnswerSerializer, 202: BulkAnswerSerializer}
 ORDER: dict[str, Any] = {
     "operation_id": "bulk_order",
     "summary": "Do one action to many tasks",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": BulkOrderSerializer,
-    "responses": {**_ANSWERS, **errors(403, 409, 413, 415, 422)},
+    **write(_ANSWERS),
 }
 RETRIEVE: dict[str, Any] = {
     "operation_id": "bulk_job",
@@ -69,7 +68,6 @@ RETRIEVE: dict[str, Any] = {
 UNDO: dict[str, Any] = {
     "operation_id": "bulk_undo",
     "summary": "Take back a bulk cancel or reject",
-    "parameters": [IDEMPOTENCY_KEY],
     "request": UndoSerializer,
-    "responses": {**_ANSWERS, **errors(403, 404, 409, 413, 415, 422)},
+    **write(_ANSWERS, 404),
 }

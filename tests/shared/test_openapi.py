@@ -60,3 +60,29 @@ def test_a_kept_document_is_rendered_once_and_another_is_not_taken_for_it() -> N
     first = renderer().render(document)
     assert renderer().render(document) is first
     assert renderer().render({"openapi": "another"}) != first
+
+
+def operations() -> list[dict[str, Any]]:
+    document = openapi.KeptSchemaGenerator().get_schema(public=True)
+    return [operation for path in document["paths"].values() for operation in path.values()]
+
+
+def test_what_takes_an_idempotency_key_declares_what_may_become_of_it() -> None:
+    keyed = [
+        operation
+        for operation in operations()
+        if "Idempotency-Key" in [one["name"] for one in operation.get("parameters", ())]
+    ]
+    assert {"recommendAgent", "previewWeights", "createTasks"} <= {
+        operation["operationId"] for operation in keyed
+    }
+    for operation in keyed:
+        assert {"409", "422"} <= set(operation["responses"]), operation["operationId"]
+
+
+def test_no_call_is_described_by_what_its_code_says_of_itself() -> None:
+    described = {
+        one["operationId"]: one["description"] for one in operations() if "description" in one
+    }
+    assert list(described) == ["activate"]
+    assert "template" in described["activate"]
