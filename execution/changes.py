@@ -19,7 +19,7 @@ from execution.enums import (
     SyncState,
     TaskStatus,
 )
-from execution.exceptions import InvalidTransition
+from execution.exceptions import InvalidTransition, SyncNotOpen
 from execution.rows import (
     TargetRow,
     TaskRow,
@@ -115,7 +115,8 @@ def plan_change(state: TaskState, change: TaskChange, *, actor: str, now: dateti
 
     Raises
     ------
-    InvalidTransition: the step, or marking targets in this status, is not allowed
+    InvalidTransition: the step is not allowed
+    SyncNotOpen: targets are marked neither in marketplace_sync nor on entering it
     ValidationError: progress outside the status's range, a marketplace that is no target,
         a failure reason without a failure
     """
@@ -259,7 +260,7 @@ class _Planner:
             if kind is None:
                 raise self._invalid()
         if change.sync_status and TaskStatus.MARKETPLACE_SYNC not in (self.old, self.new):
-            raise self._invalid(_("Targets can be marked only while the task is syncing."))
+            raise SyncNotOpen
         self._check_failure_reason()
         return kind
 

@@ -36,6 +36,16 @@ def not_from(old: TaskStatus, sources: Sequence[TaskStatus]) -> str:
     return gettext("This is for tasks at %(sources)s; the task is at “%(status)s”.") % names
 
 
+class SyncNotOpen(Conflict):
+    """Not an invalid transition: a client would try those that are allowed, again and again."""
+
+    default_detail = _("Targets can be marked only while the task is syncing.")
+    default_code = "sync_not_open"
+
+    def __init__(self) -> None:
+        super().__init__(details={"syncStatus": [str(self.default_detail)]})
+
+
 class VersionConflict(Conflict):
     default_detail = _("The task has changed since you read it.")
     default_code = "version_conflict"

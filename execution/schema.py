@@ -35,6 +35,7 @@ from nexo.shared.schema import (
     CURSOR,
     LIMIT,
     EnvelopeSerializer,
+    ErrorSerializer,
     errors,
     limit,
     query,
@@ -236,7 +237,18 @@ UPDATE: dict[str, Any] = {
     "operation_id": "updateTask",
     "summary": "Move a task along its life cycle, or report progress, targets or an error",
     "request": TaskUpdateSerializer,
-    **write({200: TaskUpdatedSerializer}, 404),
+    **write(
+        {
+            200: TaskUpdatedSerializer,
+            409: OpenApiResponse(
+                ErrorSerializer,
+                "`invalid_transition`; `sync_not_open`: `syncStatus` outside of `marketplace_sync`"
+                " and of the update that enters it; `version_conflict`, `lease_lost`, "
+                "`idempotency_in_flight`.",
+            ),
+        },
+        404,
+    ),
 }
 
 

@@ -135,7 +135,8 @@ def update_task(
 
     Raises
     ------
-    TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, ValidationError
+    TaskNotFound, NotAllowed, LeaseLost, VersionConflict, InvalidTransition, SyncNotOpen,
+    ValidationError
     """
     if _may_go_unlocked(change):
         with suppress(NeedsLock), bare_statements():

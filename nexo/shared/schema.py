@@ -44,10 +44,11 @@ def write(
     answers: Mapping[int, Any], *refusals: int, parameters: Sequence[OpenApiParameter] = ()
 ) -> dict[str, Any]:
     """What every write declares: its key, what may become of that (409 and 422), what may be wrong
-    with its body or its caller; and what is its own, `answers`, `refusals` and `parameters`."""
+    with its body or its caller; and what is its own: `answers`, which may say more of a refusal,
+    `refusals` and `parameters`."""
     return {
         "parameters": [IDEMPOTENCY_KEY, *parameters],
-        "responses": {**answers, **errors(403, 409, 413, 415, 422, *refusals)},
+        "responses": {**errors(403, 409, 413, 415, 422, *refusals), **answers},
     }
 
 

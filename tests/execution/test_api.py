@@ -298,17 +298,32 @@ def test_a_list_names_the_place_of_what_is_taken(head: APIClient, length: int) -
     assert list(details) == [f"[{length - 1}].externalId"]
 
 
-@pytest.mark.parametrize("status", ["completed", "marketplace_sync"])
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [("completed", "sync_not_open"), ("marketplace_sync", "invalid_transition")],
+)
 def test_a_withdrawn_target_of_a_completed_task_is_no_longer_marked(
-    head: APIClient, status: str
+    head: APIClient, status: str, code: str
 ) -> None:
     state = make_task_in(TaskStatus.IN_PROGRESS, targets=["amazon", "shopee"])
     task_id = state.row["task_id"]
     head.patch(URL, {"taskId": task_id, "status": "completed"}, format="json")
     body = {"taskId": task_id, "status": status, "syncStatus": {"shopee": True}}
-    refused(head.patch(URL, body, format="json"), 409, "invalid_transition")
+    refused(head.patch(URL, body, format="json"), 409, code)
     body["syncStatus"] = {"kaway": True}
     refused(head.patch(URL, body, format="json"), 400, "validation_error")
+
+
+def test_marking_a_target_before_the_sync_is_no_question_of_the_step(head: APIClient) -> None:
+    """The step itself is allowed: who followed `allowed` would send the same again."""
+    task_id = make_task_in(TaskStatus.APPROVED).row["task_id"]
+    body = {"taskId": task_id, "status": "in_progress", "syncStatus": {"amazon": True}}
+    details = refused(head.patch(URL, body, format="json"), 409, "sync_not_open")["details"]
+    assert details == {
+        "syncStatus": ["Os destinos só podem ser marcados enquanto a tarefa está sincronizando."]
+    }
+    del body["syncStatus"]
+    assert head.patch(URL, body, format="json").status_code == 200
 
 
 @pytest.mark.parametrize("old", TaskStatus)

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ValidationError
 
 from execution.changes import Plan, TaskChange, plan_change
 from execution.enums import FailureReason, SyncState, TaskStatus
-from execution.exceptions import InvalidTransition
+from execution.exceptions import InvalidTransition, SyncNotOpen
 from execution.lifecycle import PROGRESS_RANGE, in_range
 from execution.rows import TargetRow, TaskState, merged
 
@@ -138,7 +138,7 @@ def test_completing_by_hand_withdraws_the_open_targets() -> None:
 
 @pytest.mark.parametrize("status", ["pending", "approved", "in_progress", "failed", "completed"])
 def test_marking_a_target_outside_sync_is_refused(status: str) -> None:
-    with pytest.raises(InvalidTransition):
+    with pytest.raises(SyncNotOpen):
         plan(make_state(status), sync_status={"amazon": True})
 
 
@@ -241,7 +241,7 @@ def test_any_run_of_changes_keeps_the_tasks_invariants(run: list[TaskChange]) ->
     for change in run:
         try:
             planned = plan_change(state, change, actor="user:ana", now=NOW)
-        except (InvalidTransition, ValidationError):
+        except (InvalidTransition, SyncNotOpen, ValidationError):
             continue
         row = merged(state.row, planned.fields)
         targets = [planned.targets.get(t["marketplace_id"], t) for t in state.targets]
