@@ -38,7 +38,7 @@ from execution.serializers import (
 from nexo.shared import clock
 from nexo.shared.api import check_parameters, limit_parameter, success
 from nexo.shared.exceptions import validation_error
-from nexo.shared.pagination import decode_cursor, decode_place, encode_cursor, encode_place
+from nexo.shared.pagination import Listing, decode_cursor, decode_place, encode_cursor, encode_place
 
 LIST_PARAMETERS = frozenset({*FILTERS, "limit", "cursor"})
 BODIES: Mapping[str | None, Any] = {
@@ -108,16 +108,17 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         check_parameters(request, LIST_PARAMETERS)
         limit = limit_parameter(request)
         cursor = request.query_params.get("cursor")
-        after = decode_cursor(cursor) if cursor else None
+        after = decode_cursor(cursor, of=Listing.TASKS) if cursor else None
         selection = self._selection(request)
         page = listing.read_page(selection, limit=limit, after=after)
         now, last = clock.now(), page.tasks[-1] if page.has_more else None
+        place = (last.times["created_at"], last.id) if last else None
         return success(
             {
                 "totalTasks": page.counts.total,
                 "tasks": [told.at(now) for told in page.tasks],
                 "summary": page.counts.summary(),
-                "nextCursor": encode_cursor(last.times["created_at"], last.id) if last else None,
+                "nextCursor": encode_cursor(*place, of=Listing.TASKS) if place else None,
                 "sequence": page.position.sequence,
                 "epoch": page.position.epoch,
             }
@@ -212,14 +213,14 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         check_parameters(request, {"limit", "cursor"})
         limit = limit_parameter(request, default=queries.MOST_EVENTS, largest=queries.MOST_EVENTS)
         cursor = request.query_params.get("cursor")
-        before = decode_place(cursor) if cursor else None
+        before = decode_place(cursor, of=Listing.EVENTS) if cursor else None
         state = self._state(request, task_id)
         rows = queries.events_of(state.row["id"], limit=limit + 1, before=before)
         page = rows[-limit:]
         answer: dict[str, Any] = {"events": [event_json(row) for row in page]}
         if len(rows) > limit:
             # Only there: an ordinary task's answer is its events, as it ever was.
-            answer["nextCursor"] = encode_place(page[0]["sequence"])
+            answer["nextCursor"] = encode_place(page[0]["sequence"], of=Listing.EVENTS)
         return success(answer)
 
     @extend_schema(**schema.LOGS)
@@ -227,14 +228,14 @@ class TaskExecutionViewSet(KeyedWrites, viewsets.GenericViewSet[Task]):
         check_parameters(request, {"limit", "cursor"})
         limit = limit_parameter(request)
         cursor = request.query_params.get("cursor")
-        after = decode_place(cursor) if cursor else 0
+        after = decode_place(cursor, of=Listing.LOGS) if cursor else 0
         state = self._state(request, task_id)
         rows = queries.logs_after(state.row["id"], after=after, limit=limit + 1)
         page, more = rows[:limit], len(rows) > limit
         return success(
             {
                 "logs": [log_json(row) for row in page],
-                "nextCursor": encode_place(page[-1]["id"]) if more else None,
+                "nextCursor": encode_place(page[-1]["id"], of=Listing.LOGS) if more else None,
             }
         )
 

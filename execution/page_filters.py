@@ -18,7 +18,7 @@ from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
 from execution.filters import FILTERS, searched_words
 from nexo.shared import clock
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.pagination import decode_cursor
+from nexo.shared.pagination import Listing, decode_cursor
 
 PERIODS: Final = {
     "today": (gettext_lazy("Today"), 1),
@@ -127,7 +127,7 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
     after = None
     if cursor:
         try:
-            after = decode_cursor(cursor)
+            after = decode_cursor(cursor, of=Listing.TASKS)
         except ValidationError:
             ignore("cursor", _("The list starts with the newest task."))
             cursor = None

@@ -60,7 +60,7 @@ from execution.totals import Counts
 from nexo.shared import clock
 from nexo.shared.errors import error_response
 from nexo.shared.instants import to_rfc3339
-from nexo.shared.pagination import decode_place, encode_cursor, encode_place
+from nexo.shared.pagination import Listing, decode_place, encode_cursor, encode_place
 from nexo.shared.strings import frame_strings
 
 PAGE_SIZE: Final = 50
@@ -91,12 +91,13 @@ def _snapshot(filters: PageFilters, now: datetime) -> Snapshot:
     position = queries.stream_position()
     selection = _selection(filters)
     rows = queries.newest_first(selection.tasks(), limit=PAGE_SIZE, after=filters.after)
-    page, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
+    page = rows[:PAGE_SIZE]
+    place = (page[-1]["created_at"], page[-1]["id"]) if len(rows) > PAGE_SIZE else None
     targets = queries.targets_of([row["id"] for row in page])
     return Snapshot(
         position=position,
         tasks=[task_json(row, targets[row["id"]], now=now) for row in page],
-        next_cursor=encode_cursor(page[-1]["created_at"], page[-1]["id"]) if has_more else None,
+        next_cursor=encode_cursor(*place, of=Listing.TASKS) if place else None,
         counts=selection.counts(every_channel=True),
     )
 
@@ -367,15 +368,16 @@ def _timeline(
     """The newest events, or those before the place in the address, and where older ones are."""
     place: int | None = None
     with suppress(KeyError, ValidationError):
-        place = decode_place(request.GET["before"])
+        place = decode_place(request.GET["before"], of=Listing.EVENTS)
     events = newest
     if place is not None:
         events = queries.newest_events_of(task_pk, limit=TIMELINE_LENGTH + 1, before=place)
     shown = events[:TIMELINE_LENGTH]
+    last = shown[-1]["sequence"] if len(events) > len(shown) else None
     return {
         "events": shown,
         "is_newest": place is None,
-        "before_events": encode_place(shown[-1]["sequence"]) if len(events) > len(shown) else None,
+        "before_events": encode_place(last, of=Listing.EVENTS) if last else None,
     }
 
 

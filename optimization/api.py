@@ -15,7 +15,7 @@ from execution.keyed import KeyedWrites, keyed
 from execution.models import Agent
 from nexo.shared import clock
 from nexo.shared.api import check_parameters, limit_parameter, required_parameter, success
-from nexo.shared.pagination import decode_place, encode_place
+from nexo.shared.pagination import Listing, decode_place, encode_place
 from optimization import queries, schema, services
 from optimization.optimizations import Optimization, optimizations, summary
 from optimization.recommending import recommend_agent
@@ -68,7 +68,7 @@ class OptimizationViewSet(_OptimizationViewSet):
             {
                 "optimizations": [optimization_json(one) for one in found[first:end]],
                 "summary": summary_json(summary(found)),
-                "nextCursor": encode_place(end) if end < len(found) else None,
+                "nextCursor": encode_place(end, of=Listing.AGENTS) if end < len(found) else None,
             }
         )
 
@@ -105,14 +105,14 @@ class WeightsViewSet(_OptimizationViewSet):
         cursor = request.query_params.get("cursor")
         changes = services.changes_of(
             required_parameter(request, "agentId"),
-            before_id=decode_place(cursor) if cursor else None,
+            before_id=decode_place(cursor, of=Listing.WEIGHTS) if cursor else None,
             limit=limit + 1,
         )
         page, more = changes[:limit], len(changes) > limit
         return success(
             {
                 "changes": [weight_change_json(change) for change in page],
-                "nextCursor": encode_place(page[-1].pk) if more else None,
+                "nextCursor": encode_place(page[-1].pk, of=Listing.WEIGHTS) if more else None,
             }
         )
 
@@ -168,4 +168,5 @@ def _page(request: Request) -> tuple[int, int | None]:
     """Where the page starts and how many agents it holds; all of them when nobody asks for less."""
     cursor = request.query_params.get("cursor")
     asks = cursor is not None or "limit" in request.query_params
-    return decode_place(cursor) if cursor else 0, limit_parameter(request) if asks else None
+    start = decode_place(cursor, of=Listing.AGENTS) if cursor else 0
+    return start, limit_parameter(request) if asks else None

@@ -24,7 +24,7 @@ from execution.page_controls import Choice
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
 from execution.texts import actor_text, day_text, minutes_text
 from nexo.shared import clock
-from nexo.shared.pagination import decode_cursor, encode_cursor
+from nexo.shared.pagination import Listing, decode_cursor, encode_cursor
 from optimization.behind import Behind, Fact, Line, read_behind
 from optimization.queries import Window
 
@@ -85,7 +85,8 @@ class Asked:
             fact = ""
         after = None
         try:
-            after = decode_cursor(parameters["cursor"]) if parameters.get("cursor") else None
+            cursor = parameters.get("cursor")
+            after = decode_cursor(cursor, of=Listing.FACTS) if cursor else None
         except ValidationError:
             ignore("cursor", _("The list starts with the newest."))
         unknown = (name for name in parameters if name not in PARAMETERS)
@@ -114,7 +115,9 @@ def behind_page(request: HttpRequest) -> HttpResponse:
         "choices": _choices(asked, found),
         "explanation": EXPLANATIONS[asked.fact],
         "lines": [_shown(line, asked.fact, names) for line in found.lines],
-        "older": _address(asked, cursor=encode_cursor(*found.after)) if found.after else "",
+        "older": _address(asked, cursor=encode_cursor(*found.after, of=Listing.FACTS))
+        if found.after
+        else "",
         "newest": _address(asked),
         "drawer": f"{reverse('optimization')}?{urlencode({'agent': asked.agent_id})}#agent",
         "now": now,

@@ -14,7 +14,7 @@ from rest_framework.exceptions import ValidationError
 from execution.page_controls import Choice
 from execution.page_filters import PERIODS, Ignored, parse_day
 from nexo.shared import clock
-from nexo.shared.pagination import decode_cursor, encode_cursor
+from nexo.shared.pagination import Listing, decode_cursor, encode_cursor
 from orchestration.audit import AuditQuery, Place, Source
 from orchestration.audit_texts import ACTIONS, KINDS
 
@@ -156,12 +156,12 @@ def _list(choices: Sequence[str]) -> str:
 
 
 def encode_place(place: Place) -> str:
-    return encode_cursor(place.at, 2 * place.row_id + place.source)
+    return encode_cursor(place.at, 2 * place.row_id + place.source, of=Listing.AUDIT)
 
 
 def decode_place(cursor: str) -> Place:
     """Raises ValidationError: it is not a cursor that this program gave."""
-    at, number = decode_cursor(cursor)
+    at, number = decode_cursor(cursor, of=Listing.AUDIT)
     return Place(at, Source(number % 2), number // 2)
 
 

@@ -21,10 +21,12 @@ from execution.enums import LogLevel, TaskStatus
 from execution.models import IdempotencyKey, Lease
 from execution.task_logs import LogLine, append_logs
 from nexo.shared import clock
+from nexo.shared.pagination import Listing, encode_place
 from tests.envelope import refused, refused_fields
 from tests.factories import OPERATOR, hold, make_agent, make_task_in, make_user, rows_of
 
-TASKS = "/api/marketplace/orchestration/task-execution"
+ORCHESTRATION = "/api/marketplace/orchestration"
+TASKS = f"{ORCHESTRATION}/task-execution"
 JSON = "application/json"
 NEW_TASK = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
 LOG = {"message": "feito"}
@@ -126,8 +128,9 @@ NUMBERS = ["", "0", "501", "-1", "+1", "1.5", "1e2", "0x10", "x", "true", "null"
 NUMBERS += ["９", "٣", "1\x00", "\u200b1", "9" * 4000, "NaN", "Infinity", "50 OR 1=1"]
 CURSORS = ["x", "_" * 28, "A" * 22 + "\x00", "A" * 23, "A" * 21, "é" * 22, "A" * 10_000, "null"]
 # The right length, but an instant before the year 1 or after 9999, or a negative id.
-CURSORS += ["v/////////8AAAAAAAAAAQ", "v_________8AAAAAAAAAAQ", "AAAAAAAAAAH__________w"]
-CURSORS += ["f_________8AAAAAAAAAAQ", "../../etc/passwd", "eyJpZCI6MX0", "' OR 1=1 --"]
+CURSORS += ["tv/////////8AAAAAAAAAAQ", "tv_________8AAAAAAAAAAQ", "tAAAAAAAAAAH__________w"]
+CURSORS += ["tf_________8AAAAAAAAAAQ", "AAYQ6cYyAAAAAAAAAAAAAQ", "../../etc/passwd", "eyJpZCI6MX0"]
+CURSORS += ["' OR 1=1 --"]
 STATUSES = ["", "done", "PENDING", "pending,", ",", "pending,,failed", "pending;failed", "*"]
 STATUSES += ["['pending']", "pending\x00", "pend\u200bing", "\u202egnidnep", "x" * 5000, "None"]
 CHANNELS = ["", "ebay", "Amazon", "amazon,ebay", "аmazon", "amazon' OR '1'='1", "amazon\x00"]
@@ -201,12 +204,31 @@ def test_broken_percent_encodings_find_nothing_and_break_nothing(api: Client, qu
 
 @pytest.mark.parametrize("name", ["limit", "cursor"])
 def test_a_bad_parameter_of_logs_and_events_is_named(api: Client, task_id: str, name: str) -> None:
-    # A place among either has no instant that could lie too far ahead.
-    fine = {"f_________8AAAAAAAAAAQ", ""}
-    for value in set(BAD_PARAMETERS[name]) - fine:
+    for value in BAD_PARAMETERS[name]:
         assert refused_fields(api.get(f"{TASKS}/{task_id}/logs", {name: value})) == {name}
         if value != "501":  # events are shorter, and come by up to 1,000
             assert refused_fields(api.get(f"{TASKS}/{task_id}/events", {name: value})) == {name}
+
+
+OF_LISTS = {
+    "task-execution": Listing.TASKS,
+    "task-execution/{task}/events": Listing.EVENTS,
+    "task-execution/{task}/logs": Listing.LOGS,
+    "optimization": Listing.AGENTS,
+    "optimization/weights?agentId=alex": Listing.WEIGHTS,
+}
+
+
+@pytest.mark.parametrize("path", OF_LISTS)
+def test_a_cursor_of_another_list_is_refused(api: Client, task_id: str, path: str) -> None:
+    address = f"{ORCHESTRATION}/{path.format(task=task_id)}"
+    joint = "&" if "?" in address else "?"
+    for listing in Listing:
+        answer = api.get(f"{address}{joint}cursor={encode_place(1, of=listing)}")
+        if listing == OF_LISTS[path]:
+            assert answer.status_code == 200
+        else:
+            assert refused_fields(answer) == {"cursor"}
 
 
 # -- Paths ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import base64
 import binascii
 import struct
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ValidationError
@@ -19,40 +20,60 @@ _EARLIEST = (datetime(1, 1, 2, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
-def encode_cursor(created_at: datetime, row_id: int) -> str:
+class Listing(StrEnum):
+    """Whose places they are, the first letter of a cursor: another list would take it for a place
+    of its own, most likely at its end."""
+
+    TASKS = "t"
+    EVENTS = "e"
+    LOGS = "l"
+    AGENTS = "a"
+    WEIGHTS = "w"
+    BULK_RESULTS = "b"
+    AUDIT = "u"
+    FACTS = "f"
+
+
+def encode_cursor(created_at: datetime, row_id: int, *, of: Listing) -> str:
     """A place in a list ordered by (created_at, id)."""
-    return _encode((created_at - _EPOCH) // _MICROSECOND, row_id)
+    return of + _encode((created_at - _EPOCH) // _MICROSECOND, row_id)
 
 
-def decode_cursor(cursor: str) -> tuple[datetime, int]:
+def decode_cursor(cursor: str, *, of: Listing) -> tuple[datetime, int]:
     """The (created_at, id) behind a cursor.
 
     Raises
     ------
-    ValidationError: it is not a cursor that this program gave
+    ValidationError: it is not a cursor that this program gave, or not of this list
     """
-    microseconds, row_id = _decode(cursor)
+    microseconds, row_id = _decode(_place(cursor, of))
     if not _EARLIEST <= microseconds <= _LATEST:
         raise _invalid()
     return _EPOCH + timedelta(microseconds=microseconds), row_id
 
 
-def encode_place(row_id: int) -> str:
+def encode_place(row_id: int, *, of: Listing) -> str:
     """A place in a list ordered by id alone."""
-    return _encode(0, row_id)
+    return of + _encode(0, row_id)
 
 
-def decode_place(cursor: str) -> int:
-    """The id behind a place.
+def decode_place(cursor: str, *, of: Listing) -> int:
+    """The id behind a cursor.
 
     Raises
     ------
-    ValidationError: it is no place that this program gave
+    ValidationError: it is not a cursor that this program gave, or not of this list
     """
-    nothing, row_id = _decode(cursor)
+    nothing, row_id = _decode(_place(cursor, of))
     if nothing:
         raise _invalid()
     return row_id
+
+
+def _place(cursor: str, of: Listing) -> str:
+    if not cursor.startswith(of):
+        raise _invalid()
+    return cursor.removeprefix(of)
 
 
 def _encode(*numbers: int) -> str:

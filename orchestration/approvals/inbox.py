@@ -15,7 +15,7 @@ from execution.models import Task
 from execution.page_filters import PageFilters, read_filters
 from execution.representations import whole_minutes
 from execution.rows import TargetRow, TaskRow
-from nexo.shared.pagination import encode_cursor
+from nexo.shared.pagination import Listing, encode_cursor
 
 PAGE_SIZE: Final = 50
 WAITS_LONG_AFTER: Final = timedelta(hours=24)
@@ -95,7 +95,7 @@ def read_inbox(
         position=position,
         rows=_rows(page, actor, names, now, with_scores=with_scores),
         next_cursor=(
-            encode_cursor(page[-1]["created_at"], page[-1]["id"])
+            encode_cursor(page[-1]["created_at"], page[-1]["id"], of=Listing.TASKS)
             if len(found) > PAGE_SIZE
             else None
         ),

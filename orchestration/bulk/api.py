@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts.callers import caller_of
 from execution.keyed import KeyedWrites, keyed
 from nexo.shared.api import check_parameters, limit_parameter, success
-from nexo.shared.pagination import decode_place, encode_place
+from nexo.shared.pagination import Listing, decode_place, encode_place
 from orchestration.bulk import orders, queries, schema, services
 from orchestration.bulk.models import BulkJob
 from orchestration.bulk.representations import job_json, preview_json
@@ -58,11 +58,11 @@ class BulkViewSet(KeyedWrites, viewsets.GenericViewSet[BulkJob]):
         check_parameters(request, {"limit", "cursor"})
         limit = limit_parameter(request)
         cursor = request.query_params.get("cursor")
-        after = decode_place(cursor) if cursor else 0
+        after = decode_place(cursor, of=Listing.BULK_RESULTS) if cursor else 0
         job = services.read_job(job_id, caller=caller_of(request))
         items = queries.items_after(job, after=after, limit=limit + 1)
         page, more = items[:limit], len(items) > limit
-        cursor = encode_place(page[-1].position) if more else None
+        cursor = encode_place(page[-1].position, of=Listing.BULK_RESULTS) if more else None
         return success({**job_json(job, page), "nextCursor": cursor})
 
     @extend_schema(**schema.UNDO)

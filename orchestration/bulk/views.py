@@ -22,7 +22,7 @@ from execution.queries import Position, agent_names, stream_position, titles_of
 from execution.texts import actor_text
 from nexo.shared import clock
 from nexo.shared.exceptions import Conflict
-from nexo.shared.pagination import decode_place, encode_place
+from nexo.shared.pagination import Listing, decode_place, encode_place
 from nexo.shared.strings import frame_strings
 from orchestration.bulk import queries, services, texts
 from orchestration.bulk.enums import JobState, Outcome
@@ -77,7 +77,11 @@ def _item_page(job: BulkJob, outcome: Outcome, places: Mapping[Outcome, int]) ->
         return ItemPage(page, None)
     # The other list stays where it is.
     following = {**places, outcome: page[-1].position}
-    query = {PLACE_NAMES[one]: encode_place(place) for one, place in following.items() if place}
+    query = {
+        PLACE_NAMES[one]: encode_place(place, of=Listing.BULK_RESULTS)
+        for one, place in following.items()
+        if place
+    }
     return ItemPage(page, urlencode(query))
 
 
@@ -130,8 +134,8 @@ def _context(
 def _after(request: HttpRequest, name: str) -> int:
     """The place that the address names; what is no place is the beginning."""
     try:
-        return decode_place(request.GET[name]) if name in request.GET else 0
-    except APIException:
+        return decode_place(request.GET[name], of=Listing.BULK_RESULTS)
+    except (KeyError, APIException):
         return 0
 
 

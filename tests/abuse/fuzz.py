@@ -32,7 +32,7 @@ def targets() -> Mapping[str, Target]:
     from execution.importing.rows import BadRow, RowReader
     from execution.serializers import NewTaskSerializer, TaskUpdateSerializer
     from nexo.shared.instants import parse_instant
-    from nexo.shared.pagination import decode_cursor, decode_place
+    from nexo.shared.pagination import Listing, decode_cursor, decode_place
     from nexo.shared.parsers import parse_json
 
     def text(data: bytes) -> str:
@@ -53,7 +53,7 @@ def targets() -> Mapping[str, Target]:
     def cursor(data: bytes) -> None:
         for read in (decode_cursor, decode_place):
             with suppress(APIException):
-                read(text(data))
+                read(text(data), of=Listing.TASKS)
 
     def instant(data: bytes) -> None:
         with suppress(ValueError):
@@ -113,7 +113,7 @@ SEEDS: Final[Mapping[str, list[bytes]]] = {
         b'{"taskId": "task-x", "status": "completed", "syncStatus": {"amazon": true}}',
         b'{"taskId": "task-x", "status": "failed", "result": {"a": [1.5e3, null]}}',
     ],
-    "cursor": [b"AAYQ6cYyAAAAAAAAAAAAAQ"],
+    "cursor": [b"tAAYQ6cYyAAAAAAAAAAAAAQ"],
     "filters": [b"status=pending,failed&createdAfter=2026-01-01T00:00:00Z&overdue=true&q=x"],
     "handshake": [
         b"since=1&epoch=937da82e-788a-40a9-8d8c-7800c57cb0af",

@@ -14,7 +14,7 @@ from django.test import Client
 
 from execution.enums import TaskStatus
 from nexo.shared import clock
-from nexo.shared.pagination import encode_cursor, encode_place
+from nexo.shared.pagination import Listing, encode_cursor, encode_place
 from tests.abuse.ground import (
     PAGES,
     READS,
@@ -53,21 +53,24 @@ def smuggled() -> Iterator[str]:
 def forged_cursors() -> list[str]:
     """Real ones with bits turned over, cut, lengthened, of other lists, from the ends of time."""
     chance = random.Random(6)
-    real = [encode_cursor(clock.now(), 1), encode_place(1), encode_place(2**62)]
-    found = []
+    real = [encode_cursor(clock.now(), 1, of=listing) for listing in Listing]
+    real += [encode_place(row_id, of=listing) for row_id in (1, 2**62) for listing in Listing]
+    found = list(real)
     for cursor in real:
-        bits = bytearray(base64.urlsafe_b64decode(cursor + "=="))
+        kind, place = cursor[0], cursor[1:]
+        bits = bytearray(base64.urlsafe_b64decode(place + "=="))
         for bit in range(len(bits) * 8):
             turned = bytearray(bits)
             turned[bit // 8] ^= 1 << bit % 8
-            found.append(base64.urlsafe_b64encode(turned).decode().rstrip("="))
+            found.append(kind + base64.urlsafe_b64encode(turned).decode().rstrip("="))
         found += [cursor[:n] for n in range(1, len(cursor))]
         found += [cursor + mark for mark in ("=", "==", "A", "AAAA", "\n", " ", "%00", "\u200b")]
         found += [quote(cursor.swapcase()), cursor[::-1], cursor * 2, f"-{cursor}", f"{cursor},1"]
     places = [(0, 0), (2**63 - 1, 2**63 - 1), (-1, 1), (1, -1), (253402300799999999, 0)]
     found += [
-        base64.urlsafe_b64encode(struct.pack(">qq", *place)).decode().rstrip("=")
+        kind + base64.urlsafe_b64encode(struct.pack(">qq", *place)).decode().rstrip("=")
         for place in places
+        for kind in ("", *Listing)
     ]
     found += [base64.urlsafe_b64encode(chance.randbytes(n)).decode() for n in range(64)]
     return [*found, *CURSORS]

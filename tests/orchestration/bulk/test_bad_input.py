@@ -171,7 +171,7 @@ def test_an_id_of_no_job_is_not_found(api: Client, job: str) -> None:
 
 @pytest.mark.parametrize("name", ["limit", "cursor"])
 def test_a_bad_parameter_of_the_results_is_named(api: Client, job_id: str, name: str) -> None:
-    for value in set(BAD_PARAMETERS[name]) - {"f_________8AAAAAAAAAAQ", ""}:
+    for value in BAD_PARAMETERS[name]:
         assert refused_fields(api.get(f"{BULK}/{job_id}", {name: value})) == {name}
 
 
