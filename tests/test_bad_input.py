@@ -689,11 +689,16 @@ def test_a_form_that_there_is_not_is_refused(api: Client, accept: str) -> None:
 
 @pytest.mark.parametrize("name", ["xml", "csv", "", "../json", "\x00", "api'"])
 def test_a_format_that_there_is_not_is_named(api: Client, name: str) -> None:
-    answer = api.get(TASKS, {"format": name})
-    if name:
-        assert refused_fields(answer) == {"format"}
-    else:
-        assert answer.status_code == 200
+    assert refused_fields(api.get(TASKS, {"format": name})) == {"format"}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "text/csv"])
+@pytest.mark.parametrize(
+    "query", ["format", "format=", "format=%20", "format=json&format=json", "f%6Frmat=&limit=1"]
+)
+def test_a_format_is_given_once(api: Client, accept: str, query: str) -> None:
+    answer = api.get(f"{TASKS}?{query}", headers={"Accept": accept})
+    assert refused_fields(answer) == {"format"}
 
 
 NONSENSE: list[dict[str, str]] = [

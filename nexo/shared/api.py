@@ -1,6 +1,6 @@
 """What every call under /api/ shares: the envelope, strict query parameters, one limit rule."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.core.validators import ProhibitNullCharactersValidator
@@ -28,18 +28,23 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
         return
     errors: dict[str, list[Any]] = {}
     for name, values in request.query_params.lists():
-        if name == FORMAT_PARAMETER:
-            continue
-        if name not in known:
+        if name not in known and name != FORMAT_PARAMETER:
             errors[name[:100]] = [_("Unknown parameter.")]
-        elif len(values) > 1:
-            errors[name] = [_("Give this parameter once.")]
-        elif not values[0].strip() and name != "q":
-            errors[name] = [_("This parameter must not be empty.")]
-        elif "\x00" in values[0]:  # PostgreSQL looks for no text with one
-            errors[name] = [ProhibitNullCharactersValidator.message]
+        elif fault := parameter_fault(name, values):
+            errors[name] = [fault]
     if errors:
         raise ValidationError(errors)
+
+
+def parameter_fault(name: str, values: Sequence[str]) -> Any:
+    """Why a known parameter cannot be taken as it was given; None where it can."""
+    if len(values) > 1:
+        return _("Give this parameter once.")
+    if not values[0].strip() and name != "q":
+        return _("This parameter must not be empty.")
+    if "\x00" in values[0]:  # PostgreSQL looks for no text with one
+        return ProhibitNullCharactersValidator.message
+    return None
 
 
 def limit_parameter(request: Request, *, default: int = 50, largest: int = 500) -> int:

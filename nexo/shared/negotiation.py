@@ -11,7 +11,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.utils.mediatypes import _MediaType
 
-from nexo.shared.api import FORMAT_PARAMETER
+from nexo.shared.api import FORMAT_PARAMETER, parameter_fault
 from nexo.shared.exceptions import validation_error
 
 _QUALITY: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
@@ -33,9 +33,11 @@ class ContentNegotiation(DefaultContentNegotiation):
         first = renderers[0]
         accepted = request.META.get("HTTP_ACCEPT", "*/*")
         takes_first = accepted in ("*/*", first.media_type) and format_suffix is None
-        if takes_first and f"{FORMAT_PARAMETER}=" not in request.META.get("QUERY_STRING", ""):
+        query = request.META.get("QUERY_STRING", "")
+        # With a % the name may be there in another spelling.
+        if takes_first and FORMAT_PARAMETER not in query and "%" not in query:
             return first, str(first.media_type)
-        if named := format_suffix or request.query_params.get(FORMAT_PARAMETER):
+        if named := format_suffix or _named_form(request):
             (renderer, *_others) = self.filter_renderers(renderers, named)
             return renderer, str(renderer.media_type)
         return self._preferred(request, renderers)
@@ -69,6 +71,19 @@ class ContentNegotiation(DefaultContentNegotiation):
                 FORMAT_PARAMETER, message % {"value": format[:100], "choices": known}
             )
         return found
+
+
+def _named_form(request: Request) -> str | None:
+    """The form that the address names.
+
+    Raises
+    ------
+    ValidationError: it names none, or several
+    """
+    values = request.query_params.getlist(FORMAT_PARAMETER)
+    if values and (fault := parameter_fault(FORMAT_PARAMETER, values)):
+        raise validation_error(FORMAT_PARAMETER, fault)
+    return values[0] if values else None
 
 
 def _weight(renderer: BaseRenderer, ranges: Sequence[_MediaType]) -> tuple[float, int]:
