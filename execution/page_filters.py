@@ -17,6 +17,7 @@ from rest_framework.exceptions import ValidationError
 from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
 from execution.filters import FILTERS, searched_words
 from nexo.shared import clock
+from nexo.shared.api import REPLACEMENT
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.pagination import Listing, decode_cursor
 
@@ -114,6 +115,9 @@ def read_filters(parameters: Mapping[str, str], *, now: datetime) -> PageFilters
 
     for name in SHARED_WITH_API:
         if text := parameters.get(name, "").strip():
+            if REPLACEMENT in text:
+                ignore(name, _("It is not UTF-8."))
+                continue
             try:
                 values[name] = FILTERS[name].field.clean(text)
                 texts[name] = text

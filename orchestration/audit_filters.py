@@ -14,6 +14,7 @@ from rest_framework.exceptions import ValidationError
 from execution.page_controls import Choice
 from execution.page_filters import PERIODS, Ignored, parse_day
 from nexo.shared import clock
+from nexo.shared.api import REPLACEMENT
 from nexo.shared.pagination import Listing, decode_cursor, encode_cursor
 from orchestration.audit import AuditQuery, Place, Source
 from orchestration.audit_texts import ACTIONS, KINDS
@@ -87,6 +88,8 @@ class _Reader:
 
     def text(self, name: str) -> str:
         given = self._parameters.get(name, "")
+        if REPLACEMENT in given:
+            return self._ignore(name, _("It is not UTF-8."))
         try:
             text: str = TEXT.clean(given)
         except forms.ValidationError as error:

@@ -1,7 +1,8 @@
 """What every call under /api/ shares: the envelope, strict query parameters, one limit rule."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote, unquote_plus
 
 from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,8 @@ from nexo.shared.exceptions import validation_error
 from nexo.shared.instants import to_rfc3339
 
 FORMAT_PARAMETER = "format"
+# What Django reads where it cannot read; but a title may hold one, and be looked for by it.
+REPLACEMENT: Final = "\ufffd"
 
 
 def success(body: dict[str, Any], *, status: int = 200) -> Response:
@@ -23,8 +26,14 @@ def success(body: dict[str, Any], *, status: int = 200) -> Response:
 
 
 def check_parameters(request: Request, known: Collection[str]) -> None:
-    """Refuse query parameters that are unknown, repeated, with NUL or, but for `q`, empty."""
-    if not request.META.get("QUERY_STRING"):
+    """Refuse what is unknown, repeated, no UTF-8, with NUL or, but for `q`, empty.
+
+    Raises
+    ------
+    ValidationError: naming each of them
+    """
+    query = request.META.get("QUERY_STRING")
+    if not query:
         return
     errors: dict[str, list[Any]] = {}
     for name, values in request.query_params.lists():
@@ -32,8 +41,22 @@ def check_parameters(request: Request, known: Collection[str]) -> None:
             errors[name[:100]] = [_("Unknown parameter.")]
         elif fault := parameter_fault(name, values):
             errors[name] = [fault]
+        elif REPLACEMENT in values[0] and name in _not_utf8(query):
+            errors[name] = [_("It is not UTF-8.")]
     if errors:
         raise ValidationError(errors)
+
+
+def _not_utf8(query: str) -> set[str]:
+    """The names of those parameters whose percent-encoded bytes nobody can read."""
+    names = set()
+    for part in query.split("&"):
+        name, _equals, value = part.partition("=")
+        try:
+            unquote(value, errors="strict")
+        except UnicodeDecodeError:
+            names.add(unquote_plus(name))
+    return names
 
 
 def parameter_fault(name: str, values: Sequence[str]) -> Any:

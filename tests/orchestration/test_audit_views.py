@@ -256,7 +256,7 @@ def test_the_page_asks_as_often_for_one_line_as_for_many(client: Client) -> None
 
 # -- Hostile addresses -----------------------------------------------------------------------------
 
-TEXTS = ["a\x00b", "\x00", "x" * 201]
+TEXTS = ["a\x00b", "\x00", "x" * 201, "caf\ufffd"]
 NAMES = ["Task", "task ", "ta'sk", "1", "kind[]", "é", "../", "x" * 41, *TEXTS]
 DAYS = ["2026-02-30", "2026-1-1", "20260101", "2026-W01-1", "today", "0001-01-01", "9999-12-31"]
 DAYS += ["٢٠٢٦-٠١-٠١", "2026-01-01T00:00", "-1", "1e9", "\x00", "x" * 5000]
