@@ -70,7 +70,7 @@ class IdempotencyInFlight(Conflict):
 
 
 class IdempotencyMismatch(Unprocessable):
-    default_detail = _("This Idempotency-Key was used before with another body.")
+    default_detail = _("This Idempotency-Key was used before for another request.")
     default_code = "idempotency_mismatch"
 
 

@@ -33,11 +33,14 @@ _PRINTABLE = re.compile(r"[\x21-\x7e]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class KeyedRequest:
-    """Who asked for what under which key; `path` holds the method too."""
+    """Who asked for what under which key; `method`, `query` and `body` are what must be the same
+    when it comes again."""
 
     caller: str
     path: str
     key: str
+    method: str
+    query: str
     body: bytes
 
     def __post_init__(self) -> None:
@@ -47,7 +50,8 @@ class KeyedRequest:
 
     @property
     def body_hash(self) -> str:
-        return hashlib.sha256(self.body).hexdigest()
+        head = f"{self.method} {self.query}\n".encode()
+        return hashlib.sha256(head + self.body).hexdigest()
 
 
 def run_once(request: KeyedRequest, work: Callable[[], Response]) -> Response:

@@ -50,10 +50,12 @@ def keyed(handler: Handler) -> Handler:
             return handler(view, request, *args, **kwargs)
         keyed_request = KeyedRequest(
             caller=caller_of(request).actor,
-            path=f"{request.method} {request.path.rstrip('/')}",
+            path=request.path.rstrip("/"),
             key=key,
-            # With the query: a DELETE says there what is meant.
-            body=b"?".join([view.raw_body, request.META.get("QUERY_STRING", "").encode()]),
+            method=str(request.method),
+            # A DELETE says there what is meant.
+            query=request.META.get("QUERY_STRING", ""),
+            body=view.raw_body,
         )
         return run_once(keyed_request, lambda: handler(view, request, *args, **kwargs))
 

@@ -44,7 +44,7 @@ def test_the_layers_name_every_app() -> None:
 
 def test_the_rule_of_idempotency_keys_is_the_one_that_they_are_held_to() -> None:
     with translation.override("en"), pytest.raises(ValidationError) as refused:
-        KeyedRequest(caller="user:ana", path="POST /", key="with space", body=b"")
+        KeyedRequest("user:ana", "/", "with space", method="POST", query="", body=b"")
     (message,) = refused.value.get_full_details()["Idempotency-Key"]
     rule = message["message"].removeprefix("Use ").rstrip(".")
     text = (PROJECT / "docs/reference/api.md").read_text()

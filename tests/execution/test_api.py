@@ -407,6 +407,18 @@ def test_the_same_key_with_another_body_is_a_mismatch(head: APIClient) -> None:
     assert Task.objects.count() == 1
 
 
+def test_a_key_is_of_its_path_whatever_the_method(head: APIClient) -> None:
+    key = {"Idempotency-Key": "k"}
+    created = head.post(URL, NEW_TASK, format="json", headers=key)
+    body = {"taskId": created.json()["task"]["taskId"], "status": "approved"}
+    refused(head.patch(URL, body, format="json", headers=key), 422, "idempotency_mismatch")
+    assert Task.objects.get().status == "pending"
+    # Another path has keys of its own.
+    path = f"{URL}/{body['taskId']}/logs"
+    line = {"level": "info", "message": "x"}
+    assert head.post(path, line, format="json", headers=key).status_code == 201
+
+
 def test_a_refusal_is_replayed_too(head: APIClient) -> None:
     state = make_task_in(TaskStatus.COMPLETED)
     body = {"taskId": state.row["task_id"], "status": "pending"}

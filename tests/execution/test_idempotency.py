@@ -8,7 +8,7 @@ from execution.idempotency import KeyedRequest, run_once
 from execution.models import IdempotencyKey
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
-REQUEST = KeyedRequest("user:ana", "POST /x", "k1", b"{}")
+REQUEST = KeyedRequest("user:ana", "/x", "k1", method="POST", query="", body=b"{}")
 
 
 class Unavailable(APIException):
