@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -147,6 +148,48 @@ def test_keyboard_walks_approves_rejects_and_selects(
     page.locator(".pending .title").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=tasks[4]["title"])).to_be_visible()
+
+
+def test_a_second_click_decides_no_other_task(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=4, taskType=task_type)
+    page = inbox()
+    page.clock.install()
+    page.reload()
+    wait_until_live(page)
+    page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=5))
+    sent: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    button = row(page, tasks[0]).get_by_role("button", name="Aprovar").bounding_box()
+    assert button
+    x, y = button["x"] + button["width"] / 2, button["y"] + button["height"] / 2
+    page.mouse.click(x, y)
+    expect(row(page, tasks[0])).to_have_count(0)
+    # The next row has come under the pointer.
+    page.mouse.click(x, y)
+    page.clock.fast_forward(550)
+    page.mouse.click(x, y)
+    page.clock.fast_forward(100)
+    page.mouse.down(click_count=2)
+    page.mouse.up(click_count=2)
+    page.wait_for_timeout(300)
+    assert len(sent) == 1
+    page.mouse.click(x, y)
+    expect(row(page, tasks[1])).to_have_count(0)
+    # Who decides by keyboard is as quick as they like.
+    page.keyboard.press("a")
+    expect(row(page, tasks[2])).to_have_count(0)
+    # A dialog that closes leaves a pointer on the row below it.
+    row(page, tasks[3]).get_by_text("Rejeitar…").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    row(page, tasks[3]).get_by_role("button", name="Aprovar").click()
+    page.clock.fast_forward(650)
+    assert len(sent) == 3
+    row(page, tasks[3]).get_by_role("button", name="Aprovar").click()
+    expect(row(page, tasks[3])).to_have_count(0)
 
 
 def test_edit_then_approve_is_told_on_the_timeline(

@@ -19,6 +19,8 @@ import { fateText, tickWaiting } from "./telling.js";
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 const READ_AT_MOST_EVERY = 500;
+// A click this soon after something else came under the pointer was meant for what stood there.
+const HAND_STEADY = 600;
 
 const byId = (id) => document.getElementById(id);
 const list = new List(byId("rows"), byId("more"));
@@ -38,6 +40,8 @@ let heard = new Set();
 // The toast that asks for a selection, until there is one.
 let asked = null;
 let timer = 0;
+// When rows moved up last, or a dialog above them closed.
+let movedAt = -HAND_STEADY;
 
 const feed = new Feed({
   path: SOCKET_PATH,
@@ -216,8 +220,10 @@ function sayLate(rows, isLate) {
 function showOutcome({ taskId, code, sentence }) {
   const row = list.row(taskId);
   if (!row) return;
-  if (code === "done") list.remove(row);
-  else if (code === "version_conflict") readSoon();
+  if (code === "done") {
+    list.remove(row);
+    noteMove();
+  } else if (code === "version_conflict") readSoon();
   else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
   else list.refuse(row, sentence);
 }
@@ -359,12 +365,23 @@ editDialog.addEventListener("submit", async (event) => {
 
 const ACTS = { approve, edit, reject: (row) => reject([row]) };
 
+function noteMove() {
+  movedAt = performance.now();
+}
+
+/** Whether a click is the second of a double, or came just as its row did. Keys click without one. */
+function isStray({ detail }) {
+  return detail > 1 || (detail > 0 && performance.now() - movedAt < HAND_STEADY);
+}
+
 byId("rows").addEventListener("click", (event) => {
   const act = event.target.closest("[data-act]");
   if (!act || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  ACTS[act.dataset.act](act.closest(".pending"));
+  if (!isStray(event)) ACTS[act.dataset.act](act.closest(".pending"));
 });
+// It does not bubble.
+document.addEventListener("close", noteMove, { capture: true });
 byId("nothing").addEventListener("click", (event) => event.preventDefault());
 byId("rows").addEventListener("change", showChosen);
 all.addEventListener("change", () => {
