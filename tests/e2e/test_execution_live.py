@@ -369,6 +369,51 @@ def test_new_tasks_enter_at_the_top_when_nobody_reads(page: Page, api: Api, task
     expect(page.locator("#shown")).to_have_text("3 de 3")
 
 
+def test_new_tasks_wait_while_a_mouse_rests_on_the_list(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    watch_shifts(page)
+    page.clock.install()
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    row_of(page, task).locator('[data-field="status"]').hover()
+    page.clock.fast_forward(10_000)
+    (newest,) = api.create(taskType=task_type)
+    expect(page.locator("#pill")).to_have_text("1 nova")
+    page.clock.fast_forward(10_000)
+    expect(row_of(page, newest)).to_have_count(0)
+    assert shifts(page) == []
+    page.get_by_role("heading", level=1).hover()
+    page.clock.fast_forward(5_000)
+    expect(row_of(page, newest)).to_be_visible()
+
+
+def test_a_finger_that_has_been_lifted_does_not_rest_on_the_list(
+    page: Page, api: Api, task_type: str
+) -> None:
+    """On a machine that has a mouse too; on a phone, new tasks wait as long as any are shown."""
+    (task,) = api.create(taskType=task_type)
+    page.clock.install()
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    status = row_of(page, task).locator('[data-field="status"]')
+    place = status.bounding_box()
+    assert place
+    finger = page.context.new_cdp_session(page)
+    for type_, points in (
+        ("touchStart", [{"x": place["x"] + 5, "y": place["y"] + 5}]),
+        ("touchEnd", []),
+    ):
+        finger.send("Input.dispatchTouchEvent", {"type": type_, "touchPoints": points})
+    page.wait_for_function("() => document.querySelector('#rows').matches(':hover')")
+    (newest,) = api.create(taskType=task_type)
+    expect(page.locator("#pill")).to_have_text("1 nova")
+    page.clock.fast_forward(5_000)
+    assert page.evaluate("document.querySelector('#rows').matches(':hover')")
+    expect(row_of(page, newest)).to_be_visible()
+
+
 def create_at_once(api: Api, task_type: str, count: int) -> list[dict[str, Any]]:
     """Tasks of one request, and so of one instant; newest first, as the server lists them."""
     one = {"taskType": task_type, "channel": "amazon", "estimatedHours": 1}

@@ -96,6 +96,22 @@ def test_a_card_that_leaves_the_filter_says_so_and_goes_when_asked(
     expect(page.locator(".empty")).to_have_count(0)
 
 
+def test_a_card_under_a_mouse_that_rests_stays(page: Page, weights: ChangeWeights) -> None:
+    page.goto(f"{PAGE}?action=reduce_workload")
+    wait_until_live(page)
+    card = page.locator('[data-agent="viral"]')
+    card.locator("h2 a").hover()
+    # A hand that has lately moved is another matter.
+    page.wait_for_timeout(3_500)
+    weights("viral", (0, 0, 1))
+    come_back(page)
+    expect(page.locator("#pill")).to_contain_text("1 saiu da lista")
+    page.wait_for_timeout(1_500)
+    expect(card).to_be_visible()
+    page.get_by_role("heading", level=1).hover()
+    expect(card).to_have_count(0)
+
+
 def test_a_card_that_newly_belongs_waits_while_somebody_reads(
     page: Page, weights: ChangeWeights
 ) -> None:

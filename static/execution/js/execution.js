@@ -6,6 +6,7 @@ import { toast } from "../../shared/js/toasts.js";
 import { ask, asks, doAction, markTarget, settled, unread } from "./actions.js";
 import { failureReason, listFromTop, listPage } from "./api.js";
 import { Feed } from "./feed.js";
+import { watchHand } from "./hand.js";
 import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
@@ -20,8 +21,6 @@ import { showTips } from "./tips.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
-// A pointer that moved in the list this lately is about to press something.
-const HAND_STEADY = 3_000;
 // A finger gives no sign while somebody reads, and a card is half of a phone's screen.
 const touched = matchMedia("(pointer: coarse), (max-width: 640px)");
 const SPEAK_EVERY = 60_000;
@@ -44,7 +43,7 @@ let heldSummary = null;
 let isPaused = false;
 // Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
 let pausedFreshAt = 0;
-let handMovedAt = -HAND_STEADY;
+const isHandThere = watchHand(body);
 
 const feed = new Feed({
   path: SOCKET_PATH,
@@ -121,7 +120,7 @@ function isReading() {
     menu.isOpen ||
     body.querySelector("[data-pick]:checked") !== null ||
     document.querySelector("dialog[open]") !== null ||
-    performance.now() - handMovedAt < HAND_STEADY
+    isHandThere()
   );
 }
 
@@ -361,7 +360,6 @@ pill.addEventListener("click", () => {
   body.querySelector(".title")?.focus({ preventScroll: true });
 });
 leftButton.addEventListener("click", settle);
-body.addEventListener("pointermove", () => (handMovedAt = performance.now()), { passive: true });
 byId("filter-form").addEventListener("formdata", leaveOutUnset);
 addEventListener("pagehide", rememberPlace);
 

@@ -2,11 +2,10 @@
 // keeps its place and says so beside its present numbers, one that newly belongs waits behind a
 // pill, and so does another order. Who comes and goes is settled as soon as nobody reads.
 
+import { watchHand } from "../../execution/js/hand.js";
 import { announce } from "../../execution/js/indicator.js";
 import { plural, t } from "../../shared/js/strings.js";
 
-// A pointer that moved in the list this lately is about to press something.
-const HAND_STEADY = 3_000;
 // As many as the server answers for.
 const LONGEST = 100;
 
@@ -14,14 +13,11 @@ export class Cards {
   #list = document.querySelector(".agents");
   #pill = document.getElementById("pill");
   #fresh = null;
-  #handMovedAt = -HAND_STEADY;
+  #isHandThere = watchHand(this.#list);
   #onSettled;
 
   constructor({ onSettled }) {
     this.#onSettled = onSettled;
-    this.#list.addEventListener("pointermove", () => (this.#handMovedAt = performance.now()), {
-      passive: true,
-    });
     this.#pill.addEventListener("click", () => {
       this.#settle();
       this.#list.querySelector("a")?.focus();
@@ -90,7 +86,7 @@ export class Cards {
       scrollY > 8 ||
       this.#list.contains(document.activeElement) ||
       this.#list.querySelector("details[open]") !== null ||
-      performance.now() - this.#handMovedAt < HAND_STEADY
+      this.#isHandThere()
     );
   }
 
