@@ -115,6 +115,31 @@ def test_actions_of_the_page(opened: Page, task: dict[str, Any]) -> None:
     expect(opened.locator(".badge")).to_contain_text("tentativa 2")
 
 
+def test_the_keyboard_goes_on_where_a_step_led(opened: Page, task: dict[str, Any]) -> None:
+    for action in ("Iniciar execução", "Enviar aos marketplaces"):
+        opened.get_by_role("button", name=action).press("Enter")
+        expect(opened.get_by_role("button", name=action)).to_have_count(0)
+    expect(opened.locator(".actions summary").first).to_be_focused()
+    for name in ("Amazon", "Shein"):
+        target = opened.locator(".targets tr").filter(has_text=name)
+        target.get_by_role("button", name="Marcar como sincronizado").press("Enter")
+        if name == "Amazon":
+            expect(target).to_contain_text("Sincronizado")
+    expect(opened.locator(".badge")).to_have_text("Concluído")
+    # Nothing is left to do.
+    expect(opened.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_the_keyboard_goes_on_after_a_reason_was_given(opened: Page, task: dict[str, Any]) -> None:
+    opened.get_by_text("Cancelar tarefa…").focus()
+    opened.keyboard.press("Enter")
+    note = opened.locator('[data-action="cancel"]')
+    note.get_by_label("Motivo").fill("campanha encerrada")
+    note.get_by_role("button").press("Enter")
+    expect(opened.locator(".badge")).to_contain_text("Falha")
+    expect(opened.get_by_role("button", name="Tentar de novo")).to_be_focused()
+
+
 def test_what_becomes_of_the_task_is_told_to_those_who_hear_it(
     opened: Page, api: Api, task: dict[str, Any]
 ) -> None:

@@ -72,10 +72,18 @@ function show(snapshot) {
   if (isPaused) return;
   const before = task.status;
   ({ task } = snapshot);
+  const hadFocus = document.activeElement !== document.body;
   replaceParts(snapshot.page);
+  if (hadFocus && document.activeElement === document.body) focusNext();
   if (task.status !== before) tellStatus();
   confirmSent();
   logs.take([...snapshot.page.querySelectorAll("#logs > .log")]);
+}
+
+/** What had the focus is gone, as a step is once it has been taken: on to what can be done next. */
+function focusNext() {
+  const next = document.querySelector('[data-part="actions"] :is(button:enabled, summary)');
+  (next ?? document.querySelector("h1")).focus({ preventScroll: true });
 }
 
 /** Its new status is on the badge; that it failed, and why, in a panel that nobody looks for. */
@@ -145,10 +153,16 @@ async function act(form, seen, begin) {
   if (!done) return;
   sent.push(done);
   confirmSent();
-  form.closest("details")?.removeAttribute("open");
+  closeMenu(form.closest("details"));
   // The event will bring it; to a page that is paused or cut off nothing comes.
   if (isPaused) setPaused(false);
   if (!feed.isLive) feed.refresh();
+}
+
+/** Its opener has the focus then, as long as it is there. */
+function closeMenu(menu) {
+  if (menu?.contains(document.activeElement)) menu.querySelector("summary").focus();
+  menu?.removeAttribute("open");
 }
 
 let lateToast = null;
