@@ -33,7 +33,10 @@ def not_from(old: TaskStatus, sources: Sequence[TaskStatus]) -> str:
         "status": str(old.label),
         "sources": ", ".join(f"“{source.label}”" for source in sources),
     }
-    return gettext("This is for tasks at %(sources)s; the task is at “%(status)s”.") % names
+    why = gettext(
+        "This is for tasks at %(sources)s; the task is at “%(status)s”. Nothing was changed."
+    )
+    return why % names
 
 
 class SyncNotOpen(Conflict):

@@ -247,6 +247,33 @@ def test_what_others_decide_turns_grey_and_what_is_new_waits(
     expect(page.locator(".pending")).to_have_count(2)
 
 
+def test_the_keyboard_stays_where_somebody_else_decides(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=5, taskType=task_type)
+    page = inbox()
+    for task, control in ((tasks[1], "button"), (tasks[2], "[name=task]")):
+        row(page, task).locator(control).first.focus()
+        api.update(task, "failed", failureReason="rejected", reason="não")
+        expect(row(page, task)).to_contain_text("rejeitada por admin")
+        expect(row(page, task).locator(".title")).to_be_focused()
+    page.keyboard.press("j")
+    expect(row(page, tasks[3]).locator(".title")).to_be_focused()
+    # So it does where a dialog was open about the task, and it says what became of the decision.
+    dialog = page.get_by_role("dialog")
+    for task, control, confirm in (
+        (tasks[3], "Rejeitar…", "Rejeitar tarefa"),
+        (tasks[4], "Editar…", "Aprovar"),
+    ):
+        row(page, task).get_by_text(control).press("Enter")
+        dialog.get_by_label("Motivo").fill("sem foto")
+        api.update(task, "approved")
+        expect(row(page, task)).to_contain_text("aprovada por admin")
+        dialog.get_by_role("button", name=confirm).press("Enter")
+        expect(page.locator(".toast", has_text=task["title"])).to_contain_text("Nada foi alterado")
+        expect(row(page, task).locator(".title")).to_be_focused()
+
+
 def test_a_rejection_can_be_tried_again_by_who_operates(
     inbox: Callable[..., Page], api: Api, task_type: str
 ) -> None:

@@ -117,7 +117,9 @@ def test_a_command_that_comes_too_late_says_what_it_is_for(head: APIClient) -> N
     """The step as such is allowed: by PATCH an approved task may fail."""
     state = make_task_in(TaskStatus.APPROVED, agent_id="alex")
     body = refused(send(head, state, "reject", {"reason": "x"}), 409, "invalid_transition")
-    assert body["error"] == "Isto vale para tarefas em “Aguardando”; a tarefa está em “Aprovada”."
+    assert body["error"] == (
+        "Isto vale para tarefas em “Aguardando”; a tarefa está em “Aprovada”. Nada foi alterado."
+    )
     assert body["details"] == {"from": "approved", "to": "failed", "allowed": ["in_progress"]}
 
 

@@ -272,9 +272,17 @@ async function reject(rows) {
   const note = await (rows.length === 1
     ? ask(data.reject, { taskId, title: titleOf(rows[0]) })
     : ask({ ...data.reject, ...rejectMany(rows.length) }, { taskId, title: "" }));
+  comeBack(rows[0].dataset.task);
   if (note === null) return;
   const fields = rows.map((row) => ["task", keyOf(row)]);
   await decide([["do", "reject"], ["note", note], ...fields], rows, "reject");
+}
+
+/** A dialog about the task has closed: what opened it may have gone meanwhile. */
+function comeBack(taskId) {
+  const row = list.row(taskId);
+  const isLost = document.activeElement.matches("body, dialog *");
+  if (row && isLost) list.stand(row);
 }
 
 function rejectMany(count) {
@@ -332,6 +340,9 @@ editDialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-back]")) return;
   event.preventDefault();
   editDialog.close();
+});
+editDialog.addEventListener("close", () => {
+  comeBack(editDialog.querySelector("[data-edit]").dataset.edit);
 });
 editDialog.addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -69,6 +69,7 @@ export class List {
 
   /** Say on the row what became of it; nothing more can be done with it here. */
   leave(row, fate) {
+    this.#holdFocus(row, ".pick, .acts, .refused");
     row.classList.add("has-left");
     this.say(row, fate);
     this.refuse(row, "");
@@ -78,8 +79,20 @@ export class List {
     }
   }
 
+  /** Stand on the row's title, for who stands on one of the `parts` of it that now go. */
+  #holdFocus(row, parts) {
+    if (document.activeElement.closest?.(parts) && row.contains(document.activeElement)) {
+      this.stand(row);
+    }
+  }
+
+  stand(row) {
+    row.querySelector(".title").focus({ preventScroll: true });
+  }
+
   /** In the place of the buttons, so that no row grows; nothing: the buttons again. */
   say(row, sentence) {
+    if (sentence) this.#holdFocus(row, ".acts");
     const slot = row.querySelector('[data-field="fate"]');
     slot.textContent = sentence;
     slot.hidden = !sentence;
@@ -124,7 +137,7 @@ export class List {
     const box = now.querySelector("[name=task]");
     box.checked = !box.disabled && row.querySelector("[name=task]").checked;
     row.replaceWith(now);
-    if (stoodHere) now.querySelector(".title").focus({ preventScroll: true });
+    if (stoodHere) this.stand(now);
   }
 
   /** Put the wanted ones of the fresh rows in their places; answers those that came. */
