@@ -86,6 +86,46 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     assert found[0]["status"] == "pending"
 
 
+def test_what_was_written_is_kept_until_it_is_done_or_given_up(
+    head: Page, tasks: list[dict[str, Any]]
+) -> None:
+    dialog = head.get_by_role("dialog")
+    note, agent = dialog.get_by_label("Motivo"), dialog.get_by_label("Agente")
+    box(head, tasks[0]).check()
+    cancel = bar(head).get_by_role("button", name="Cancelar tarefas…")
+    assign = bar(head).get_by_role("button", name="Atribuir…")
+    cancel.click()
+    note.fill("Campanha encerrada")
+    head.keyboard.press("Escape")
+    # Another action has another reason; one more task is the same matter.
+    assign.click()
+    expect(note).to_have_value("")
+    agent.fill("Marina")
+    dialog.get_by_role("button", name="Voltar").click()
+    assign.click()
+    expect(agent).to_have_value("Marina")
+    head.keyboard.press("Escape")
+    box(head, tasks[1]).check()
+    cancel.click()
+    note.fill("Campanha encerrada")
+    dialog.get_by_role("button", name="Voltar").click()
+    box(head, tasks[1]).uncheck()
+    cancel.click()
+    expect(note).to_have_value("Campanha encerrada")
+    head.keyboard.press("Escape")
+    bar(head).get_by_role("button", name="Limpar seleção").click()
+    box(head, tasks[0]).check()
+    cancel.click()
+    expect(note).to_have_value("")
+    note.fill("Outra campanha")
+    dialog.locator("[data-field=confirm]").click()
+    expect(dialog.locator("[data-job-state=done]")).to_be_visible()
+    dialog.get_by_role("button", name="Fechar").click()
+    box(head, tasks[1]).check()
+    cancel.click()
+    expect(note).to_have_value("")
+
+
 def test_where_none_can_change_nothing_is_asked_for(
     head: Page, tasks: list[dict[str, Any]]
 ) -> None:

@@ -6,12 +6,15 @@ import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/parts.js";
+import { forgetWords, keepWords, keptWords } from "../../execution/js/unsent.js";
 import { showsNothing } from "../../shared/js/lines.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
 import { Picks } from "./picks.js";
 
 const READ_EVERY = 2_000;
 const OUTCOME = '[data-part="job"] [data-job-state]';
+// What is written is kept for what is selected, also where a row or two join it or leave it.
+const SELECTION = "selection";
 
 const byId = (id) => document.getElementById(id);
 addStrings(JSON.parse(byId("bulk-strings").textContent));
@@ -36,6 +39,7 @@ function total() {
 }
 
 function showPicked() {
+  if (picks.isEmpty) forgetWritten();
   arrangeButtons();
   showBar();
 }
@@ -120,6 +124,12 @@ let action = "";
 // What the preview counted: the order is about exactly these tasks, whatever matches later.
 let selectionId = null;
 
+/** Done, or given up: the next selection has another reason. */
+function forgetWritten() {
+  form.reset();
+  forgetWords(SELECTION);
+}
+
 function open(button) {
   action = button.dataset.bulk;
   const confirm = slot(form, "confirm");
@@ -130,7 +140,7 @@ function open(button) {
   byId("bulk-effect").hidden = false;
   form.hidden = false;
   result.hidden = true;
-  form.reset();
+  note.value = keptWords(SELECTION, action);
   fault.textContent = "";
   dialog.showModal();
   (action === "assign" ? agent : note).focus();
@@ -291,6 +301,7 @@ function isComplete() {
   return !field;
 }
 
+note.addEventListener("input", () => keepWords(SELECTION, action, note.value));
 slot(form, "back").addEventListener("click", () => dialog.close());
 
 // -- While it runs, and after ----------------------------------------------------------------------
