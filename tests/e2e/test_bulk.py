@@ -225,6 +225,30 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     expect(dialog).to_contain_text("5 de 6 feitas")
 
 
+def test_what_has_left_the_filter_is_not_among_all_that_match(
+    head: Page, tasks: list[dict[str, Any]], api: Api, task_type: str
+) -> None:
+    head.goto(f"{LIST}?taskType={task_type}&status=pending")
+    wait_until_live(head)
+    head.get_by_label("Selecionar todas as mostradas").check()
+    expect(bar(head)).to_contain_text("4 selecionadas")
+    api.update(tasks[0], "in_progress")
+    expect(row_of(head, tasks[0])).to_contain_text("saiu do filtro")
+    # By name it is still one of those that were ticked.
+    expect(box(head, tasks[0])).to_be_checked()
+    api.create(times=2, taskType=task_type)
+    bar(head).get_by_role("button", name="Selecionar todas as 5").click()
+    expect(box(head, tasks[0])).not_to_be_checked()
+    expect(box(head, tasks[1])).to_be_checked()
+    expect(head.get_by_label("Selecionar todas as mostradas")).to_be_checked()
+    api.update(tasks[1], "in_progress")
+    expect(row_of(head, tasks[1])).to_contain_text("saiu do filtro")
+    expect(box(head, tasks[1])).not_to_be_checked()
+    expect(bar(head)).to_contain_text("4 que correspondem ao filtro")
+    dialog = order(head, "Cancelar")
+    expect(dialog).to_contain_text("4 de 4 feitas")
+
+
 def test_what_came_ticked_is_in_the_order(
     head: Page, tasks: list[dict[str, Any]], api: Api, task_type: str
 ) -> None:

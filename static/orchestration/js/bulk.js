@@ -113,7 +113,10 @@ bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
   if (button && isPossible(button)) open(button);
 });
-byId("rows").addEventListener("tasks", showPossible);
+byId("rows").addEventListener("tasks", () => {
+  picks.follow();
+  showPossible();
+});
 // How many match changes while somebody selects.
 new MutationObserver(showBar).observe(byId("shown"), { attributeFilter: ["data-total"] });
 shortcuts({ x: () => picks.toggleFocused() });

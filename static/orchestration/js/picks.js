@@ -1,5 +1,6 @@
 // Which tasks of the list are selected: some by name, or all that match its filter.
 
+import { store } from "../../execution/js/list.js";
 import { t } from "../../shared/js/strings.js";
 
 const BOX = "[data-pick]";
@@ -43,12 +44,24 @@ export class Picks {
   }
 
   pickAll() {
-    this.pickShown(true);
     this.isAll = true;
+    this.#tickMatching();
     this.#onChange();
   }
 
+  /** Tasks have changed: where all that match are meant, those that have left are not. */
+  follow() {
+    if (this.isAll) this.#tickMatching();
+  }
+
+  #tickMatching() {
+    for (const box of this.#body.querySelectorAll(BOX)) {
+      this.#set(box, !store.left.has(box.closest("tr").dataset.task));
+    }
+  }
+
   get hasAllShown() {
+    if (this.isAll) return true;
     const boxes = [...this.#body.querySelectorAll(BOX)];
     return boxes.length > 0 && boxes.every((box) => box.checked);
   }
