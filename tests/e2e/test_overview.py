@@ -63,6 +63,7 @@ def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> N
     expect(page.locator(".toast")).to_contain_text("8 tarefas geradas.")
     plan = page.locator("#plan")
     expect(plan).to_contain_text("Plano em execução")
+    expect(plan).to_be_focused()
     expect(plan).to_contain_text("0 de 8 encerradas")
     wait_until_live(page)
     plan.locator("summary").click()

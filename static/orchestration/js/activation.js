@@ -42,8 +42,12 @@ async function send(event, dialog) {
   const page = await sendForm(event.target, event.submitter);
   if (!page || !dialog.open) return;
   if (take(page, dialog)) return;
-  // No further step: it is done.
+  // No further step: it is done. Shown once the dialog has been left, which takes the focus too.
+  dialog.addEventListener("close", () => showPlan(page));
   dialog.close();
+}
+
+function showPlan(page) {
   showOutcome(page);
   const plan = document.getElementById("plan");
   plan.scrollIntoView({ block: "nearest" });
