@@ -38,7 +38,9 @@ def overview_page(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _act(request)
     asks = "activate" in request.GET and request.user.has_perm(RUN_ORCHESTRATION)
-    form = ActivationForm(initial={"channels": MarketplaceSlug.values}) if asks else None
+    # Who comes back from the preview finds what they had chosen; who opens it, all.
+    chosen = request.GET.getlist("channels") or MarketplaceSlug.values
+    form = ActivationForm(initial={"channels": chosen}) if asks else None
     return render(request, TEMPLATE, _context(request, form))
 
 

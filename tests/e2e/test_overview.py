@@ -93,6 +93,24 @@ def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> N
     expect(plan).to_contain_text("Último plano")
 
 
+@pytest.mark.parametrize("java_script", [True, False])
+def test_what_was_chosen_stays_chosen_on_the_way_back(
+    open_as: Callable[..., Page], java_script: bool
+) -> None:
+    page = open_as("head", java_script_enabled=java_script)
+    page.goto(PAGE)
+    page.locator("#open-activation").click()
+    dialog = page.locator("dialog.activation")
+    expect(dialog.locator("[name=channels]:checked")).to_have_count(6)
+    for marketplace in ("Amazon", "Kaway"):
+        dialog.get_by_label(marketplace).uncheck()
+    dialog.locator("[value=preview]").click()
+    dialog.locator("[data-back]").click()
+    expect(dialog.locator("[name=channels]:checked")).to_have_count(4)
+    for marketplace in ("Amazon", "Kaway"):
+        expect(dialog.get_by_label(marketplace)).not_to_be_checked()
+
+
 def test_the_preview_is_read_before_anything_is_generated(page: Page) -> None:
     page.goto(PAGE)
     page.locator("#open-activation").press("Enter")
