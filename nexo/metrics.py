@@ -54,7 +54,8 @@ def _forget_dead_processes(folder: Path) -> None:
         pid = int(file.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):
+            # Numbers are given again: another user's process is none of our workers.
             mark_process_dead(pid, str(folder))
 
 

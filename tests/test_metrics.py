@@ -1,7 +1,9 @@
 """/metrics: off by default, by token, and true."""
 
+import os
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError
@@ -10,6 +12,7 @@ from django.test import Client
 from execution import queries
 from execution.enums import TaskStatus
 from execution.models import Lease
+from nexo.metrics import _forget_dead_processes
 from nexo.shared import clock
 from orchestration.bulk.models import BulkJob
 from orchestration.models import TaskTemplate
@@ -135,3 +138,21 @@ def test_metrics_are_answered_while_the_database_is_away(settings, monkeypatch) 
     text = scrape()
     assert "nexo_database_up 0.0" in text
     assert "nexo_tasks{" not in text
+
+
+@pytest.mark.parametrize("now", [ProcessLookupError, PermissionError])
+def test_a_worker_that_was_killed_is_forgotten_whoever_has_its_number_now(
+    monkeypatch, tmp_path: Path, now: type[OSError]
+) -> None:
+    dead, alive = (tmp_path / f"gauge_livesum_{pid}.db" for pid in (4_000_000, os.getpid()))
+    dead.touch(), alive.touch()
+    kill = os.kill
+
+    def asked(pid: int, number: int) -> None:
+        if pid == 4_000_000:
+            raise now
+        kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", asked)
+    _forget_dead_processes(tmp_path)
+    assert [*tmp_path.iterdir()] == [alive]
