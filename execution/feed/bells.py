@@ -48,6 +48,12 @@ class Bells(Room):
         self._slow_look_at = 0.0
         self._told: dict[Connection, int] = {}
 
+    def add(self, connection: Connection) -> None:
+        if not self.connections:
+            # What the log had for an empty room is in the first count.
+            self._position = None
+        super().add(connection)
+
     def remove(self, connection: Connection) -> None:
         super().remove(connection)
         self._told.pop(connection, None)
@@ -57,6 +63,7 @@ class Bells(Room):
         counted: Counted = await self.feed.read(_count_one, agent_id)
         await connection.send_text(frames.work(counted.counts[agent_id]))
         self._told[connection] = counted.counts[agent_id]
+        self._position = self._position or counted.position
         self._start(connection, counted.position.sequence)
         # What happened since it was counted is found by counting again.
         self._slow_look_at = 0.0

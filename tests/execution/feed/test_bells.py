@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts import tokens
 from accounts.callers import caller_for_agent
-from execution import claim_queries, claiming, services
+from execution import claim_queries, claiming, queries, services
 from execution.enums import TaskStatus
 from execution.feed import bells, callers, doorbell
 from execution.feed.hub import PING_AFTER_SECONDS
@@ -68,6 +68,31 @@ async def test_it_rings_when_another_task_takes_the_place_of_one_that_was_taken(
         await in_thread(claiming.claim_tasks, "alex", caller=ALEX)
         await in_thread(approved)
         assert await socket.next() == {"type": "work", "open": 1}
+
+
+async def test_who_comes_back_to_an_empty_room_is_told_once_and_nothing_old_is_read(
+    feed: Feed, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(key, path=BELL) as socket:
+        await socket.next_of("work")
+        await asyncio.sleep(0.1)  # it has looked
+    for _ in range(3):
+        await in_thread(approved)
+    newest = (await in_thread(queries.stream_position)).sequence
+    read_from: list[int] = []
+    given = claim_queries.agents_given_between
+
+    def reading(after: int, *rest: Any) -> Any:
+        read_from.append(after)
+        return given(after, *rest)
+
+    monkeypatch.setattr(claim_queries, "agents_given_between", reading)
+    async with opened(key, path=BELL) as socket:
+        assert await socket.next() == {"type": "work", "open": 3}
+        assert await socket.is_silent()
+        await in_thread(approved)
+        assert await socket.next() == {"type": "work", "open": 4}
+    assert min(read_from) >= newest
 
 
 async def test_a_task_that_comes_back_rings(feed: Feed, key: str) -> None:
