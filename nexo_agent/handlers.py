@@ -174,18 +174,21 @@ class _Run:
             pass  # it does not care for its task
 
     def _read(self, stream: IO[bytes], level: str) -> None:
-        for raw in stream:
-            line = raw.decode(errors="replace").rstrip("\r\n")
-            if not line.strip():
-                continue
-            if level == "info" and (value := _json_object(line)) is not None:
-                # The last one is the result; those before it were only lines.
-                line, self._result = (self._result or ("", {}))[0], (line, value)
-                if not line:
-                    continue
-            elif level == "warning":
-                self._last_words = [*self._last_words[-LAST_WORDS:], line]
-            self._lines.put((level, line))
+        with stream:
+            for raw in stream:
+                self._take(raw.decode(errors="replace").rstrip("\r\n"), level)
+
+    def _take(self, line: str, level: str) -> None:
+        if not line.strip():
+            return
+        if level == "info" and (value := _json_object(line)) is not None:
+            # The last one is the result; those before it were only lines.
+            line, self._result = (self._result or ("", {}))[0], (line, value)
+            if not line:
+                return
+        elif level == "warning":
+            self._last_words = [*self._last_words[-LAST_WORDS:], line]
+        self._lines.put((level, line))
 
     def _flush(self) -> None:
         for level, lines in _grouped(self._lines):

@@ -16,7 +16,7 @@ from nexo_agent.bell import Bell
 from nexo_agent.calls import Held, Json
 from nexo_agent.client import NexoAgent
 from nexo_agent.errors import Away, LeaseLost, NexoError, Refused, TokenRefused
-from nexo_agent.handlers import Failed, Handler, Job
+from nexo_agent.handlers import KILL_AFTER_SECONDS, Failed, Handler, Job
 from nexo_agent.words import LANGUAGES
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ HEARTBEAT_AGAIN_SECONDS: Final = 3.0
 LEASE_SECONDS: Final = 60.0
 MOST_AT_ONCE: Final = 100
 GRACE_SECONDS: Final = 10.0
-LAST_REPORT_SECONDS: Final = 5.0
+# A command that ignores SIGTERM is killed after the first of these, what it said is waited for no
+# longer than for the second, and all of that comes before the report.
+LAST_REPORT_SECONDS: Final = 2 * KILL_AFTER_SECONDS + 5.0
 LOOK_SECONDS: Final = 0.2
 FOREVER: Final = math.inf
 

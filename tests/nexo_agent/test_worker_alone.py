@@ -1,6 +1,7 @@
 """The worker against a server that is made up here: what it reports, and when it gives up."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from nexo_agent import Held, NexoAgent
 from nexo_agent.bell import Bell
-from nexo_agent.handlers import Failed, Handler, Job
+from nexo_agent.handlers import Failed, Handler, Job, command_handler
 from nexo_agent.worker import LEASE_SECONDS, Options, Worker, _Running
 
 pytestmark = pytest.mark.unit
@@ -24,6 +25,8 @@ class Server:
         self.waiting = list(task_ids)
         self.reports: list[dict[str, Any]] = []
         self.heartbeat: Callable[[], list[str]] = list
+        self.log: Callable[[], None] = lambda: None
+        self.takes_seconds = 0.0
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -36,6 +39,10 @@ class Server:
             return httpx.Response(200, json={"tasks": tasks})
         if request.url.path.endswith("/heartbeat"):
             return httpx.Response(200, json={"leases": [{"leaseId": i} for i in self.heartbeat()]})
+        if request.url.path.endswith("/logs"):
+            self.log()
+            return httpx.Response(200, json={})
+        time.sleep(self.takes_seconds)
         self.reports.append(body)
         task = {**TASK, "taskId": body["taskId"], "status": body["status"]}
         return httpx.Response(200, json={"task": task})
@@ -109,3 +116,13 @@ def test_it_asks_again_at_once_only_where_it_was_given_all_it_asked_for(
     worker = worker_of(Server(*(f"task-{number}" for number in range(tasks))), lambda job: None)
     assert worker._take(free) is is_full
     worker._wait_for_all(10)
+
+
+def test_a_command_that_ignores_sigterm_is_killed_and_reported_before_the_worker_ends() -> None:
+    server = Server("task-1")
+    server.takes_seconds = 0.3
+    command = ["sh", "-c", 'trap "" TERM; echo deaf by now; sleep 30']
+    worker = worker_of(server, command_handler(command), grace=0.1)
+    server.log = worker.stop
+    worker.run()
+    assert server.last == ("failed", "The agent was stopped before it finished the task.")
