@@ -6,13 +6,14 @@ here knows the server's own code: copy the folder wherever the agent lives.
 
 from nexo_agent.calls import Held
 from nexo_agent.client import AsyncNexoAgent, NexoAgent
-from nexo_agent.errors import Away, LeaseLost, NexoError, Refused, TokenRefused
+from nexo_agent.errors import Away, LeaseLost, Moved, NexoError, Refused, TokenRefused
 
 __all__ = [
     "AsyncNexoAgent",
     "Away",
     "Held",
     "LeaseLost",
+    "Moved",
     "NexoAgent",
     "NexoError",
     "Refused",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from nexo_agent.errors import Away, LeaseLost, Refused, TokenRefused
+from nexo_agent.errors import Away, LeaseLost, Moved, Refused, TokenRefused
 
 BASE: Final = "/api/marketplace/orchestration/"
 TASKS: Final = "task-execution"
@@ -120,17 +120,20 @@ def held_in(answer: Mapping[str, Any]) -> list[Held]:
     return found
 
 
-def understood(status: int, body: Any, retry_after: str | None) -> Json:
+def understood(status: int, body: Any, headers: Mapping[str, str]) -> Json:
     """The body of a good answer; `body` is None when it was no JSON object.
 
     Raises
     ------
-    Away, Refused, LeaseLost, TokenRefused
+    Away, Refused, LeaseLost, TokenRefused, Moved
     """
     if status == 401:
         raise TokenRefused("The server does not know this token.")
     if status >= 500 or status == 429:
-        raise Away(f"HTTP {status}", _seconds(retry_after))
+        raise Away(f"HTTP {status}", _seconds(headers.get("Retry-After")))
+    if 300 <= status < 400:
+        # It would be the same for every call, however long one waits.
+        raise Moved(headers.get("Location", "").partition(BASE)[0])
     if body is None:
         raise Away(f"HTTP {status} without JSON")
     if status < 300:

@@ -49,14 +49,14 @@ def _understood(answer: httpx.Response) -> Json:
     except ValueError:
         body = None
     known = body if isinstance(body, dict) else None
-    return calls.understood(answer.status_code, known, answer.headers.get("Retry-After"))
+    return calls.understood(answer.status_code, known, answer.headers)
 
 
 class NexoAgent:
     """An agent's calls; any thread may make them.
 
     A server that is away is waited for up to `patience` seconds, then `Away` is raised. Every
-    method may also raise Refused, LeaseLost and TokenRefused.
+    method may also raise Refused, LeaseLost, TokenRefused and Moved.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class AsyncNexoAgent:
         """
         Raises
         ------
-        Away, Refused, LeaseLost, TokenRefused
+        Away, Refused, LeaseLost, TokenRefused, Moved
         """
         try:
             answer = await self._http.request(**_request(call))

@@ -30,3 +30,11 @@ class LeaseLost(Refused):
 
 class TokenRefused(NexoError):
     """The token is unknown, has expired or was revoked."""
+
+
+class Moved(NexoError):
+    """NEXO is served elsewhere, at `address`: from http, a site in production sends to https."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"The server sends this call on to {address}: give that as the URL.")
+        self.address = address

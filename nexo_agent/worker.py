@@ -15,7 +15,7 @@ from typing import Any, Final
 from nexo_agent.bell import Bell
 from nexo_agent.calls import Held, Json
 from nexo_agent.client import NexoAgent
-from nexo_agent.errors import Away, LeaseLost, NexoError, Refused, TokenRefused
+from nexo_agent.errors import Away, LeaseLost, Moved, NexoError, Refused, TokenRefused
 from nexo_agent.handlers import KILL_AFTER_SECONDS, Failed, Handler, Job
 from nexo_agent.words import LANGUAGES
 
@@ -65,7 +65,7 @@ class Worker:
 
     Raises (from `run`)
     ------
-    TokenRefused; Refused: the agent may not claim
+    TokenRefused; Refused: the agent may not claim; Moved: NEXO is served elsewhere
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Worker:
         try:
             result = self._handler(running.job)
             failure = None
-        except (LeaseLost, Away, TokenRefused):
+        except (LeaseLost, Away, Moved, TokenRefused):
             raise  # there is nobody to report to
         except Failed as failed:
             words = self._words[failed.key].format(**failed.values)

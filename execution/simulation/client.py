@@ -7,10 +7,10 @@ from typing import Any, Final, Self
 import httpx
 
 from execution.simulation.decisions import Action
-from nexo_agent import AsyncNexoAgent, Away, Held, LeaseLost, Refused, TokenRefused, calls
+from nexo_agent import AsyncNexoAgent, Away, Held, LeaseLost, Moved, Refused, TokenRefused, calls
 from nexo_agent.calls import Call
 
-__all__ = ["Api", "Away", "LeaseLost", "Refused", "TokenRefused"]
+__all__ = ["Api", "Away", "LeaseLost", "Moved", "Refused", "TokenRefused"]
 
 OPEN_STATUSES: Final = "pending,approved,in_progress,marketplace_sync"
 NEWEST: Final = 50
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 class Api:
     """`keys` maps the head and each agent to its token.
 
-    Every method may raise Away, Refused, LeaseLost and TokenRefused.
+    Every method may raise Away, Refused, LeaseLost, TokenRefused and Moved.
     """
 
     def __init__(

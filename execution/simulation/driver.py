@@ -39,7 +39,7 @@ class Driver:
         """
         Raises
         ------
-        TokenRefused
+        TokenRefused, Moved
         """
         agents = cycle(self.board.agents)
         known = 0

@@ -6,9 +6,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -573,3 +575,32 @@ def test_it_stops_at_once_while_it_waits_for_a_server(
         assert process.stderr is not None
         assert b"away" in process.stderr.readline()
         ends_soon(process, number)
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A site in production, asked without TLS."""
+
+    def do_POST(self) -> None:
+        self.send_response(301)
+        self.send_header("Location", f"https://nexo.test{self.path}")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.integration
+@pytest.mark.one_database
+def test_a_server_that_sends_it_elsewhere_ends_it(without_server: dict[str, str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        process = simulator(without_server, f"http://127.0.0.1:{server.server_port}")
+        try:
+            _out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+            server.shutdown()
+    assert process.returncode == 1
+    sentence = "O servidor encaminha as chamadas para https://nexo.test: informe esse endereço"
+    assert err.decode().count("\n") == 1
+    assert sentence in err.decode()

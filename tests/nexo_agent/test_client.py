@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +13,17 @@ import httpx
 import pytest
 
 import nexo_agent
-from nexo_agent import Away, Held, LeaseLost, NexoAgent, Refused, TokenRefused, backoff, calls
+from nexo_agent import (
+    Away,
+    Held,
+    LeaseLost,
+    Moved,
+    NexoAgent,
+    Refused,
+    TokenRefused,
+    backoff,
+    calls,
+)
 from nexo_agent.bell import Bell
 from tests.servers import PROJECT
 
@@ -199,6 +210,31 @@ def test_refusals_have_a_kind(
     with pytest.raises(kind):
         agent.start(held)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "address"),
+    [
+        (
+            "https://nexo.test/api/marketplace/orchestration/agents/alex/claim",
+            "https://nexo.test",
+        ),
+        ("https://sign.in/?next=/x", "https://sign.in/?next=/x"),
+    ],
+)
+def test_a_redirect_is_a_wrong_url_and_nothing_to_wait_for(
+    agent: NexoAgent,
+    server: Server,
+    waits: list[float],
+    status: int,
+    location: str,
+    address: str,
+) -> None:
+    server.answers = [gives(status, Location=location)]
+    with pytest.raises(Moved, match=f"sends this call on to {re.escape(address)}: give that"):
+        agent.claim()
+    assert waits == []
 
 
 def test_waits_grow_and_are_spread() -> None:

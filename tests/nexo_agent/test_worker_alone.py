@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nexo_agent import Held, NexoAgent
+from nexo_agent import Held, Moved, NexoAgent
 from nexo_agent.bell import Bell
 from nexo_agent.handlers import Failed, Handler, Job, command_handler
 from nexo_agent.worker import LEASE_SECONDS, Options, Worker, _Running
@@ -126,3 +126,11 @@ def test_a_command_that_ignores_sigterm_is_killed_and_reported_before_the_worker
     server.log = worker.stop
     worker.run()
     assert server.last == ("failed", "The agent was stopped before it finished the task.")
+
+
+def test_a_server_that_sends_it_elsewhere_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    headers = {"Location": "https://nexo.test/api/marketplace/orchestration/agents/alex/claim"}
+    monkeypatch.setattr(server, "handle", lambda request: httpx.Response(301, headers=headers))
+    with pytest.raises(Moved, match=r"https://nexo\.test: give that"):
+        worker_of(server, lambda job: None).run()

@@ -20,7 +20,7 @@ from execution.demo.roster import PROFILES
 from execution.demo.seeding import simulator
 from execution.models import Agent
 from execution.simulation.board import Board
-from execution.simulation.client import Api, TokenRefused
+from execution.simulation.client import Api, Moved, TokenRefused
 from execution.simulation.credentials import LIFETIME, credentials
 from execution.simulation.driver import Driver
 from nexo.shared.commands import migrated_database
@@ -123,6 +123,7 @@ class Command(BaseCommand):
         Raises
         ------
         KeyboardInterrupt: a signal asked to end
+        CommandError: NEXO is served elsewhere
         """
         loop = asyncio.get_running_loop()
         play = asyncio.create_task(self._play(keys, agents, loop.time() + seconds))
@@ -140,3 +141,6 @@ class Command(BaseCommand):
             except TokenRefused:
                 # Revoked in the administration, or the database was replaced: take new ones.
                 await asyncio.sleep(PAUSE_AFTER_REFUSED_TOKEN_SECONDS)
+            except Moved as moved:
+                sentence = _("The server sends calls on to %s: give that as --url.")
+                raise CommandError(sentence % moved.address) from moved
