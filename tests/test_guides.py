@@ -69,6 +69,7 @@ def test_phase_2_from_an_empty_database_to_a_report(tmp_path: Path) -> None:
     # What status, metrics and the report say of it.
     assert '"generated":8' in done.stdout
     assert '"completed":8' in done.stdout
+    assert (tmp_path / "alex.token").stat().st_mode & 0o077 == 0
     assert (tmp_path / "report.csv").read_text().count("\n") > 6
 
 

@@ -46,6 +46,7 @@ def test_an_agent_works_in_ten_minutes(tmp_path: Path) -> None:
                 check=False,
             )
             assert done.returncode == 0, f"{code}\n{done.stdout}{done.stderr}"
+    assert (tmp_path / "robo.token").stat().st_mode & 0o077 == 0
     outcome = shell(environment, _OUTCOME).splitlines()
     assert outcome == [
         "completed {'title': 'FOTO DA CAPA'} 1",
