@@ -324,6 +324,46 @@ def test_a_server_that_hangs_is_not_called_live(
     wait_until_live(page)
 
 
+SLOW_TO_CLOSE = """async () => {
+  const { Feed, SILENCE } = await import(new URL("/static/execution/js/feed.js", location));
+  const made = [];
+  window.WebSocket = class extends EventTarget {
+    constructor(address) {
+      super();
+      if (address.includes("/ws/nothing/")) made.push(this);  // the page makes others
+    }
+
+    // As where the network is gone: its event comes late.
+    close() {}
+  };
+  const nothing = () => {};
+  const feed = new Feed({
+    path: "/ws/nothing/",
+    position: { sequence: 7, epoch: "e" },
+    read: () => Promise.reject(new Error("offline")),
+    on: { frame: nothing, summary: nothing, snapshot: nothing, state: nothing, epoch: nothing },
+  });
+  const hears = (socket) => socket.dispatchEvent(
+    new MessageEvent("message", { data: JSON.stringify({ type: "ping", sequence: 7 }) }));
+  feed.start();
+  const pings = setInterval(() => hears(made.at(-1)), SILENCE / 4);
+  hears(made[0]);
+  dispatchEvent(new Event("offline"));
+  await new Promise((done) => setTimeout(done, 2 * SILENCE));
+  clearInterval(pings);
+  return { sockets: made.length, state: feed.state };
+}"""
+
+
+def test_a_socket_that_was_dropped_does_not_close_the_next(page: Page) -> None:
+    page.goto(LIST)
+    wait_until_live(page)
+    page.clock.install()
+    page.evaluate(f"void (window.told = ({SLOW_TO_CLOSE})())")
+    page.clock.run_for(50_000)
+    assert page.evaluate("window.told") == {"sockets": 2, "state": "live"}
+
+
 def test_a_locked_database_is_told_and_tried_again(
     page: Page, api: Api, environment: dict[str, str], task_type: str, complaints: Complaints
 ) -> None:

@@ -99,7 +99,8 @@ export class Feed {
     let watchdog = 0;
     const heard = () => {
       clearTimeout(watchdog);
-      watchdog = setTimeout(() => this.#reconnectNow(), SILENCE);
+      // A socket that was dropped may be long in closing, while the next one is well.
+      watchdog = setTimeout(() => socket === this.#socket && this.#reconnectNow(), SILENCE);
     };
     heard();
     socket.addEventListener("open", () => (isAnswered = true));
