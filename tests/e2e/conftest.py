@@ -1,5 +1,6 @@
 """Chromium against a server process with the demo in it; tests speak HTTP only."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    WebSocketRoute,
+    expect,
+)
 
 from tests.e2e.cable import Cable
 from tests.servers import RunningServer, manage, running_server, server_environment
@@ -227,3 +235,23 @@ def row_of(page: Page, task: dict[str, Any]) -> Any:
 
 def wait_until_live(page: Page) -> None:
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
+
+
+def reset_at_each_change(page: Page) -> None:
+    """Let the feed answer each change as it does a page that was away for over 1,000 events."""
+
+    def pass_on(client: WebSocketRoute) -> None:
+        server = client.connect_to_server()
+        epoch = ""
+
+        def tell(text: str | bytes) -> None:
+            nonlocal epoch
+            message = json.loads(text)
+            epoch = message.get("epoch", epoch)
+            if message["type"] == "changes":
+                message = {"type": "reset", "epoch": epoch, "sequence": message["sequence"]}
+            client.send(json.dumps(message))
+
+        server.on_message(tell)
+
+    page.route_web_socket("**/ws/marketplace/tasks/execution/**", pass_on)

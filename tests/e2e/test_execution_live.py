@@ -11,7 +11,16 @@ from playwright.sync_api import APIResponse, Locator, Page, Route, WebSocketRout
 
 from nexo.shared.folding import folded
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import API, LIST, Api, Complaints, row_of, sign_in, wait_until_live
+from tests.e2e.conftest import (
+    API,
+    LIST,
+    Api,
+    Complaints,
+    reset_at_each_change,
+    row_of,
+    sign_in,
+    wait_until_live,
+)
 from tests.e2e.test_quality import shifts, watch_shifts
 from tests.execution.test_row_view import TIMES, ended_task
 from tests.servers import running_server
@@ -129,6 +138,31 @@ def test_pause_holds_everything_and_resume_leaves_no_gap(
     expect(row_of(page, first).locator('[data-field="status"]')).to_have_text("Em Progresso")
     expect(row_of(page, second).locator('[data-field="status"]')).to_have_text("Aprovada")
     expect(row_of(page, third)).to_be_visible()
+
+
+def test_what_a_paused_list_had_to_read_anew_waits_for_resume(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    reset_at_each_change(page)
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    status = row_of(page, task).locator('[data-field="status"]')
+    page.keyboard.press("p")
+    with page.expect_response(f"**{API}?*") as answer:
+        api.update(task, "approved")
+    answer.value.finished()
+    page.wait_for_timeout(200)
+    expect(status).to_have_text("Aguardando")
+    page.locator("#refresh").click()
+    expect(status).to_have_text("Aprovada")
+    with page.expect_response(f"**{API}?*") as answer:
+        api.update(task, "in_progress")
+    answer.value.finished()
+    page.wait_for_timeout(200)
+    expect(status).to_have_text("Aprovada")
+    page.keyboard.press("p")
+    expect(status).to_have_text("Em Progresso")
 
 
 def test_refresh_that_fails_loses_nothing_of_what_waits(

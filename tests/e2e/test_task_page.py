@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import Api, Complaints, wait_until_live
+from tests.e2e.conftest import Api, Complaints, reset_at_each_change, wait_until_live
 
 
 def address(task: dict[str, Any]) -> str:
@@ -200,6 +200,23 @@ def test_pause_holds_the_page_and_resume_brings_it_up(
     expect(opened.locator(".badge")).to_have_text("Aguardando")
     opened.get_by_role("button", name="Retomar").click()
     expect(opened.locator(".badge")).to_have_text("Em Progresso")
+
+
+def test_what_a_paused_page_had_to_read_anew_is_shown_on_resume(
+    open_as: Callable[..., Page], api: Api, task: dict[str, Any]
+) -> None:
+    page = open_as("head")
+    reset_at_each_change(page)
+    page.goto(address(task))
+    wait_until_live(page)
+    page.keyboard.press("p")
+    with page.expect_response(f"**{address(task)}") as answer:
+        api.update(task, "in_progress")
+    answer.value.finished()
+    page.wait_for_timeout(200)
+    expect(page.locator(".badge")).to_have_text("Aguardando")
+    page.get_by_role("button", name="Retomar").click()
+    expect(page.locator(".badge")).to_have_text("Em Progresso")
 
 
 def test_page_catches_up_after_the_connection_was_lost(

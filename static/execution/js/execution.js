@@ -40,6 +40,8 @@ const held = new Held();
 const indicator = new Indicator();
 const summary = new Summary({ total: data.snapshot.totalTasks, onTotal: showCounts });
 let heldSummary = null;
+// What was read meanwhile: no frame will tell again of what is in it.
+let heldSnapshot = null;
 let isPaused = false;
 // Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
 let pausedFreshAt = 0;
@@ -77,7 +79,11 @@ function receiveSummary(latest) {
 }
 
 function receiveSnapshot(snapshot) {
-  pausedFreshAt = Date.now();
+  if (isPaused) heldSnapshot = snapshot;
+  else takeSnapshot(snapshot);
+}
+
+function takeSnapshot(snapshot) {
   rows.paint(store.applySnapshot(snapshot));
   followTasks();
   summary.read();
@@ -201,6 +207,8 @@ function setPaused(value) {
 
 function takeHeld() {
   pausedFreshAt = feed.freshAt;
+  if (heldSnapshot) takeSnapshot(heldSnapshot);
+  heldSnapshot = null;
   const { before } = held;
   const all = held.take();
   if (all) take(all.tasks, all.born);

@@ -35,6 +35,8 @@ let isPaused = false;
 // Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
 let pausedFreshAt = 0;
 let waiting = 0;
+// What was read meanwhile: no frame will tell again of what is in it.
+let held = null;
 let timer = 0;
 
 const feed = new Feed({
@@ -48,7 +50,7 @@ const feed = new Feed({
   on: {
     frame: receive,
     summary: () => {},
-    snapshot: show,
+    snapshot: receiveSnapshot,
     state: changeState,
     epoch: () => location.reload(),
   },
@@ -68,8 +70,12 @@ function readSoon() {
   }, READ_AT_MOST_EVERY);
 }
 
+function receiveSnapshot(snapshot) {
+  if (isPaused) held = snapshot;
+  else show(snapshot);
+}
+
 function show(snapshot) {
-  if (isPaused) return;
   const before = task.status;
   ({ task } = snapshot);
   const hadFocus = document.activeElement !== document.body;
@@ -120,9 +126,15 @@ function setPaused(value) {
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
   if (isPaused) announce(t("announce.paused"));
-  else if (waiting) feed.refresh();
-  waiting = 0;
+  else takeHeld();
   showFreshness();
+}
+
+function takeHeld() {
+  if (held) show(held);
+  if (waiting) feed.catchUp(task.sequence);
+  held = null;
+  waiting = 0;
 }
 
 function submit(event) {
