@@ -202,6 +202,19 @@ def test_pause_holds_the_page_and_resume_brings_it_up(
     expect(opened.locator(".badge")).to_have_text("Em Progresso")
 
 
+def test_a_paused_page_shows_what_was_asked_for_and_stays_paused(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    live = opened.locator("#live")
+    opened.keyboard.press("p")
+    api.update(task, "approved")
+    expect(live).to_contain_text("1 mudança à espera")
+    opened.locator("#refresh").click()
+    expect(opened.locator(".badge")).to_have_text("Aprovada")
+    expect(live).to_have_attribute("data-state", "paused")
+    expect(live).not_to_contain_text("à espera")
+
+
 def test_what_a_paused_page_had_to_read_anew_is_shown_on_resume(
     open_as: Callable[..., Page], api: Api, task: dict[str, Any]
 ) -> None:

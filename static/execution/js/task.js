@@ -34,7 +34,8 @@ let { task } = data;
 let isPaused = false;
 // Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
 let pausedFreshAt = 0;
-let waiting = 0;
+// The numbers of this task's events that are not shown yet.
+let waiting = [];
 // What was read meanwhile: no frame will tell again of what is in it.
 let held = null;
 let timer = 0;
@@ -57,9 +58,9 @@ const feed = new Feed({
 });
 
 function receive({ events }) {
-  const own = events.filter((event) => event.taskId === task.taskId).length;
-  if (!own) return;
-  if (isPaused) waiting += own;
+  const own = events.filter((event) => event.taskId === task.taskId);
+  if (!own.length) return;
+  if (isPaused) waiting.push(...own.map(({ sequence }) => sequence));
   else readSoon();
 }
 
@@ -78,6 +79,7 @@ function receiveSnapshot(snapshot) {
 function show(snapshot) {
   const before = task.status;
   ({ task } = snapshot);
+  waiting = waiting.filter((sequence) => sequence > task.sequence);
   const hadFocus = document.activeElement !== document.body;
   replaceParts(snapshot.page);
   if (hadFocus && document.activeElement === document.body) focusNext();
@@ -110,7 +112,7 @@ function confirmSent() {
 function showFreshness() {
   const { state } = feed;
   const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
-  indicator.show({ state, freshAt, paused: isPaused, waiting });
+  indicator.show({ state, freshAt, paused: isPaused, waiting: waiting.length });
   document.getElementById("read-at").textContent = exactText(freshAt, data.zone);
 }
 
@@ -126,15 +128,20 @@ function setPaused(value) {
   pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
   pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
   if (isPaused) announce(t("announce.paused"));
-  else takeHeld();
+  else goOn();
   showFreshness();
 }
 
+function goOn() {
+  takeHeld();
+  if (waiting.length) feed.catchUp(task.sequence);
+  waiting = [];
+}
+
 function takeHeld() {
+  pausedFreshAt = feed.freshAt;
   if (held) show(held);
-  if (waiting) feed.catchUp(task.sequence);
   held = null;
-  waiting = 0;
 }
 
 function submit(event) {
@@ -215,7 +222,8 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+  if (wasRead) takeHeld();
+  else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 document.addEventListener("submit", submit);
 shortcuts({ p: () => setPaused(!isPaused) });
