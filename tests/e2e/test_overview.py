@@ -219,6 +219,32 @@ def test_a_lost_connection_loses_no_page(page: Page, cable: Cable, complaints: C
     expect(page).to_have_url(PAGE)
 
 
+def test_what_was_refused_once_is_done_the_second_time(
+    page: Page, api: Api, complaints: Complaints
+) -> None:
+    complaints.expected += ["ERR_FAILED"]
+    page.goto(PAGE)
+    wait_until_live(page)
+    page.locator("#open-activation").click()
+    dialog = page.locator("dialog.activation:modal")
+    expect(dialog).to_be_visible()
+    for box in dialog.locator("input[type=checkbox]").all():
+        box.set_checked(box.get_attribute("value") == "tiktokshop")
+    page.route(f"**{PAGE}?*", lambda route: route.abort())
+    dialog.locator("[value=preview]").click()
+    unknown = page.locator(".toast").filter(has_text="não sabemos")
+    expect(unknown).to_be_visible()
+    page.unroute(f"**{PAGE}?*")
+    dialog.locator("[value=preview]").click()
+    expect(dialog.locator(".preview")).to_be_visible()
+    expect(unknown).to_be_visible()
+    dialog.locator("[value=activate]").click()
+    expect(page.locator(".toast").filter(has_text="geradas")).to_be_visible()
+    for link in page.locator(".plan-tasks a").all():
+        task = str(link.get_attribute("href")).rpartition("/")[2]
+        api.update({"taskId": task}, "failed", failureReason="cancelled", reason="teste")
+
+
 def test_a_plain_user_watches_without_scores(open_as: Callable[..., Page]) -> None:
     page = open_as("user")
     page.goto(PAGE)

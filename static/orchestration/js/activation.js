@@ -58,10 +58,14 @@ function showPlan(page) {
 function take(page, dialog) {
   const next = page?.getElementById("activation");
   if (!next) return false;
-  dialog.replaceChildren(...next.childNodes);
+  for (const child of [...dialog.childNodes]) if (!isToasts(child)) child.remove();
+  dialog.prepend(...next.childNodes);
   dialog.querySelector("[autofocus]")?.focus();
   return true;
 }
+
+/** What was said while the dialog is open stands in it, and stays. */
+const isToasts = ({ id }) => id === "toasts";
 
 function leave(dialog) {
   dialog.remove();
