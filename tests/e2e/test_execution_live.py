@@ -376,6 +376,7 @@ SLOW_TO_CLOSE = """async () => {
     position: { sequence: 7, epoch: "e" },
     read: () => Promise.reject(new Error("offline")),
     on: { frame: nothing, summary: nothing, snapshot: nothing, state: nothing, epoch: nothing },
+    count: { follow: nothing, read: nothing },
   });
   const hears = (socket) => socket.dispatchEvent(
     new MessageEvent("message", { data: JSON.stringify({ type: "ping", sequence: 7 }) }));

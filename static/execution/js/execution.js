@@ -11,6 +11,7 @@ import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
 import { data } from "./page-data.js";
+import * as pending from "./pending.js";
 import { RowMenu } from "./row-menu.js";
 import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
@@ -60,6 +61,7 @@ const feed = new Feed({
     epoch: () => location.reload(),
     readFailed: () => refreshButton.removeAttribute("aria-busy"),
   },
+  count: pending,
 });
 
 // -- What comes in ---------------------------------------------------------------------------------

@@ -3,8 +3,6 @@
 // A frame is applied only when it follows on from the last one. Whatever else happens (a gap, a
 // silence, a close), the socket is opened again with the number reached so far.
 
-import { followPending, readPending } from "./pending.js";
-
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
 const READ_EVERY = 5_000;
@@ -36,15 +34,18 @@ export class Feed {
   /**
    * `position` is {sequence, epoch} of the page's snapshot. `read` gives a new snapshot with its
    * own position, or throws {status}. `on` hears `state()`, `frame(frame)`, `summary(summary)`,
-   * `snapshot(snapshot)` and `epoch()`, which means that the database is another one. While
-   * `maySkipReading()` nothing is read, and whether there is a connection is the socket's to tell.
+   * `snapshot(snapshot)` and `epoch()`, which means that the database is another one. What the page
+   * counts besides, `count`, is to `follow(frame)` and to `read()` itself where frames leave a gap.
+   * While `maySkipReading()` nothing is read, and whether there is a connection is the socket's to
+   * tell.
    */
-  constructor({ path, position, read, on, maySkipReading = () => false }) {
+  constructor({ path, position, read, on, count, maySkipReading = () => false }) {
     this.path = path;
     this.sequence = position.sequence;
     this.epoch = position.epoch;
     this.read = read;
     this.on = on;
+    this.count = count;
     this.maySkipReading = maySkipReading;
   }
 
@@ -122,7 +123,7 @@ export class Feed {
         this.#fresh("live");
         this.on.summary(message.summary);
         // What the bar was drawn with may be some seconds old.
-        readPending();
+        this.count.read();
         break;
       case "changes":
         if (message.previous !== this.sequence) {
@@ -133,7 +134,7 @@ export class Feed {
         this.#fresh("live");
         this.on.frame(message);
         this.on.summary(message.summary);
-        followPending(message);
+        this.count.follow(message);
         break;
       case "reset":
         if (message.epoch !== this.epoch) {
@@ -210,7 +211,7 @@ export class Feed {
       // A socket that is open, or opening, counts on from the number it was opened with.
       if (!this.#socket) this.sequence = Math.max(this.sequence, snapshot.sequence);
       this.on.snapshot(snapshot);
-      readPending();
+      this.count.read();
       this.#fresh(this.isLive ? "live" : this.#hasSocketPath ? "reconnecting" : "noFeed");
       return true;
     } catch (error) {

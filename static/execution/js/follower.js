@@ -6,6 +6,7 @@ import { Feed } from "./feed.js";
 import { Indicator, tellState } from "./indicator.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage } from "./parts.js";
+import * as pending from "./pending.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 
@@ -47,6 +48,7 @@ export function followPage({
       state: changeState,
       epoch: () => location.reload(),
     },
+    count: pending,
   });
 
   function untilTurn() {

@@ -13,20 +13,20 @@ let lastRead = -READ_AT_MOST_EVERY;
 let timer = 0;
 
 /** Tasks that began to wait, and those that ceased to, by a frame's events. */
-export function followPending({ events }) {
+export function follow({ events }) {
   if (!badge) return;
   const changes = events.map(({ from, to }) => (to === "pending") - (from === "pending"));
   if (changes.every((change) => !change)) return;
   show(Math.max(0, changes.reduce((sum, one) => sum + one, Number(badge.dataset.pending))));
-  readPending();
+  read();
 }
 
-export function readPending() {
+export function read() {
   if (!badge) return;
-  timer ||= setTimeout(read, Math.max(0, lastRead + READ_AT_MOST_EVERY - performance.now()));
+  timer ||= setTimeout(readNow, Math.max(0, lastRead + READ_AT_MOST_EVERY - performance.now()));
 }
 
-async function read() {
+async function readNow() {
   timer = 0;
   lastRead = performance.now();
   try {

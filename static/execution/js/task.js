@@ -10,6 +10,7 @@ import { shortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage, replaceParts } from "./parts.js";
+import * as pending from "./pending.js";
 import { exactText } from "./row-view.js";
 import { keepWords, keptWords } from "./unsent.js";
 
@@ -55,6 +56,7 @@ const feed = new Feed({
     state: changeState,
     epoch: () => location.reload(),
   },
+  count: pending,
 });
 
 function receive({ events }) {

@@ -11,6 +11,7 @@ import { announce, Indicator, tellState } from "../../execution/js/indicator.js"
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
 import { pageDataOf, readPage } from "../../execution/js/parts.js";
+import * as pending from "../../execution/js/pending.js";
 import { matches } from "../../execution/js/tasks.js";
 import { forgetWords } from "../../execution/js/unsent.js";
 import { List } from "./list.js";
@@ -58,6 +59,7 @@ const feed = new Feed({
     state: changeState,
     epoch: () => location.reload(),
   },
+  count: pending,
 });
 
 // -- What comes in ---------------------------------------------------------------------------------
