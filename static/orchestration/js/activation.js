@@ -70,8 +70,6 @@ const isToasts = ({ id }) => id === "toasts";
 function leave(dialog) {
   dialog.remove();
   setStep(false);
-  // Whoever activated is at the plan by now: the event comes late.
-  if (document.activeElement !== document.body) return;
   document.getElementById("open-activation")?.focus();
 }
 
