@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from execution.enums import FailureReason
+from execution.enums import FailureReason, TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,12 @@ CANCELLATIONS: Final = (
     "Já existe uma tarefa igual.",
     "A campanha foi adiada.",
 )
-LOG_LINES: Final = (
-    "Anúncio carregado.",
-    "Comparado com os 20 anúncios mais vendidos da categoria.",
-    "Proposta gerada e validada.",
-    "Enviado aos marketplaces.",
-)
+LOG_LINES: Final = {
+    TaskStatus.IN_PROGRESS: (
+        "Anúncio carregado.",
+        "Comparado com os 20 anúncios mais vendidos da categoria.",
+        "Proposta gerada e validada.",
+    ),
+    TaskStatus.MARKETPLACE_SYNC: ("Enviado aos marketplaces.",),
+}
+"""What an agent notes, by the status that its task has then."""

@@ -141,7 +141,10 @@ def _trouble_targets(history: TaskHistory, status: TaskStatus, number: int) -> N
 
 
 def log_of(history: TaskHistory) -> list[tuple[str, datetime]]:
-    """What the agent noted while it worked: a line at each of its own steps."""
+    """What the agent noted while it worked: a line at each of its own steps, as long as it has one
+    for the status that the step led to."""
     actor = f"agent:{history.task.agent_id}"
-    instants = [event.at for event in history.events if event.actor == actor]
-    return list(zip(LOG_LINES, instants, strict=False))
+    lines = {status.value: iter(told) for status, told in LOG_LINES.items()}
+    steps = [event for event in history.events if event.actor == actor and event.to_status in lines]
+    told = [(next(lines[event.to_status], ""), event.at) for event in steps]
+    return [(line, at) for line, at in told if line]

@@ -145,6 +145,8 @@ def _publish(task: Task, rng: Random) -> Action:
         return _move(task, TaskStatus.IN_PROGRESS)
     settled = (SyncState.SYNCED, SyncState.NOT_REQUIRED)
     waiting = [slug for slug in task["targets"] if task["syncDetail"][slug]["state"] not in settled]
+    if len(waiting) == len(task["targets"]) and rng.random() < SHARE_LOGGED:
+        return _log(task, rng)
     if not waiting:
         return _move(task, TaskStatus.COMPLETED)
     synced = rng.sample(waiting, min(rng.choice((1, 1, 2)), len(waiting)))
@@ -162,7 +164,8 @@ def _fail(task: Task, rng: Random) -> Action:
 
 
 def _log(task: Task, rng: Random) -> Action:
-    line = {"level": "info", "message": rng.choice(LOG_LINES), "leaseId": task["leaseId"]}
+    told = rng.choice(LOG_LINES[TaskStatus(task["status"])])
+    line = {"level": "info", "message": told, "leaseId": task["leaseId"]}
     return Action(task["agentId"], "POST", f"{TASKS}/{task['taskId']}/logs", line)
 
 

@@ -18,6 +18,7 @@ from django.db.models import F
 from django.utils import translation
 
 from execution import claiming, queries
+from execution.demo.catalogue import LOG_LINES
 from execution.demo.past import load_story, past_stories
 from execution.demo.present import present_histories
 from execution.enums import FailureReason, SyncState, TaskStatus
@@ -327,6 +328,11 @@ class TestCommand:
         running = Task.objects.filter(status=TaskStatus.IN_PROGRESS)
         assert all(task.logs.exists() for task in running)
         assert not TaskLog.objects.filter(at__gt=clock.now()).exists()
+        (sent,) = LOG_LINES[TaskStatus.MARKETPLACE_SYNC]
+        told = Task.objects.filter(logs__message=sent)
+        assert told.exists()
+        before = (TaskStatus.PENDING, TaskStatus.APPROVED, TaskStatus.IN_PROGRESS)
+        assert not told.filter(status__in=before).exists()
 
     def test_a_load_grows_to_what_was_asked_for_and_stops_there(self) -> None:
         seed("--tasks", "15")
