@@ -44,6 +44,20 @@ def test_frame_fits_at_every_width(
         assert too_wide == [], address
 
 
+def test_places_on_a_line_of_their_own_leave_the_name_its_room(
+    open_as: Callable[..., Page],
+) -> None:
+    page = open_as("head")
+    page.set_viewport_size({"width": 768, "height": 900})
+    page.goto(OVERVIEW)
+    brand, tools, places = (
+        page.locator(part).bounding_box() for part in (".brand", ".topbar .tools", ".places")
+    )
+    assert brand and tools and places
+    assert places["y"] >= max(brand["y"] + brand["height"], tools["y"] + tools["height"])
+    assert min(brand["y"], tools["y"]) >= 8
+
+
 def test_live_indicator_begins_where_the_title_does(page: Page) -> None:
     page.set_viewport_size({"width": 768, "height": 900})
     page.goto(LIST)
