@@ -74,6 +74,25 @@ def test_live_indicator_begins_where_the_title_does(page: Page) -> None:
 # -- Execução: cards -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_share_of_many_tasks_stays_on_its_line(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(LIST)
+    heights = """(cards) => cards.map((card) => {
+      const share = card.querySelector('[data-field="share"]');
+      return [card.offsetHeight, share.offsetHeight, share.scrollWidth - share.clientWidth];
+    })"""
+    cards = page.locator(".card")
+    fill = """(cards, [count, share]) => cards.forEach((card) => {
+      card.querySelector('[data-field="count"]').textContent = count;
+      card.querySelector('[data-field="share"]').textContent = share;
+    })"""
+    cards.evaluate_all(fill, ["1", "1% de 99"])
+    few = cards.evaluate_all(heights)
+    cards.evaluate_all(fill, ["12.345", "100% de 12.345"])
+    assert cards.evaluate_all(heights) == few
+
+
 OVERLAPS = """(rows) => rows.flatMap((row) => {
   const range = document.createRange();
   const boxes = [...row.querySelectorAll("[data-field], [data-row-menu], [data-pick]")]
