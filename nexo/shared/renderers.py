@@ -57,7 +57,6 @@ class BrowsableAPIRenderer(renderers.BrowsableAPIRenderer):
     ) -> dict[str, Any]:
         view, response = renderer_context["view"], renderer_context["response"]
         return {
-            "name": view.get_view_name(),
             "response": response,
             "content": IndentedJSONRenderer().render(data).decode(),
             "forms": list(self.forms(view)),

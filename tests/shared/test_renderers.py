@@ -35,6 +35,11 @@ def test_who_may_only_read_is_offered_no_form() -> None:
     assert forms(browse(LIST)) == []
 
 
+def test_its_title_is_in_the_readers_language() -> None:
+    page = browse(LIST)
+    assert "<h1>API do NEXO</h1>" in page and "Task Execution" not in page
+
+
 def test_the_answer_is_escaped() -> None:
     make_task(title="<script>alert(1)</script>")
     page = browse(LIST)
