@@ -52,7 +52,7 @@ class PersonForm(ChangedFieldsForm, UserChangeForm):
 
 @admin.register(User)
 class NexoUserAdmin(
-    ManagedByAdmins, LeavesAudit, ChoosesByCheckboxes, SavesWhatWasChanged, UserAdmin
+    ManagedByAdmins, LeavesAudit, AsksFirst, ChoosesByCheckboxes, SavesWhatWasChanged, UserAdmin
 ):
     form = PersonForm
     audit_kind = "user"
@@ -83,13 +83,34 @@ class NexoUserAdmin(
         return bool(user.has_second_factor)
 
     @admin.action(description=_("Take the second factor from the selected people"))
-    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+    def reset_second_factor(
+        self, request: HttpRequest, queryset: QuerySet[User]
+    ) -> TemplateResponse | None:
         """One's own is given up with a code, on one's own page; a superuser's by a superuser."""
         allowed = [
             user
             for user in queryset
             if user.pk != request.user.pk and self.has_change_permission(request, user)
         ]
+        if len(allowed) < len(queryset):
+            self.message_user(
+                request, _("Your own and those of superusers stay as they are."), messages.WARNING
+            )
+        if not allowed:
+            return None
+        page = self.ask_first(
+            request,
+            allowed,
+            action="reset_second_factor",
+            title=gettext("Take the second factor away"),
+            effect=gettext(
+                "These people are signed out everywhere, and set up a new second factor at their "
+                "next sign-in where they need one."
+            ),
+            button=gettext("Take away"),
+        )
+        if page is not None:
+            return page
         count = sum(second_factor.reset(user, by=cast("User", request.user)) for user in allowed)
         said = ngettext(
             "%(count)d person has no second factor any more and must sign in again.",
@@ -97,12 +118,7 @@ class NexoUserAdmin(
             count,
         )
         self.message_user(request, said % {"count": count})
-        if len(allowed) < len(queryset):
-            self.message_user(
-                request,
-                _("Your own and those of superusers were left as they are."),
-                messages.WARNING,
-            )
+        return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)

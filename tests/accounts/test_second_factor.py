@@ -504,8 +504,21 @@ def admin_reset(by: User, *people: User) -> None:
     client = Client()
     client.force_login(by, django_settings.AUTHENTICATION_BACKENDS[-1])
     chosen = [str(user.pk) for user in people]
-    values = {"action": "reset_second_factor", "_selected_action": chosen}
+    values = {"action": "reset_second_factor", "_selected_action": chosen, "post": "yes"}
     assert client.post("/admin/auth/user/", values).status_code == 302
+
+
+def test_who_is_chosen_is_named_before_anything_is_taken_away(ana: User) -> None:
+    enrolled(ana)
+    bia = make_user(Role.ADMIN, username="bia")
+    client = Client()
+    client.force_login(bia, django_settings.AUTHENTICATION_BACKENDS[-1])
+    chosen = [str(ana.pk), str(bia.pk)]
+    values = {"action": "reset_second_factor", "_selected_action": chosen}
+    page = client.post("/admin/auth/user/", values).content.decode()
+    assert "<li>ana</li>" in page and "<li>bia</li>" not in page
+    assert "O seu e os de superusuários ficam como estão." in page
+    assert TOTPDevice.objects.count() == 1
 
 
 def test_another_administrator_resets_it_and_all_sessions_end(ana: User, signed_in: Client) -> None:
