@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import APIException
 from rest_framework.response import Response
@@ -112,12 +113,20 @@ def _claim(request: KeyedRequest, claim: str, now: datetime) -> IdempotencyKey |
 
 
 def _keep(mine: QuerySet[IdempotencyKey], response: Response) -> None:
-    kept = mine.update(answer_status=response.status_code, answer_body=dump_json(response.data))
+    kept = mine.update(
+        answer_status=response.status_code,
+        answer_body=dump_json(response.data),
+        answer_language=translation.get_language(),
+    )
     if not kept:
         # Another request took the key over; this one's work is rolled back with this error.
         raise IdempotencyInFlight
 
 
 def _replay(kept: IdempotencyKey) -> Response:
+    """The answer as it was, in the language that it was given in."""
+    headers = {"Idempotent-Replayed": "true"}
+    if kept.answer_language:
+        headers["Content-Language"] = kept.answer_language
     body = bytes(kept.answer_body or b"")
-    return Response(body, status=kept.answer_status, headers={"Idempotent-Replayed": "true"})
+    return Response(body, status=kept.answer_status, headers=headers)

@@ -394,6 +394,7 @@ class IdempotencyKey(models.Model):
     claimed_at = models.DateTimeField()
     answer_status = models.PositiveSmallIntegerField(null=True)
     answer_body = models.BinaryField(null=True)
+    answer_language = models.CharField(max_length=10, null=True)
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["claimed_at"], name="idempotency_by_age")]

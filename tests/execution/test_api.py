@@ -419,6 +419,19 @@ def test_a_key_is_of_its_path_whatever_the_method(head: APIClient) -> None:
     assert head.post(path, line, format="json", headers=key).status_code == 201
 
 
+def test_a_replayed_answer_says_its_own_language(head: APIClient) -> None:
+    refused_body = {**NEW_TASK, "channel": "ebay"}
+
+    def post(language: str) -> Any:
+        headers = {"Idempotency-Key": "k", "Accept-Language": language}
+        return head.post(URL, refused_body, format="json", headers=headers)
+
+    first, again = post("pt-BR"), post("en")
+    assert again["Idempotent-Replayed"] == "true"
+    assert again.content == first.content
+    assert again["Content-Language"] == first["Content-Language"] == "pt-br"
+
+
 def test_a_refusal_is_replayed_too(head: APIClient) -> None:
     state = make_task_in(TaskStatus.COMPLETED)
     body = {"taskId": state.row["task_id"], "status": "pending"}
