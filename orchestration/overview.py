@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 from django.db.models import Max, OuterRef, Subquery, Sum, Value
@@ -22,10 +22,14 @@ from execution.queries import Position
 from execution.totals import combined
 from optimization import projection
 from optimization import queries as facts
+from optimization.arrays import Array, Known, round_half_up
 from optimization.evaluation import evaluate
 from optimization.models import AgentDay
 from optimization.optimizations import Optimization, optimizations
 from optimization.queries import Window
+from optimization.rates import error_rate, rates_of
+from optimization.score import performance_score
+from optimization.weights import adaptive_weights
 from orchestration.bottlenecks import Bottleneck, bottlenecks
 from orchestration.enums import Health
 from orchestration.health import system_health
@@ -217,18 +221,19 @@ def metrics(
 def _metrics(
     now: datetime, *, agent_id: str | None = None, marketplace_id: str | None = None
 ) -> Metrics:
-    pool = facts.pooled(Window(now), agent_id=agent_id, marketplace_id=marketplace_id)
-    agents = facts.agents([agent_id]) if agent_id else []
-    # What many do together is weighed adaptively, as one agent without weights of its own.
-    pinned, is_pinned = facts.pinned_weights(agents) if agents else (np.zeros((1, 3)), _NO)
-    found = evaluate(pool.facts, pinned, is_pinned)
+    window = Window(now)
+    pool = facts.pooled(window, agent_id=agent_id, marketplace_id=marketplace_id)
     whole = pool.facts.whole()
+    rates = rates_of(whole)
+    # What many do together is weighed adaptively, as one agent without weights of its own.
+    weights = _own_weights(agent_id, window) if agent_id else adaptive_weights(rates_of(pool.facts))
+    score = _rate(performance_score(rates, weights))
     return Metrics(
-        approval_rate=_rate(found.overall.approval),
-        completion_rate=_rate(found.overall.completion),
-        execution_rate=_rate(found.overall.execution),
-        error_rate=_rate(found.error),
-        score=int(found.score[0]) if found.has_score[0] else None,
+        approval_rate=_rate(rates.approval),
+        completion_rate=_rate(rates.completion),
+        execution_rate=_rate(rates.execution),
+        error_rate=_rate(error_rate(whole)),
+        score=None if score is None else int(round_half_up(np.array(score))),
         generated=pool.created,
         approved=int(whole.approved[0, 0]),
         rejected=int(whole.rejected[0, 0]),
@@ -239,10 +244,16 @@ def _metrics(
     )
 
 
-_NO: Final = np.zeros(1, dtype=bool)
+def _own_weights(agent_id: str, window: Window) -> Array:
+    """The agent's present weights, pinned or adaptive, shape (1, 3): those that are shown for it.
+
+    They are of all its work, also where only one marketplace of it is asked for.
+    """
+    pinned, is_pinned = facts.pinned_weights(facts.agents([agent_id]))
+    return evaluate(facts.history([agent_id], window).facts, pinned, is_pinned).weights
 
 
-def _rate(known: Any) -> float | None:
+def _rate(known: Known) -> float | None:
     return float(known.values[0, 0]) if known.known[0, 0] else None
 
 

@@ -25,6 +25,7 @@ from execution.services import update_task
 from nexo.shared import clock
 from optimization import queries as facts
 from optimization.optimizations import optimizations
+from optimization.services import set_weights
 from orchestration.overview import AgentState, metrics, overview
 from orchestration.reports import markdown_text
 from orchestration.services import activate
@@ -131,6 +132,30 @@ def test_an_agents_metrics_are_those_of_its_optimization() -> None:
     assert metrics(now) == found
     assert metrics(now, agent_id="marina", marketplace_id="amazon") == found
     assert metrics(now, marketplace_id="shopee").generated == 0
+
+
+def test_a_part_of_an_agents_work_is_scored_with_the_agents_own_weights() -> None:
+    make_agent("marina", "amazon", "shopee")
+    now = clock.now()
+    for days_ago in (2, 1):
+        at = at_noon(days_ago, now)
+        for _task in range(4):
+            failed("marina", at=at, reason=FailureReason.ERROR)
+        completed("marina", at=at, minutes=120, marketplace_id="shopee")
+        failed("marina", at=at, reason=FailureReason.REJECTED, marketplace_id="shopee")
+    (one,) = optimizations(facts.agents(["marina"]), now).agents
+    # All of it is completed to 20 %, steadily: 0.6, 0.4 and 0.1, divided by 1.1.
+    assert [round(weight, 3) for weight in one.weights] == [0.545, 0.364, 0.091]
+    found = metrics(now, agent_id="marina", marketplace_id="shopee")
+    rates = (found.approval_rate, found.completion_rate, found.execution_rate)
+    assert rates == (50, 100, 50)
+    # (0.6 * 50 + 0.4 * 100 + 0.1 * 50) / 1.1 = 68.2
+    assert found.score == 68
+    # Of whoever worked there the weights are the marketplace's: 0.5, 0.3, 0.2.
+    assert metrics(now, marketplace_id="shopee").score == 65
+
+    set_weights("marina", (1.0, 0.0, 0.0), caller=OPERATOR)
+    assert metrics(now, agent_id="marina", marketplace_id="shopee").score == 50
 
 
 def test_metrics_of_the_window_leave_older_work_out_and_the_state_does_not() -> None:
