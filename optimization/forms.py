@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from optimization.models import TERMS
 from optimization.optimizations import Shares
-from optimization.weights import may_be_set
+from optimization.weights import may_be_set, refused_sum
 
 MAX_REASON: Final = 1000
 LABELS: Final = {
@@ -62,8 +62,8 @@ class WeightsForm(forms.Form):
             message = gettext(
                 "The weights must sum to 100%% (95%% to 105%% will do); this is %(sum)s%%."
             )
-            total = sum(data[name] for name in TERMS)
-            raise forms.ValidationError(message % {"sum": number_format(plain(total, places=2))})
+            total = refused_sum(sum(data[name] for name in TERMS) / 100)
+            raise forms.ValidationError(message % {"sum": number_format(plain(100 * total))})
         return data
 
     @property
@@ -73,7 +73,8 @@ class WeightsForm(forms.Form):
 
 def shares_in(percents: Mapping[str, float]) -> Shares:
     """From percent; what people type has few decimals, and stays what it was."""
-    approval, completion, execution = (round(percents[name] / 100, 12) for name in TERMS)
+    # Zero is added so that -0 is 0.
+    approval, completion, execution = (round(percents[name] / 100, 12) + 0.0 for name in TERMS)
     return approval, completion, execution
 
 

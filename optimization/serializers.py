@@ -10,7 +10,7 @@ from execution.serializers import Choice, Slug
 from nexo.shared.fields import Number, StrictSerializer, Text
 from optimization.optimizations import Shares
 from optimization.representations import shares_of
-from optimization.weights import SUM_TOLERANCE, may_be_set
+from optimization.weights import SUM_TOLERANCE, may_be_set, refused_sum
 
 MAX_REASON = 1000
 
@@ -32,7 +32,7 @@ class WeightsChangeSerializer(StrictSerializer):
             message = _("The weights must sum to 1, give or take %(tolerance)s; this is %(sum)s.")
             values = {
                 "tolerance": number_format(SUM_TOLERANCE),
-                "sum": number_format(round(float(shares.sum()), 4)),
+                "sum": number_format(refused_sum(float(shares.sum()))),
             }
             raise serializers.ValidationError(message % values)
         return weights

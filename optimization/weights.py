@@ -49,4 +49,13 @@ def normalised(weights: Array) -> Array:
 def may_be_set(weights: Array) -> bool:
     """Whether three weights, each 0-1, sum closely enough to 1."""
     is_in_range = bool(np.all((weights >= 0) & (weights <= 1)))
-    return is_in_range and abs(float(weights.sum()) - 1.0) <= SUM_TOLERANCE + _BINARY_SLACK
+    return is_in_range and _is_near_one(float(weights.sum()))
+
+
+def refused_sum(total: float) -> float:
+    """A sum too far from 1, with as few decimals, four or more, as show that it is."""
+    return next((r for r in (round(total, n) for n in range(4, 10)) if not _is_near_one(r)), total)
+
+
+def _is_near_one(total: float) -> bool:
+    return abs(total - 1.0) <= SUM_TOLERANCE + _BINARY_SLACK

@@ -86,7 +86,7 @@ class Number(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
-        return float(data)
+        return float(data) + 0.0  # of -0.0 that makes 0.0
 
 
 class Flag(serializers.BooleanField):

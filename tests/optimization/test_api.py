@@ -379,6 +379,24 @@ class TestWeights:
         assert not PinnedWeights.objects.exists()
         assert not WeightChange.objects.exists()
 
+    def test_a_refused_sum_is_told_with_the_digits_that_put_it_outside(
+        self, head: APIClient
+    ) -> None:
+        make_agent("marina", "amazon")
+        sent = {"approvalRate": 0.45, "completionRate": 0.3, "executionTime": 0.30001}
+        answer = head.patch(WEIGHTS, {"agentId": "marina", "weights": sent}, format="json")
+        assert answer.json()["details"] == {
+            "weights": ["Os pesos precisam somar 1, com margem de 0,05; a soma é 1,05001."]
+        }
+
+    def test_a_negative_zero_is_kept_as_zero(self, head: APIClient) -> None:
+        make_agent("marina", "amazon")
+        sent = {"approvalRate": -0.0, "completionRate": 0.5, "executionTime": 0.5}
+        answer = head.patch(WEIGHTS, {"agentId": "marina", "weights": sent}, format="json")
+        assert answer.status_code == 200
+        assert b"-0.0" not in answer.content
+        assert b"-0.0" not in head.get(f"{WEIGHTS}?agentId=marina").content
+
     @pytest.mark.parametrize("approval", [0.50, 0.60])  # sums of 0.95 and 1.05
     def test_sums_on_the_boundary_are_legal(self, head: APIClient, approval: float) -> None:
         make_agent("marina", "amazon")

@@ -291,6 +291,10 @@ class TestDrawer:
                 {"approval_rate": "50,5"},
                 "Os pesos precisam somar 100% (de 95% a 105% também vale); a soma é 130,5%.",
             ),
+            (
+                {"approval_rate": "45", "completion_rate": "30", "execution_time": "30,001"},
+                "Os pesos precisam somar 100% (de 95% a 105% também vale); a soma é 105,001%.",
+            ),
         ],
     )
     def test_what_is_wrong_with_weights_is_said_once(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from optimization.rates import rates_of
-from optimization.weights import adaptive_weights, may_be_set
+from optimization.weights import adaptive_weights, may_be_set, refused_sum
 from tests.optimization.facts import Day, day_with, facts
 from tests.optimization.strategies import histories
 
@@ -78,3 +78,19 @@ def test_weights_are_shares_of_one(days: list[Day]) -> None:
 )
 def test_which_weights_may_be_set(sent: tuple[float, float, float], legal: bool) -> None:
     assert may_be_set(np.array(sent)) == legal
+
+
+@pytest.mark.parametrize(
+    ("total", "shown"),
+    [
+        (1.06, 1.06),
+        (1.23456789, 1.2346),
+        (1.05001, 1.05001),
+        (0.94999, 0.94999),
+        (1.0500000123, 1.05000001),
+        (1.05 + 2e-9, 1.050000002),
+        (0.45 + 0.3 + 0.30001, 1.05001),
+    ],
+)
+def test_a_refused_sum_shows_that_it_lies_outside(total: float, shown: float) -> None:
+    assert refused_sum(total) == shown
