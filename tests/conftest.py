@@ -15,6 +15,7 @@ from django.core.cache import cache as django_cache
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
+from accounts import caching
 from execution import listing
 from execution.queries import RECENT_TOTALS
 from nexo.shared.throttling import RateThrottle
@@ -131,6 +132,12 @@ def _clean_cache() -> Iterator[None]:
     RateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()
     listing.forget()
+
+
+@pytest.fixture
+def who_asks_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whoever counts statements: on a slow machine five seconds end between two pages."""
+    monkeypatch.setattr(caching, "LIFETIME_SECONDS", 3600.0)
 
 
 @pytest.fixture

@@ -148,6 +148,7 @@ def test_text_from_outside_is_never_markup() -> None:
         assert "<img src=x" not in html
 
 
+@pytest.mark.usefixtures("who_asks_is_kept")
 def test_list_asks_as_much_for_40_tasks_as_for_one() -> None:
     client = client_of(None)
     make_task(targets=("amazon", "shein"))

@@ -153,6 +153,7 @@ class TestList:
         assert head.get(BASE).json()["optimizations"] == []
 
     @pytest.mark.parametrize("agents", [1, 6, 60])
+    @pytest.mark.usefixtures("who_asks_is_kept")
     def test_as_many_queries_for_one_agent_as_for_sixty(
         self, head: APIClient, agents: int, django_assert_num_queries: Any
     ) -> None:
