@@ -115,6 +115,48 @@ def test_actions_of_the_page(opened: Page, task: dict[str, Any]) -> None:
     expect(opened.locator(".badge")).to_contain_text("tentativa 2")
 
 
+def test_what_is_pressed_twice_is_done_once(
+    opened: Page, api: Api, task: dict[str, Any], complaints: Complaints
+) -> None:
+    api.update(task, "failed", error="sem estoque")
+    retry = opened.get_by_role("button", name="Tentar de novo")
+    retry.dblclick()
+    expect(opened.locator(".badge")).to_contain_text("tentativa 2")
+    sent: list[str] = []
+    opened.on("request", lambda request: request.method == "PATCH" and sent.append(request.url))
+    start = opened.get_by_role("button", name="Iniciar execução")
+    start.focus()
+    for _press in range(3):
+        opened.keyboard.press("Enter")
+    expect(opened.locator(".badge")).to_contain_text("Em Progresso")
+    assert len(sent) == 1
+    # The second click of a double finds another step there, however quick the page was.
+    opened.locator(".actions").get_by_role("button", name="Enviar aos marketplaces").click()
+    expect(opened.locator(".badge")).to_contain_text("Sincronizando")
+    mark = opened.locator('[data-mark="amazon"] button')
+    mark.click()
+    expect(mark).to_contain_text("Marcar como não sincronizado")
+    opened.mouse.down(click_count=2)
+    opened.mouse.up(click_count=2)
+    opened.wait_for_timeout(300)
+    assert len(sent) == 3
+    expect(opened.locator("#toasts").get_by_role("alert")).to_have_count(0)
+
+
+def test_one_may_go_on_before_the_page_shows_what_one_did(
+    opened: Page, api: Api, task: dict[str, Any]
+) -> None:
+    api.update(task, "in_progress")
+    api.update(task, "marketplace_sync")
+    marks = [opened.locator(f'[data-mark="{name}"] button') for name in ("amazon", "shein")]
+    expect(marks[1]).to_be_visible()
+    marks[0].click()
+    opened.locator(".toast").wait_for()
+    marks[1].click()
+    expect(opened.locator(".badge")).to_have_text("Concluído")
+    expect(opened.locator("#toasts").get_by_role("alert")).to_have_count(0)
+
+
 def test_the_keyboard_goes_on_where_a_step_led(opened: Page, task: dict[str, Any]) -> None:
     for action in ("Iniciar execução", "Enviar aos marketplaces"):
         opened.get_by_role("button", name=action).press("Enter")

@@ -17,6 +17,7 @@ import { keepWords, keptWords } from "./unsent.js";
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
 const READ_AT_MOST_EVERY = 500;
+const FORMS = "form[data-action], form[data-mark], form[data-resync]";
 
 const pauseButton = document.getElementById("pause");
 const refreshButton = document.getElementById("refresh");
@@ -103,11 +104,16 @@ function tellStatus() {
   announce(`${task.title}: ${badge}.${cause ? ` ${cause}` : ""}`);
 }
 
-// What was done here and is not shown yet: {task, confirm}.
+// What was done here and is not shown yet: {task, confirm, form}.
 let sent = [];
+// The forms that were sent and whose change is not shown yet.
+const underWay = new Set();
 
 function confirmSent() {
-  for (const done of sent) if (done.task.sequence <= task.sequence) done.confirm();
+  for (const done of sent.filter((one) => one.task.sequence <= task.sequence)) {
+    done.confirm();
+    underWay.delete(done.form);
+  }
   sent = sent.filter((done) => done.task.sequence > task.sequence);
 }
 
@@ -147,7 +153,7 @@ function takeHeld() {
 }
 
 function submit(event) {
-  const form = event.target.closest("form[data-action], form[data-mark], form[data-resync]");
+  const form = event.target.closest(FORMS);
   if (!form) return;
   event.preventDefault();
   const { note } = form.elements;
@@ -157,12 +163,24 @@ function submit(event) {
     note.focus();
     return;
   }
-  act(form, task, changeOf(form));
+  // Twice pressed is once meant.
+  if (!underWay.has(form)) act(form, known(), changeOf(form));
+}
+
+/** Of a double, the second click may find another step in the place of the one that was meant. */
+function ignoreSecondClick(event) {
+  if (event.detail > 1 && event.target.closest("button")?.closest(FORMS)) event.preventDefault();
+}
+
+/** The task as it is shown, and with what was done here since. */
+function known() {
+  return sent.at(-1)?.task ?? task;
 }
 
 async function act(form, seen, begin) {
   const button = form.querySelector("button");
   button.setAttribute("aria-busy", "true");
+  underWay.add(form);
   const done = await settled(begin, {
     task: seen,
     label: button.textContent,
@@ -171,8 +189,11 @@ async function act(form, seen, begin) {
     again: () => act(form, seen, begin),
   });
   button.removeAttribute("aria-busy");
-  if (!done) return;
-  sent.push(done);
+  if (!done) {
+    underWay.delete(form);
+    return;
+  }
+  sent.push({ ...done, form });
   confirmSent();
   closeMenu(form.closest("details"));
   // The event will bring it; to a page that is paused or cut off nothing comes.
@@ -227,6 +248,7 @@ refreshButton.addEventListener("click", async (event) => {
   if (wasRead) takeHeld();
   else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
+document.addEventListener("click", ignoreSecondClick);
 document.addEventListener("submit", submit);
 shortcuts({ p: () => setPaused(!isPaused) });
 setInterval(showFreshness, TICK);
