@@ -192,6 +192,27 @@ def test_a_second_click_decides_no_other_task(
     expect(row(page, tasks[3])).to_have_count(0)
 
 
+def test_several_or_an_edited_one_are_sent_once(
+    inbox: Callable[..., Page], api: Api, task_type: str
+) -> None:
+    tasks = api.create(times=3, taskType=task_type)
+    page = inbox()
+    sent: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and sent.append(request.url))
+    for task in tasks[:2]:
+        row(page, task).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Aprovar selecionadas").focus()
+    for _press in range(2):
+        page.keyboard.press("Enter")
+    expect(page.locator(".pending")).to_have_count(1)
+    row(page, tasks[2]).get_by_text("Editar…").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Aprovar").dblclick()
+    expect(page.locator(".pending")).to_have_count(0)
+    page.wait_for_timeout(300)
+    assert len(sent) == 2
+    expect(page.locator("#toasts").get_by_role("alert")).to_have_count(0)
+
+
 def test_edit_then_approve_is_told_on_the_timeline(
     inbox: Callable[..., Page], api: Api, task_type: str, complaints: Complaints
 ) -> None:

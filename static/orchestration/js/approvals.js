@@ -195,6 +195,8 @@ const keyOf = (row) => `${row.dataset.task}:${row.dataset.version}`;
 /** Send the form, show what became of each row, and say it. */
 async function decide(fields, rows, command) {
   const ids = rows.map((row) => row.dataset.task);
+  // Twice pressed is once meant.
+  if (ids.some((id) => deciding.has(id))) return;
   for (const row of rows) row.setAttribute("aria-busy", "true");
   for (const id of ids) deciding.add(id);
   try {
@@ -352,6 +354,7 @@ editDialog.addEventListener("submit", async (event) => {
   const row = list.row(form.dataset.edit);
   const button = form.querySelector("button.primary");
   const fault = form.querySelector('[data-field="error"]');
+  if (deciding.has(form.dataset.edit)) return;
   button.setAttribute("aria-busy", "true");
   fault.textContent = "";
   deciding.add(form.dataset.edit);
@@ -403,7 +406,7 @@ all.addEventListener("change", () => {
 });
 byId("approve-chosen").addEventListener("click", (event) => {
   event.preventDefault();
-  approveChosen();
+  if (!isStray(event)) approveChosen();
 });
 byId("reject-chosen").addEventListener("click", (event) => {
   event.preventDefault();
