@@ -5,7 +5,7 @@
 import { Feed } from "./feed.js";
 import { Indicator, tellState } from "./indicator.js";
 import { data } from "./page-data.js";
-import { pageDataOf, readPage } from "./parts.js";
+import { pageDataOf, readPage } from "./pages.js";
 import * as pending from "./pending.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";

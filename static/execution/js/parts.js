@@ -1,23 +1,6 @@
 // The task page is drawn by the server alone. When something happened, read it again and put in
 // the parts that differ: one markup, and never a mixture of old and new within a part.
 
-import { ApiError, fetchRead } from "./api.js";
-import { data } from "./page-data.js";
-
-/** The page as it is now; an expired session answers with the sign-in page instead. */
-export async function readPage(address = location.href) {
-  const response = await fetchRead(address, "text/html");
-  if (response.redirected && new URL(response.url).pathname === data.loginUrl) {
-    throw new ApiError(401, null, null);
-  }
-  if (!response.ok) throw new ApiError(response.status, null, response.headers.get("X-Request-Id"));
-  return new DOMParser().parseFromString(await response.text(), "text/html");
-}
-
-export function pageDataOf(page) {
-  return JSON.parse(page.getElementById("page-data").textContent);
-}
-
 /**
  * Put in what differs. A part in which somebody is writing or choosing waits for the next read;
  * what they opened, focused or scrolled stays so.

@@ -10,7 +10,7 @@ import { Feed } from "../../execution/js/feed.js";
 import { announce, Indicator, tellState } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
-import { pageDataOf, readPage } from "../../execution/js/parts.js";
+import { pageDataOf, readPage } from "../../execution/js/pages.js";
 import * as pending from "../../execution/js/pending.js";
 import { matches } from "../../execution/js/tasks.js";
 import { forgetWords } from "../../execution/js/unsent.js";

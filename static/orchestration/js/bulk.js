@@ -5,7 +5,7 @@ import { postJson, whileLate } from "../../execution/js/api.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
-import { readPage } from "../../execution/js/parts.js";
+import { readPage } from "../../execution/js/pages.js";
 import { forgetWords, keepWords, keptWords } from "../../execution/js/unsent.js";
 import { showsNothing } from "../../shared/js/lines.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
