@@ -1,4 +1,7 @@
-"""Finished jobs whose results nobody looks at any more. What they did stays in the event log."""
+"""Finished jobs whose results nobody looks at any more, and what previews of orders showed.
+
+What was done stays in the event log.
+"""
 
 from datetime import datetime, timedelta
 
@@ -9,7 +12,11 @@ from django_tasks_db.models import DBTaskResult
 from nexo.shared import pruning
 from nexo.shared.pruning import delete_in_batches
 from orchestration.bulk.enums import BulkAction, JobState
-from orchestration.bulk.models import BulkItem, BulkJob
+from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
+from orchestration.bulk.orders import KEPT_FOR
+
+# One may hold the ids of 100,000 tasks, some megabytes.
+SELECTIONS_AT_ONCE = 10
 
 
 def bulk_jobs(now: datetime) -> int:
@@ -25,6 +32,12 @@ def bulk_jobs(now: datetime) -> int:
     return undoings + delete_in_batches(old)
 
 
+def bulk_selections(now: datetime) -> int:
+    """A new preview lets go of the old ones too, but the last has none after it."""
+    old = BulkSelection.objects.filter(created_at__lte=now - KEPT_FOR)
+    return delete_in_batches(old, batch=SELECTIONS_AT_ONCE)
+
+
 def background_jobs(now: datetime) -> int:
     """What the database engine keeps of each job that it has carried out; with Celery nothing is
     added, and what was there before still goes."""
@@ -34,4 +47,5 @@ def background_jobs(now: datetime) -> int:
 
 def register() -> None:
     pruning.register(_("bulk jobs"), bulk_jobs)
+    pruning.register(_("bulk previews"), bulk_selections)
     pruning.register(_("background jobs"), background_jobs)

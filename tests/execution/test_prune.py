@@ -54,8 +54,8 @@ def test_it_says_how_much_and_keeps_the_timeline() -> None:
     told = StringIO()
     call_command("prune", stdout=told)
     counts = [line.rpartition(": ")[2] for line in told.getvalue().splitlines()]
-    # Sessions, keys, failed sign-ins; reports, bulk and background jobs.
-    assert counts == ["0", "1", "0", "0", "0", "0"]
+    # Sessions, keys, failed sign-ins; reports, bulk jobs, selections, background jobs.
+    assert counts == ["0", "1", "0", "0", "0", "0", "0"]
     assert TaskEvent.objects.count() == events > 0
 
 

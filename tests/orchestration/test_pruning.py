@@ -10,10 +10,11 @@ from execution.consistency import differences
 from execution.models import TaskEvent
 from nexo.shared import clock, pruning
 from orchestration.bulk import rules
-from orchestration.bulk.models import BulkItem, BulkJob
+from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
+from orchestration.bulk.orders import KEPT_FOR, preview
 from orchestration.bulk.services import start_job, undo_job
-from orchestration.pruning import background_jobs, bulk_jobs
-from tests.orchestration.bulk.orders import by_ids, make_tasks, person
+from orchestration.pruning import background_jobs, bulk_jobs, bulk_selections
+from tests.orchestration.bulk.orders import by_filter, by_ids, make_tasks, person
 from tests.orchestration.jobs import note
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -56,6 +57,18 @@ def test_a_job_that_is_not_finished_stays(monkeypatch: pytest.MonkeyPatch) -> No
     assert bulk_jobs(clock.now()) == 0
 
 
+def test_what_previews_showed_goes_after_an_hour() -> None:
+    head = person()
+    make_tasks(2)
+    fresh, old = (preview(by_filter("cancel"), caller=head).selection_id for _ in range(2))
+    ages = {fresh: KEPT_FOR - timedelta(minutes=1), old: KEPT_FOR}
+    now = clock.now()
+    for selection_id, age in ages.items():
+        BulkSelection.objects.filter(selection_id=selection_id).update(created_at=now - age)
+    assert bulk_selections(now) == 1
+    assert list(BulkSelection.objects.values_list("selection_id", flat=True)) == [fresh]
+
+
 def test_results_of_background_jobs_go_too() -> None:
     for name in ("old", "recent", "waiting"):
         note.enqueue(name)
@@ -68,5 +81,6 @@ def test_results_of_background_jobs_go_too() -> None:
     assert DBTaskResult.objects.count() == 2
 
 
-def test_the_command_does_both() -> None:
-    assert {bulk_jobs, background_jobs} <= {prune for _name, prune in pruning.registered()}
+def test_the_command_does_all() -> None:
+    registered = {prune for _name, prune in pruning.registered()}
+    assert {bulk_jobs, bulk_selections, background_jobs} <= registered

@@ -10,8 +10,8 @@ from nexo.shared.commands import migrated_database
 
 class Command(BaseCommand):
     help = (
-        "Delete expired sessions, idempotency keys, old failed sign-ins and finished jobs, and old "
-        "progress reports if PROGRESS_KEPT_DAYS is set; run it daily."
+        "Delete expired sessions, idempotency keys, old failed sign-ins, bulk previews, finished "
+        "jobs, and old progress reports if PROGRESS_KEPT_DAYS is set; run it daily."
     )
 
     @migrated_database()
