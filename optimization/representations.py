@@ -45,30 +45,30 @@ def terms_json(one: Optimization) -> dict[str, Any]:
     completed, failed = int(counts["completed"]), int(counts["failed"])
     return {
         "approvalRate": {
-            "rate": _two_decimals(one.approval_rate),
+            "rate": two_decimals(one.approval_rate),
             "approved": int(counts["approved"]),
             "rejected": int(counts["rejected"]),
         },
         "completionRate": {
-            "rate": _two_decimals(one.completion_rate),
+            "rate": two_decimals(one.completion_rate),
             "completed": completed,
             "failed": failed,
             "late": int(counts["late"]),
         },
         "executionTime": {
-            "rate": _two_decimals(one.execution_rate),
-            "estimatedMinutes": _two_decimals(counts["estimated_minutes"]),
-            "executionMinutes": _two_decimals(counts["executed_minutes"]),
+            "rate": two_decimals(one.execution_rate),
+            "estimatedMinutes": two_decimals(counts["estimated_minutes"]),
+            "executionMinutes": two_decimals(counts["executed_minutes"]),
         },
         "errorRate": {
-            "rate": _two_decimals(one.error_rate),
+            "rate": two_decimals(one.error_rate),
             "failed": failed,
             "ended": completed + failed,
         },
     }
 
 
-def _two_decimals(value: float | None) -> float | None:
+def two_decimals(value: float | None) -> float | None:
     """Half up, as every number that is shown."""
     return None if value is None else int(round_half_up(np.array(value * 100))) / 100
 

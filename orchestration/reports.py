@@ -6,7 +6,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-import numpy as np
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
@@ -15,8 +14,8 @@ from execution.texts import number_text
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.spreadsheets import csv_lines, day_text, instant_text, minute_text
 from optimization import texts as words
-from optimization.arrays import round_half_up
 from optimization.queries import Window
+from optimization.representations import two_decimals
 from orchestration import texts
 from orchestration.bottlenecks import Measure
 from orchestration.enums import Health
@@ -82,11 +81,6 @@ def report(type_: ReportType, found: Overview) -> Report:
 
 
 # -- Cells ---------------------------------------------------------------------------------------
-
-
-def two_decimals(value: float | None) -> float | None:
-    """Half up, as every number that is shown."""
-    return None if value is None else int(round_half_up(np.array(value * 100))) / 100
 
 
 def _text(value: str) -> Cell:

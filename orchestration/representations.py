@@ -3,9 +3,9 @@
 from typing import Any
 
 from nexo.shared.instants import to_rfc3339
+from optimization.representations import two_decimals
 from orchestration.enums import UnassignedReason
 from orchestration.overview import AgentState, Metrics, Overview, Totals
-from orchestration.reports import two_decimals
 from orchestration.services import Activation
 
 

@@ -10,7 +10,7 @@ from execution.enums import TaskStatus
 from execution.models import Task
 from nexo.shared import clock
 from optimization.models import WeightChange
-from optimization.representations import _two_decimals
+from optimization.representations import two_decimals
 from tests.envelope import refused, refused_fields
 from tests.factories import make_agent, make_task_in, make_user
 
@@ -96,7 +96,7 @@ def test_late_work_counts_on_the_day_it_became_late_however_long_it_is(
     [(3.125, 3.13), (66.665, 66.67), (0.0, 0.0), (100.0, 100.0), (33.333333, 33.33), (None, None)],
 )
 def test_two_decimals_are_rounded_half_up(value: float | None, shown: float | None) -> None:
-    assert _two_decimals(value) == shown
+    assert two_decimals(value) == shown
 
 
 def test_a_nul_in_a_parameter_is_refused(head: APIClient) -> None:
