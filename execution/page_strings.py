@@ -70,8 +70,6 @@ def shared_strings() -> dict[str, str]:
         "menu.resync": _("Sync again"),
         "menu.open": _("Open task"),
         "menu.copy": _("Copy id"),
-        "menu.actions": _("Actions"),
-        "menu.sync": _("Sync"),
     }
 
 
