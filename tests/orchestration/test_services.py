@@ -338,6 +338,18 @@ def test_what_is_due_together_is_one_plan() -> None:
     assert [plan.missed for plan in made] == [1, 0]
 
 
+def test_a_plan_says_the_most_that_a_template_in_it_missed() -> None:
+    only(
+        {**DAILY, "key": "since-yesterday", "recurs_since": SIX + timedelta(days=1, hours=1)},
+        DAILY,
+        {**DAILY, "key": "since-the-day-before", "recurs_since": SIX + timedelta(hours=1)},
+    )
+    (plan,) = run_due_templates(SIX + timedelta(days=2, hours=4))
+    assert plan.missed == 3
+    assert AuditEntry.objects.latest("pk").details["missed"] == 3
+    assert list(plan.due_runs.order_by("missed").values_list("missed", flat=True)) == [1, 2, 3]
+
+
 def test_a_schedule_does_not_wake_agents() -> None:
     make_agent("alex", "amazon", is_active=False)
     only(DAILY)
