@@ -269,6 +269,18 @@ def test_two_workers_never_run_one_job() -> None:
 
 
 @pytest.mark.usefixtures("queued")
+def test_each_chunk_puts_off_when_somebody_looks_after_the_job() -> None:
+    job = start_job(by_ids("cancel", *make_tasks(30)), caller=person())
+    worker = take(job)
+    BulkJob.objects.update(wake_at=clock.now() - timedelta(seconds=1))
+    assert services._do_chunk(job.job_id, worker)
+    # Who is at it, and says so, is not taken for dead.
+    assert resume_overdue_jobs() == 0
+    job.refresh_from_db()
+    assert job.wake_at == job.lease_until > clock.now()
+
+
+@pytest.mark.usefixtures("queued")
 def test_a_chunk_that_fails_leaves_no_trace() -> None:
     ids = make_tasks(30)
     job = start_job(by_ids("cancel", *ids), caller=person())
