@@ -16,7 +16,7 @@ from django.test import Client
 
 from accounts import tokens
 from accounts.views import LoginRate
-from nexo.shared.throttling import CallerRateThrottle
+from nexo.shared.throttling import CallerRateThrottle, ProcessCache
 from tests.envelope import refused
 from tests.factories import make_user
 from tests.redis_server import OwnRedis
@@ -50,6 +50,25 @@ def test_the_fourth_call_in_a_minute_is_told_when_to_come_again() -> None:
     refused(answer, 429, "throttled")
     assert 1 <= int(answer["Retry-After"]) <= 60
     assert answer.json()["error"].startswith("Pedidos demais. Tente de novo em ")
+
+
+def test_a_process_keeps_no_address_whose_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = ProcessCache()
+    monkeypatch.setattr(ProcessCache, "MOST_KEYS", 3)
+    for address, instant in (("a", 0.0), ("b", 30.0), ("c", 59.0), ("d", 61.0)):
+        cache.set(address, [instant], 60)
+    assert [cache.get(address, []) for address in "abcd"] == [[], [30.0], [59.0], [61.0]]
+
+
+def test_a_process_keeps_so_many_addresses_however_many_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cache = ProcessCache()
+    monkeypatch.setattr(ProcessCache, "MOST_KEYS", 3)
+    for number in range(100):
+        cache.set(f"address {number}", [1000.0 + number / 1000], 60)
+        assert len(cache._lists) <= 3
+    assert cache.get("address 99", []) == [1000.099]
 
 
 def test_a_refused_write_changes_nothing_and_counts_with_the_reads() -> None:
