@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -123,6 +124,21 @@ def test_it_is_kept_when_a_token_was_last_used() -> None:
     token.refresh_from_db()
     assert token.last_used_at is not None
     assert clock.now() - token.last_used_at < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "look", [tokens.read_grant, lambda key_hash: tokens.holders_of([key_hash])]
+)
+@pytest.mark.parametrize(("seconds", "is_noted"), [(50, False), (70, True)])
+def test_that_it_was_used_is_written_once_a_minute(
+    look: Callable[[str], Any], seconds: int, is_noted: bool
+) -> None:
+    token, key = issue()
+    used_at = clock.now() - timedelta(seconds=seconds)
+    ApiToken.objects.update(last_used_at=used_at)
+    assert look(tokens.digest(key))
+    token.refresh_from_db()
+    assert (token.last_used_at != used_at) == is_noted
 
 
 @pytest.mark.one_database
