@@ -15,7 +15,6 @@ import * as pending from "./pending.js";
 import { RowMenu } from "./row-menu.js";
 import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
-import { saveInPlace } from "./saved-views.js";
 import { bornIn, Held } from "./store.js";
 import { Summary } from "./summary.js";
 import { showTips } from "./tips.js";
@@ -340,6 +339,17 @@ async function showReason(row) {
   }
 }
 
+/** Few who look on save a view: what does it comes when it is asked for. */
+async function saveView(event) {
+  event.preventDefault();
+  try {
+    const { saveInPlace } = await import("./saved-views.js");
+    saveInPlace(event.target);
+  } catch {
+    toast(t("unreachable"), { error: true, untilLive: true });
+  }
+}
+
 // It does not bubble.
 body.addEventListener(
   "toggle",
@@ -373,7 +383,8 @@ leftButton.addEventListener("click", settle);
 byId("filter-form").addEventListener("formdata", leaveOutUnset);
 addEventListener("pagehide", rememberPlace);
 
-saveInPlace();
+document.querySelector(".save-view")?.addEventListener("submit", saveView);
+
 const walk = walkRows(body);
 showTips(body, ".mark");
 leaveOnEscape(byId("search"));

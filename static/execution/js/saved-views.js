@@ -4,22 +4,18 @@ import { showFaults } from "../../shared/js/faults.js";
 import { refusal } from "./actions.js";
 import { postForm } from "./api.js";
 
-export function saveInPlace() {
-  const form = document.querySelector(".save-view");
-  form?.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = form.querySelector("button");
-    const fault = form.querySelector('[data-field="error"]');
-    if (button.getAttribute("aria-busy") === "true") return;
-    button.setAttribute("aria-busy", "true");
-    fault.textContent = "";
-    try {
-      const { address } = await postForm(form.action, new URLSearchParams(new FormData(form)));
-      location.assign(address);
-    } catch (error) {
-      const rest = error.status === 400 ? showFaults(form, error.details) : [refusal(error)];
-      fault.textContent = rest.join(" ");
-      button.removeAttribute("aria-busy");
-    }
-  });
+export async function saveInPlace(form) {
+  const button = form.querySelector("button");
+  const fault = form.querySelector('[data-field="error"]');
+  if (button.getAttribute("aria-busy") === "true") return;
+  button.setAttribute("aria-busy", "true");
+  fault.textContent = "";
+  try {
+    const { address } = await postForm(form.action, new URLSearchParams(new FormData(form)));
+    location.assign(address);
+  } catch (error) {
+    const rest = error.status === 400 ? showFaults(form, error.details) : [refusal(error)];
+    fault.textContent = rest.join(" ");
+    button.removeAttribute("aria-busy");
+  }
 }
