@@ -464,6 +464,20 @@ def test_new_tasks_wait_while_a_mouse_rests_on_the_list(
     expect(row_of(page, newest)).to_be_visible()
 
 
+def test_a_mouse_that_was_left_on_the_list_holds_nothing_up(
+    page: Page, api: Api, task_type: str
+) -> None:
+    (task,) = api.create(taskType=task_type)
+    page.clock.install()
+    page.goto(f"{LIST}?taskType={task_type}")
+    wait_until_live(page)
+    row_of(page, task).locator('[data-field="status"]').hover()
+    (newest,) = api.create(taskType=task_type)
+    expect(page.locator("#pill")).to_have_text("1 nova")
+    page.clock.fast_forward(31_000)
+    expect(row_of(page, newest)).to_be_visible()
+
+
 def test_a_finger_that_has_been_lifted_does_not_rest_on_the_list(
     page: Page, api: Api, task_type: str
 ) -> None:
