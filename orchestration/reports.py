@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from django.utils.formats import number_format
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
@@ -126,13 +127,27 @@ NONE: Final = Cell(None, NOTHING, "")
 Columns = Sequence[tuple[str, Any]]
 Rows = list[list[Cell]]
 _AGENT: Columns = (("agentId", gettext_lazy("Agent")), ("agentName", gettext_lazy("Name")))
+
+
+def _ever(key: str, label: Any) -> tuple[str, Any]:
+    return key, format_lazy("{} ({})", label, gettext_lazy("since the beginning"))
+
+
+def _recent(key: str, label: Any) -> tuple[str, Any]:
+    return key, format_lazy("{} ({})", label, gettext_lazy("30 days"))
+
+
 _RATES: Columns = (
-    ("approvalRate", gettext_lazy("Approval rate")),
-    ("completionRate", gettext_lazy("Completion rate")),
-    ("executionTime", gettext_lazy("Execution time")),
-    ("errorRate", gettext_lazy("Error rate")),
+    _recent("approvalRate", gettext_lazy("Approval rate")),
+    _recent("completionRate", gettext_lazy("Completion rate")),
+    _recent("executionTime", gettext_lazy("Execution time")),
+    _recent("errorRate", gettext_lazy("Error rate")),
 )
-_SCORE: Columns = (("score", pgettext_lazy("of an agent", "Score")),)
+_SCORE: Columns = (_recent("score", pgettext_lazy("of an agent", "Score")),)
+_SAMPLE: Columns = (
+    _recent("endedTasks", gettext_lazy("Tasks ended")),
+    ("lowData", gettext_lazy("Not enough data")),
+)
 
 
 def _agent_cells(agent: AgentState) -> list[Cell]:
@@ -143,6 +158,10 @@ def _rate_cells(agent: AgentState) -> list[Cell]:
     one = agent.recent
     rates = (one.approval_rate, one.completion_rate, one.execution_rate, one.error_rate)
     return [_percent(rate) for rate in rates]
+
+
+def _sample_cells(agent: AgentState) -> list[Cell]:
+    return [_count(agent.recent.ended_tasks), _flag(agent.recent.low_data)]
 
 
 def _summary(found: Overview) -> tuple[Columns, Rows]:
@@ -185,15 +204,16 @@ def _detailed(found: Overview) -> tuple[Columns, Rows]:
         ("active", gettext_lazy("Active")),
         ("paused", gettext_lazy("Paused")),
         ("open", gettext_lazy("Open now")),
-        ("generated", gettext_lazy("Generated")),
-        ("approved", gettext_lazy("Approved")),
-        ("rejected", gettext_lazy("Rejected")),
-        ("completed", pgettext_lazy("tasks", "Completed")),
-        ("failed", pgettext_lazy("tasks", "Failed")),
-        ("successRate", gettext_lazy("Success rate")),
+        _ever("generated", gettext_lazy("Generated")),
+        _ever("approved", gettext_lazy("Approved")),
+        _ever("rejected", gettext_lazy("Rejected")),
+        _ever("completed", pgettext_lazy("tasks", "Completed")),
+        _ever("failed", pgettext_lazy("tasks", "Failed")),
+        _ever("successRate", gettext_lazy("Success rate")),
         ("lastActivity", gettext_lazy("Last activity, São Paulo time")),
         *_RATES,
         *_SCORE,
+        *_SAMPLE,
     )
     rows = [
         [
@@ -205,6 +225,7 @@ def _detailed(found: Overview) -> tuple[Columns, Rows]:
             _instant(agent.totals.last_activity),
             *_rate_cells(agent),
             _points(agent.score),
+            *_sample_cells(agent),
         ]
         for agent in found.agents
     ]
@@ -219,8 +240,7 @@ def _performance(found: Overview) -> tuple[Columns, Rows]:
         ("trend", gettext_lazy("Trend")),
         ("action", gettext_lazy("Action")),
         *_RATES,
-        ("endedTasks", gettext_lazy("Tasks ended")),
-        ("lowData", gettext_lazy("Not enough data")),
+        *_SAMPLE,
     )
     active = [agent for agent in found.agents if agent.is_active]
     best_first = sorted(active, key=lambda one: (one.score is None, -(one.score or 0), one.slug))
@@ -234,7 +254,7 @@ def _performance(found: Overview) -> tuple[Columns, Rows]:
             _named(one.trend.value, words.TRENDS[one.trend]) if one.has_score else NONE,
             _named(one.action.value, words.ACTIONS[one.action]) if one.has_score else NONE,
             *_rate_cells(agent),
-            *(_count(one.ended_tasks), _flag(one.low_data)),
+            *_sample_cells(agent),
         ]
         rows.append(row)
     return columns, rows

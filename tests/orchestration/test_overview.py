@@ -462,20 +462,33 @@ def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> No
     assert dict(zip(header, row, strict=True)) | {"Agente": "alex"} == {
         "Agente": "alex",
         "Nome": "Alex",
-        "Pontuação": "68",
+        "Pontuação (30 dias)": "68",
         "Previsão": "68",
         "Tendência": "estável",
         "Ação": "Reduzir workload",
-        "Taxa de aprovação": "66,67%",
-        "Taxa de conclusão": "50%",
-        "Tempo de execução": "100%",
-        "Taxa de erro": "50%",
-        "Tarefas encerradas": "3",
+        "Taxa de aprovação (30 dias)": "66,67%",
+        "Taxa de conclusão (30 dias)": "50%",
+        "Tempo de execução (30 dias)": "100%",
+        "Taxa de erro (30 dias)": "50%",
+        "Tarefas encerradas (30 dias)": "3",
         "Dados insuficientes": "sim",
     }
     english = client_of(Role.QA, **{"accept-language": "en"})
     text = get(english, "reports?type=bottlenecks&format=csv").content.decode("utf-8-sig")
     assert text.splitlines()[1].startswith('alex,Alex,Approval rate,66.67%,70%,"Read why')
+
+
+@pytest.mark.usefixtures("worked")
+def test_a_column_says_what_time_it_is_of_and_how_few_tasks() -> None:
+    completed("alex", at=at_noon(40, clock.now()))
+    text = get(client_of(Role.QA), "reports?type=detailed&format=csv").content.decode("utf-8-sig")
+    header, alex, _marina = rows_of(text)
+    told = dict(zip(header, alex, strict=True))
+    assert told["Concluídas (desde o início)"] == "2"
+    assert told["Taxa de sucesso (desde o início)"] == "66,67%"
+    assert told["Taxa de conclusão (30 dias)"] == "50%"
+    assert told["Tarefas encerradas (30 dias)"] == "3"
+    assert told["Dados insuficientes"] == "sim"
 
 
 @pytest.mark.parametrize(
