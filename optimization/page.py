@@ -182,7 +182,7 @@ def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[Summa
             "retrain",
             str(_("Need retraining")),
             str(summary.needing_retraining),
-            str(_("score below 50")),
+            _retraining_note(found),
             "red",
             "retrain",
         ),
@@ -195,6 +195,15 @@ def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[Summa
             "agents",
         ),
     ]
+
+
+def _retraining_note(found: Sequence[Optimization]) -> str:
+    note = str(_("score below 50"))
+    unsure = sum(one.low_data for one in found if one.has_score and one.score < 50)
+    if not unsure:
+        return note
+    of_them = ngettext("%(count)s without enough data", "%(count)s without enough data", unsure)
+    return f"{note}, {of_them % {'count': number_text(unsure)}}"
 
 
 # -- An agent's card -----------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from optimization.queries import Window
 from optimization.rates import error_rate, rates_of
 from optimization.score import performance_score
 from optimization.weights import adaptive_weights
-from orchestration.bottlenecks import Bottleneck, bottlenecks
+from orchestration.bottlenecks import Bottleneck, Measure, bottlenecks
 from orchestration.enums import Health
 from orchestration.health import system_health
 from orchestration.queries import unassigned_by_marketplace
@@ -89,6 +89,17 @@ class AgentState:
         return self.recent.score if self.recent.has_score else None
 
     @property
+    def shares(self) -> Mapping[Measure, tuple[int, int]]:
+        """What each rate of the window is made of: so many of so many."""
+        counts = {name: int(count) for name, count in self.recent.counts.items()}
+        ended = counts["completed"] + counts["failed"]
+        return {
+            Measure.APPROVAL: (counts["approved"], counts["approved"] + counts["rejected"]),
+            Measure.COMPLETION: (counts["completed"], ended + counts["late"]),
+            Measure.ERROR: (counts["failed"], ended),
+        }
+
+    @property
     def bottlenecks(self) -> list[Bottleneck]:
         one = self.recent
         return list(
@@ -138,9 +149,10 @@ class Overview:
 
     @cached_property
     def bottlenecks(self) -> list[Bottleneck]:
-        """Of the active agents, the one with the lowest score first."""
-        active = [agent for agent in self.agents if agent.is_active]
-        by_score = sorted(active, key=lambda agent: (agent.score is None, agent.score, agent.slug))
+        """Of the active agents, the one with the lowest score first; those with little data last,
+        whom a single task may have brought there."""
+        active = [agent for agent in self.agents if agent.is_active and agent.score is not None]
+        by_score = sorted(active, key=lambda one: (one.recent.low_data, one.score, one.slug))
         return [one for agent in by_score for one in agent.bottlenecks]
 
     @property

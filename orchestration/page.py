@@ -1,6 +1,6 @@
 """What the overview shows, ready for its template."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -15,7 +15,6 @@ from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
 from optimization.behind import Fact
-from optimization.optimizations import Optimization
 from optimization.texts import BAND_TONES, BANDS, rate
 from orchestration import queries, texts
 from orchestration.bottlenecks import Bottleneck, Measure
@@ -186,7 +185,7 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         band_tone=BAND_TONES[band] if band else "neutral",
         low_data=agent.recent.low_data,
         totals=counts,
-        rates=_rates(agent.recent) if with_score else [],
+        rates=_rates(agent) if with_score else [],
         load=_load(agent),
         open_query=urlencode({"agent": agent.slug, "status": ",".join(OPEN_STATUSES)}, safe=","),
         left_open=agent.open if agent.is_paused else 0,
@@ -194,18 +193,14 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
     )
 
 
-def _rates(recent: Optimization) -> list[RateBar]:
-    counts = {name: int(count) for name, count in recent.counts.items()}
-    approved, completed = counts["approved"], counts["completed"]
-    decided = approved + counts["rejected"]
-    due = completed + counts["failed"] + counts["late"]
+def _rates(agent: AgentState) -> list[RateBar]:
+    recent, shares = agent.recent, agent.shares
     rates = (
-        (_("Approval"), recent.approval_rate, approved, decided),
-        (_("Completion"), recent.completion_rate, completed, due),
+        (_("Approval"), recent.approval_rate, shares[Measure.APPROVAL]),
+        (_("Completion"), recent.completion_rate, shares[Measure.COMPLETION]),
     )
     return [
-        RateBar(name, rate(value), value, texts.share_text(part, whole))
-        for name, value, part, whole in rates
+        RateBar(name, rate(value), value, texts.share_text(*share)) for name, value, share in rates
     ]
 
 
@@ -234,6 +229,7 @@ def _load(agent: AgentState) -> str:
 class BottleneckLine:
     measure: str
     value: str
+    counts: str  # that the value is of; a score's are its rates'
     threshold: str
     what_to_do: str
 
@@ -242,6 +238,7 @@ class BottleneckLine:
 class AgentBottlenecks:
     agent_id: str
     agent_name: str
+    low_data: bool
     lines: Sequence[BottleneckLine]
     fact: str  # the kind of what counts that says most of it
 
@@ -271,28 +268,26 @@ def unassigned_lines(found: Overview) -> list[UnassignedLine]:
 
 def agent_bottlenecks(found: Overview) -> list[AgentBottlenecks]:
     """By agent, in the order of the report."""
-    counts = {agent.slug: agent.recent.counts for agent in found.agents}
+    agents = {agent.slug: agent for agent in found.agents}
     return [
-        _agent_bottlenecks(agent_id, name, list(of_agent), counts[agent_id])
-        for (agent_id, name), of_agent in groupby(
-            found.bottlenecks, key=lambda one: (one.agent_id, one.agent_name)
-        )
+        _agent_bottlenecks(agents[agent_id], list(of_agent))
+        for agent_id, of_agent in groupby(found.bottlenecks, key=lambda one: one.agent_id)
     ]
 
 
-def _agent_bottlenecks(
-    agent_id: str, name: str, measures: Sequence[Bottleneck], counts: Mapping[str, float]
-) -> AgentBottlenecks:
-    fact = Fact.REJECTED
+def _agent_bottlenecks(agent: AgentState, measures: Sequence[Bottleneck]) -> AgentBottlenecks:
+    fact, counts = Fact.REJECTED, agent.recent.counts
     if measures[0].measure != Measure.APPROVAL:
         fact = Fact.LATE if counts["late"] > counts["failed"] else Fact.FAILED
-    return AgentBottlenecks(agent_id, name, [_bottleneck_line(one) for one in measures], fact)
+    lines = [_bottleneck_line(one, agent.shares.get(one.measure)) for one in measures]
+    return AgentBottlenecks(agent.slug, agent.name, agent.recent.low_data, lines, fact)
 
 
-def _bottleneck_line(one: Bottleneck) -> BottleneckLine:
+def _bottleneck_line(one: Bottleneck, share: tuple[int, int] | None) -> BottleneckLine:
     return BottleneckLine(
         measure=str(texts.MEASURES[one.measure]),
         value=texts.bottleneck_value(one),
+        counts=texts.share_text(*share) if share else "",
         threshold=texts.bottleneck_threshold(one),
         what_to_do=str(texts.WHAT_TO_DO[one.measure]),
     )

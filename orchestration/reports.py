@@ -269,16 +269,23 @@ def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
         *_AGENT,
         ("measure", gettext_lazy("Measure")),
         ("value", gettext_lazy("Value")),
+        ("part", gettext_lazy("Count")),
+        ("whole", gettext_lazy("Out of")),
+        ("lowData", gettext_lazy("Not enough data")),
         ("threshold", gettext_lazy("Threshold")),
         ("whatToDo", gettext_lazy("What to do")),
     )
+    agents = {agent.slug: agent for agent in found.agents}
     rows = []
     for one in found.bottlenecks:
         is_score = one.measure == Measure.SCORE
+        agent = agents[one.agent_id]
+        part, whole = agent.shares.get(one.measure, (None, None))
         row = [
             *(_text(one.agent_id), _text(one.agent_name)),
             _named(one.measure.value, texts.MEASURES[one.measure]),
             _points(round(one.value)) if is_score else _percent(one.value, beside=one.threshold),
+            *(_count(part), _count(whole), _flag(agent.recent.low_data)),
             _points(one.threshold) if is_score else _threshold(one.threshold),
             _text(str(texts.WHAT_TO_DO[one.measure])),
         ]

@@ -131,6 +131,9 @@ class TestOrder:
         assert names(head) == ["caio", "alex", "bia", "davi"]
         assert names(head, "sort=name") == ["alex", "bia", "caio", "davi"]
 
+    def test_of_those_below_fifty_it_is_said_how_many_have_little_data(self, head: Client) -> None:
+        assert "pontuação abaixo de 50, 1 com dados insuficientes" in text_of(head)
+
     def test_the_links_say_together_that_they_sort(self, head: Client) -> None:
         assert "Ordenar por Pontuação Previsão Variação Nome" in text_of(head)
 

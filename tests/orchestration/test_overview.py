@@ -437,10 +437,27 @@ def test_bottlenecks_name_agent_value_threshold_and_what_to_do() -> None:
         ("alex", "completionRate", 50.0, 70),
         ("alex", "errorRate", 50.0, 10),
     ]
+    assert [(row["part"], row["whole"], row["lowData"]) for row in rows] == [
+        *((2, 3, True), (1, 2, True), (1, 2, True)),
+    ]
     text = get(client_of(Role.QA, **{"accept-language": "en"}), "reports?type=bottlenecks")
     assert "Read why its tasks were rejected" in text.content.decode()
     portuguese = get(client_of(Role.QA), "reports?type=bottlenecks").content.decode()
     assert "Leia por que" in portuguese
+
+
+def test_whom_one_task_made_a_bottleneck_comes_after_those_whom_many_did() -> None:
+    for slug, tasks in (("alex", 1), ("marina", 5), ("sunny", 5)):
+        make_agent(slug, "amazon")
+        for _task in range(tasks):
+            failed(slug, at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
+    failed("marina", at=at_noon(2, clock.now()), reason=FailureReason.ERROR)
+    completed("sunny", at=at_noon(2, clock.now()))
+    found = overview(clock.now())
+    # Alex and Marina have 63 points, Sunny has more.
+    assert list(dict.fromkeys(one.agent_id for one in found.bottlenecks)) == [
+        *("marina", "sunny", "alex"),
+    ]
 
 
 def test_inactive_agents_are_no_bottleneck() -> None:
@@ -475,7 +492,7 @@ def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> No
     }
     english = client_of(Role.QA, **{"accept-language": "en"})
     text = get(english, "reports?type=bottlenecks&format=csv").content.decode("utf-8-sig")
-    assert text.splitlines()[1].startswith('alex,Alex,Approval rate,66.67%,70%,"Read why')
+    assert text.splitlines()[1].startswith('alex,Alex,Approval rate,66.67%,2,3,yes,70%,"Read')
 
 
 @pytest.mark.usefixtures("worked")

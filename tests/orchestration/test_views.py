@@ -84,8 +84,8 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "Com erro 1 Sucesso 50,0% Em 30 dias" in text
     assert "Aprovação 66,7% · 2 de 3 Conclusão 50,0% · 1 de 2" in text
     assert "Tarefas abertas 1 de 9" in text
-    assert "Taxa de aprovação 66,7% mínimo 70%" in text
-    assert "Taxa de erro 50,0% máximo 10%" in text
+    assert "Taxa de aprovação 66,7% 2 de 3 · mínimo 70%" in text
+    assert "Taxa de erro 50,0% 1 de 2 · máximo 10%" in text
     assert "oriente o agente" in text
 
 
@@ -130,7 +130,8 @@ def test_rates_and_bottlenecks_are_for_those_who_see_optimization(role: Role) ->
     make_agent("alex", "amazon")
     failed("alex", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
     text = text_of(client_of(role))
-    assert "Pontuação 0 mínimo 60" in text
+    assert "Taxa de aprovação 0,0% 0 de 1 · mínimo 70%" in text
+    assert "Pontuação 0 mínimo 60 O que fazer · dados insuficientes" in text
     assert "Aprovação 0,0% · 0 de 1" in text
 
 
