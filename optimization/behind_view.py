@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 from rest_framework.exceptions import ValidationError
 
@@ -22,18 +22,18 @@ from execution import queries as tasks
 from execution.enums import FailureReason, MarketplaceSlug
 from execution.page_controls import Choice
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
-from execution.texts import actor_text, day_text, minutes_text
+from execution.texts import actor_text, day_text, minutes_text, number_text
 from nexo.shared import clock
 from nexo.shared.pagination import Listing, decode_cursor, encode_cursor
 from optimization.behind import Behind, Fact, Line, read_behind
-from optimization.queries import Window
+from optimization.queries import Window, late_now
 
 LABELS: Final = {
     Fact.APPROVED: gettext_lazy("Approvals"),
     Fact.REJECTED: gettext_lazy("Rejections"),
     Fact.COMPLETED: gettext_lazy("Completions"),
     Fact.FAILED: gettext_lazy("Errors"),
-    Fact.LATE: gettext_lazy("Far overdue"),
+    Fact.LATE: gettext_lazy("Became far overdue"),
     Fact.CANCELLED: gettext_lazy("Cancellations"),
 }
 EXPLANATIONS: Final = {
@@ -45,8 +45,8 @@ EXPLANATIONS: Final = {
         "completion rate, and in the error rate."
     ),
     Fact.LATE: gettext_lazy(
-        "Open tasks past twice their estimate after the approval: they count against the "
-        "completion rate until they end."
+        "Open tasks that in these 30 days went past twice their estimate after the approval: they "
+        "count against the completion rate until they end, or until 30 days have passed."
     ),
     Fact.CANCELLED: gettext_lazy("Count in no rate."),
 }
@@ -114,6 +114,7 @@ def behind_page(request: HttpRequest) -> HttpResponse:
         "today": day_text(window.today),
         "choices": _choices(asked, found),
         "explanation": EXPLANATIONS[asked.fact],
+        "stock": _far_overdue_now(asked.agent_id, now) if asked.fact == Fact.LATE else "",
         "lines": [_shown(line, asked.fact, names) for line in found.lines],
         "older": _address(asked, cursor=encode_cursor(*found.after, of=Listing.FACTS))
         if found.after
@@ -123,6 +124,16 @@ def behind_page(request: HttpRequest) -> HttpResponse:
         "now": now,
     }
     return render(request, "optimization/behind.html", context)
+
+
+def _far_overdue_now(agent_id: str, now: datetime) -> str:
+    count = late_now(agent_id, now)
+    sentence = ngettext(
+        "%(count)s of its open tasks is past that now.",
+        "%(count)s of its open tasks are past that now.",
+        count,
+    )
+    return sentence % {"count": number_text(count)}
 
 
 def _address(asked: Asked, **changes: str) -> str:

@@ -387,13 +387,11 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:
     counts = {name: number_text(round(value)) for name, value in one.counts.items()}
-    completion = (
-        _("%(completed)s completed, %(failed)s failed, %(late)s late")
-        if round(one.counts["late"])
-        else _("%(completed)s completed, %(failed)s failed")
-    )
+    completion = str(_("%(completed)s completed, %(failed)s failed") % counts)
+    if late := int(one.counts["late"]):
+        completion = f"{completion}, {texts.late_text(late)}"
     return (
         str(_("%(approved)s approved, %(rejected)s rejected") % counts),
-        str(completion % counts),
+        completion,
         str(_("%(estimated_minutes)s min estimated, %(executed_minutes)s min taken") % counts),
     )

@@ -179,6 +179,18 @@ def late_tasks_of(agent_id: str, window: Window) -> list[LateTask]:
     return sorted(found, key=lambda one: (one.late_at, one.task_pk), reverse=True)
 
 
+def late_now(agent_id: str, now: datetime) -> int:
+    """How many of its open tasks are late, however long ago they became so."""
+    approved: Iterable[tuple[Any, float]] = Task.objects.filter(
+        agent_id=agent_id, ended_at__isnull=True, approved_at__lt=now
+    ).values_list("approved_at", "estimated_minutes")
+    return sum(_late_at(approved_at, estimate) < now for approved_at, estimate in approved)
+
+
+def _late_at(approved_at: datetime, estimate: float) -> datetime:
+    return approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)
+
+
 def _late_tasks(tasks: QuerySet[Task], window: Window) -> Iterator[LateTask]:
     changed: dict[int, tuple[str | None, datetime]] = {}
     for task_pk, slug, late_at, updated_at in _late_rows(tasks, window):
@@ -216,7 +228,7 @@ def _late_rows(
         *columns
     ).union(approved_first.values_list(*columns), all=True)
     for task_pk, slug, approved_at, estimate, updated_at in rows:
-        late_at = approved_at + timedelta(minutes=LATE_AFTER_ESTIMATES * estimate)
+        late_at = _late_at(approved_at, estimate)
         if late_at < window.now and clock.business_day(late_at) >= window.first:
             yield task_pk, slug, late_at, updated_at
 

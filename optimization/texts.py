@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from execution.texts import number_text
 from optimization.action import Action, Trend
 from optimization.arrays import round_half_up
 from optimization.forms import plain
@@ -86,6 +87,12 @@ def action_reason(one: Optimization) -> str:
         case _:
             sentence = _("Score %(score)d is between 50 and 59: critical, but not yet below 50.")
     return sentence % values
+
+
+def late_text(count: int) -> str:
+    """Of the window: what was late before it began is not in it."""
+    sentence = ngettext("%(count)s became late", "%(count)s became late", count)
+    return sentence % {"count": number_text(count)}
 
 
 def points(value: int) -> str:

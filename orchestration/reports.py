@@ -183,7 +183,7 @@ def _summary(found: Overview) -> tuple[Columns, Rows]:
             _count(recent.completed),
         ),
         ("failed", pgettext("tasks", "Failed"), _count(ever.failed), _count(recent.failed)),
-        ("late", _("Late"), NONE, _count(recent.late)),
+        ("late", _("Became late"), NONE, _count(recent.late)),
         ("open", _("Open now"), _count(recent.open), NONE),
         ("successRate", _("Success rate"), _percent(ever.success_rate), NONE),
         ("approvalRate", _("Approval rate"), NONE, _percent(recent.approval_rate)),

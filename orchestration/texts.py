@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext, npgettext, pgettext
 from execution.models import Agent
 from execution.texts import actor_text, exact_text, number_text
 from nexo.shared.clock import business_day
-from optimization.texts import rate
+from optimization.texts import late_text, rate
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import Health, PlanCause
 from orchestration.models import Plan
@@ -78,14 +78,13 @@ def bottleneck_threshold(one: Bottleneck) -> str:
 
 
 def ended_text(completed: int, failed: int, late: int) -> str:
-    """`1 completed, 0 failed, 3 late`, each in its own number; that none is late goes unsaid."""
+    """`1 completed, 0 failed, 3 became late`, each in its own number; that none did goes unsaid."""
     parts = [
         (ngettext("%(count)s completed", "%(count)s completed", completed), completed),
         (npgettext("error or timeout", "%(count)s failed", "%(count)s failed", failed), failed),
     ]
-    if late:
-        parts.append((ngettext("%(count)s late", "%(count)s late", late), late))
-    return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)
+    told = [sentence % {"count": number_text(count)} for sentence, count in parts]
+    return ", ".join([*told, late_text(late)] if late else told)
 
 
 def share_text(part: int, whole: int) -> str:

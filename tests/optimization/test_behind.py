@@ -144,7 +144,7 @@ def test_each_kind_says_what_it_is(head: Client) -> None:
     text = text_of(head, "agent=alex&fact=completed")
     assert "O que conta para Alex" in text
     assert f"{done}" in text and "1h 20min / 60min" in text
-    assert "Aprovações 3 Rejeições 0 Conclusões 1 Erros 1 Muito atrasadas 1" in text
+    assert "Aprovações 3 Rejeições 0 Conclusões 1 Erros 1 Atrasaram muito 1" in text
     assert "Tempo esgotado" in text_of(head, "agent=alex&fact=failed")
     task = make_task_in(TaskStatus.IN_PROGRESS, agent_id="alex")
     change(task, status=TaskStatus.FAILED, error="A foto é pequena demais.")
@@ -152,6 +152,19 @@ def test_each_kind_says_what_it_is(head: Client) -> None:
     assert "estimativa de 60min" in text_of(head, "agent=alex&fact=late")
     assert "por operator" in text_of(head, "agent=alex")
     assert "Nada deste tipo em 30 dias" in text_of(head, "agent=alex&fact=cancelled")
+
+
+def test_what_became_late_before_the_window_is_said_to_be_late_all_the_same(head: Client) -> None:
+    make_agent("alex")
+    for days_ago in (5, 40):
+        task = make_task_in(TaskStatus.APPROVED, agent_id="alex").row["task_id"]
+        moved(task, at_noon(days_ago, clock.now()))
+    make_task_in(TaskStatus.APPROVED, agent_id="alex")
+    text = text_of(head, "agent=alex&fact=late")
+    assert "Atrasaram muito 1" in text
+    assert "até terminarem ou até se passarem 30 dias." in text
+    assert "2 das suas tarefas abertas já passaram disso." in text
+    assert "passaram disso" not in text_of(head, "agent=alex&fact=failed")
 
 
 def test_older_lines_are_a_link_away(head: Client, monkeypatch: pytest.MonkeyPatch) -> None:
