@@ -22,6 +22,7 @@ from execution import queries as tasks
 from execution.enums import FailureReason, MarketplaceSlug
 from execution.page_controls import Choice
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
+from execution.representations import whole_minutes
 from execution.texts import actor_text, day_text, minutes_text, number_text
 from nexo.shared import clock
 from nexo.shared.pagination import Listing, decode_cursor, encode_cursor
@@ -162,10 +163,10 @@ def _shown(line: Line, fact: Fact, names: Mapping[str, str]) -> ShownLine:
 def _what(line: Line, fact: Fact, names: Mapping[str, str]) -> str:
     match fact:
         case Fact.COMPLETED if line.execution_minutes is not None:
-            taken, estimate = round(line.execution_minutes), round(line.estimated_minutes)
+            taken, estimate = map(whole_minutes, (line.execution_minutes, line.estimated_minutes))
             return f"{minutes_text(taken)} / {minutes_text(estimate)}"
         case Fact.LATE:
-            estimate_text = minutes_text(round(line.estimated_minutes))
+            estimate_text = minutes_text(whole_minutes(line.estimated_minutes))
             return _("estimate of {estimate}").format(estimate=estimate_text)
         case Fact.FAILED if line.failure_reason:
             return str(FailureReason(line.failure_reason).label)

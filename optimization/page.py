@@ -13,6 +13,7 @@ from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
+from execution.representations import whole_minutes
 from execution.texts import number_text
 from nexo.shared import clock
 from optimization import texts
@@ -386,7 +387,7 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
 
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:
-    counts = {name: number_text(round(value)) for name, value in one.counts.items()}
+    counts = {name: number_text(whole_minutes(value)) for name, value in one.counts.items()}
     completion = str(_("%(completed)s completed, %(failed)s failed") % counts)
     if late := int(one.counts["late"]):
         completion = f"{completion}, {texts.late_text(late)}"

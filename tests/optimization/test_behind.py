@@ -154,6 +154,19 @@ def test_each_kind_says_what_it_is(head: Client) -> None:
     assert "Nada deste tipo em 30 dias" in text_of(head, "agent=alex&fact=cancelled")
 
 
+def test_half_a_minute_is_rounded_up_everywhere(head: Client) -> None:
+    make_agent("alex")
+    at = at_noon(1, clock.now())
+    completed("alex", at=at, minutes=4.5, estimated_minutes=2.5)
+    TaskEvent.objects.update(estimated_minutes=2.5)
+    assert "5min / 3min" in text_of(head, "agent=alex&fact=completed")
+    page = head.get("/marketplace/orchestration/optimization?agent=alex").content.decode()
+    assert "3 min estimados, 5 min usados" in page
+    late = make_task_in(TaskStatus.APPROVED, agent_id="alex", estimated_minutes=2.5)
+    moved(late.row["task_id"], at)
+    assert "estimativa de 3min" in text_of(head, "agent=alex&fact=late")
+
+
 def test_what_became_late_before_the_window_is_said_to_be_late_all_the_same(head: Client) -> None:
     make_agent("alex")
     for days_ago in (5, 40):
