@@ -12,6 +12,8 @@ from execution import queries
 
 LEAST_LOADED = "least_loaded"
 NO_CANDIDATE = "no_candidate"
+# Who gives away tasks that found no agent when they were made.
+ASSIGNMENT_ACTOR = "system:assignment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext, pgettext_lazy
+from django.utils.translation import ngettext, npgettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
@@ -19,6 +19,7 @@ from nexo.shared import clock
 from optimization import texts
 from optimization.action import Action
 from optimization.optimizations import Optimization, Shares, Summary
+from optimization.queries import DecisionOutcomes
 
 SHOWN_AT_FIRST: Final = 24
 SORTS: Final = {
@@ -359,6 +360,33 @@ class ScoreTerm:
     made_of: str
     weight: str
     contribution: str
+
+
+def outcomes_text(found: DecisionOutcomes) -> str:
+    """What became of its recommended tasks; nothing without any."""
+    if not found.recommended:
+        return ""
+    sentence = ngettext(
+        "Recommended in 30 days for %(count)s task that it kept",
+        "Recommended in 30 days for %(count)s tasks that it kept",
+        found.recommended,
+    )
+    parts = [
+        (ngettext("%(count)s completed", "%(count)s completed", found.completed), found.completed),
+        (
+            npgettext("error or timeout", "%(count)s failed", "%(count)s failed", found.failed),
+            found.failed,
+        ),
+        (ngettext("%(count)s rejected", "%(count)s rejected", found.rejected), found.rejected),
+        (ngettext("%(count)s cancelled", "%(count)s cancelled", found.cancelled), found.cancelled),
+        (ngettext("%(count)s open", "%(count)s open", found.open), found.open),
+    ]
+    head = sentence % {"count": number_text(found.recommended)}
+    told = ", ".join(part % {"count": number_text(count)} for part, count in parts if count)
+    if not found.retried:
+        return f"{head}: {told}."
+    again = ngettext("%(count)s was tried again", "%(count)s were tried again", found.retried)
+    return f"{head}: {told}; {again % {'count': number_text(found.retried)}}."
 
 
 def score_terms(one: Optimization) -> list[ScoreTerm]:

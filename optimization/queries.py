@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from django.db.models import Count, F, Q, QuerySet, Sum
 
-from execution.enums import TaskStatus
-from execution.models import Agent, Marketplace, Task
+from execution.assignment import ASSIGNMENT_ACTOR
+from execution.enums import EventKind, FailureReason, TaskStatus
+from execution.models import Agent, Marketplace, Task, TaskEvent
 from execution.queries import MARKETPLACE_ORDER, handovers
 from nexo.shared import clock
 from optimization.arrays import Array, Facts, Mask
@@ -281,31 +282,49 @@ def pooled(
 
 @dataclass(frozen=True, slots=True)
 class DecisionOutcomes:
-    """What became of the tasks that an agent was recommended for and has kept, in the window."""
+    """What has become of the tasks that an agent was given by recommendation in the window, and has
+    kept; `failed` is for error or timeout, `retried` those of all that were tried again."""
 
-    recommended: int
     completed: int
     failed: int
+    rejected: int
+    cancelled: int
+    open: int
+    retried: int
 
     @property
-    def open(self) -> int:
-        return self.recommended - self.completed - self.failed
+    def recommended(self) -> int:
+        return self.completed + self.failed + self.rejected + self.cancelled + self.open
 
 
 def decision_outcomes(slug: str, window: Window) -> DecisionOutcomes:
+    # Whom somebody gave it against the recommendation proves nothing about that.
     decided = Task.objects.filter(
-        agent_id=slug,
-        created_at__gte=clock.start_of_business_day(window.first),
-        assignment__rule="recommended",
-        # Whom somebody gave it against the recommendation proves nothing about that.
-        assignment__ranking__0__agentId=slug,
+        agent_id=slug, assignment__rule="recommended", assignment__ranking__0__agentId=slug
     )
-    counts = decided.aggregate(
-        recommended=Count("pk"),
-        completed=Count("pk", filter=Q(status=TaskStatus.COMPLETED)),
-        failed=Count("pk", filter=Q(status=TaskStatus.FAILED)),
+    begin = clock.start_of_business_day(window.first)
+    given_later = TaskEvent.objects.filter(
+        actor=ASSIGNMENT_ACTOR, kind=EventKind.EDITED, at__gte=begin
+    ).values("task")
+    reasons: Counter[str | None] = Counter()
+    retried = 0
+    for tasks in (
+        decided.filter(created_at__gte=begin),
+        decided.filter(created_at__lt=begin, pk__in=given_later),
+    ):
+        ends = tasks.order_by().values_list("status", "failure_reason")
+        counted = ends.annotate(count=Count("pk"), again=Count("pk", filter=Q(attempt__gt=1)))
+        for status, reason, count, again in counted:
+            reasons[status if status == TaskStatus.COMPLETED else reason] += count
+            retried += again
+    return DecisionOutcomes(
+        completed=reasons[TaskStatus.COMPLETED],
+        failed=reasons[FailureReason.ERROR] + reasons[FailureReason.TIMEOUT],
+        rejected=reasons[FailureReason.REJECTED],
+        cancelled=reasons[FailureReason.CANCELLED],
+        open=reasons[None],
+        retried=retried,
     )
-    return DecisionOutcomes(**counts)
 
 
 def specialists(task_types: Collection[str]) -> set[tuple[str, str]]:

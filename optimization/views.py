@@ -177,7 +177,9 @@ def _drawer(
         "editor": editor,
         "rescored": rescored_days(preview.before, preview.after) if preview else None,
         "changes": changes,
-        "outcomes": queries.decision_outcomes(one.agent.slug, queries.Window(one.at)),
+        "outcomes": page.outcomes_text(
+            queries.decision_outcomes(one.agent.slug, queries.Window(one.at))
+        ),
         "close_query": state.query(agent=None),
         "query": state.query(),
     }

@@ -8,7 +8,6 @@ from orchestration.queries import waiting_for_an_agent
 
 # How many tasks one look gives away: each is a transaction of its own.
 AT_ONCE: Final = 100
-ACTOR: Final = "system:assignment"
 
 
 def assign_waiting_tasks() -> int:
@@ -22,7 +21,9 @@ def assign_waiting_tasks() -> int:
     given = 0
     for task, chosen in zip(waiting, assignment.assign(needs), strict=True):
         if chosen.agent_id is not None:
-            given += services.give_agent(task.task_id, chosen, actor=ACTOR, approver=task.approver)
+            given += services.give_agent(
+                task.task_id, chosen, actor=assignment.ASSIGNMENT_ACTOR, approver=task.approver
+            )
     return given
 
 

@@ -8,11 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from execution import services
-from execution.assignment import Assignment
+from execution.assignment import ASSIGNMENT_ACTOR, Assignment
 from execution.changes import Edits
 from execution.commands import Command
-from execution.enums import TaskStatus
-from execution.models import Task
+from execution.enums import EventKind, TaskStatus
+from execution.models import Task, TaskEvent
 from nexo.shared import clock
 from optimization import projection, queries
 from optimization.arrays import Facts
@@ -151,4 +151,18 @@ def test_outcomes_are_those_of_the_window() -> None:
     Task.objects.update(assignment={"rule": "recommended", "ranking": [{"agentId": "alex"}]})
     make_task_in(TaskStatus.PENDING, agent_id="alex")  # somebody's own choice
     outcomes = queries.decision_outcomes("alex", Window(now))
-    assert outcomes == queries.DecisionOutcomes(recommended=1, completed=1, failed=0)
+    assert (outcomes.recommended, outcomes.completed) == (1, 1)
+
+
+def test_an_outcome_is_of_the_window_in_which_the_task_was_given() -> None:
+    make_agent("alex")
+    for days_ago, given_days_ago in ((45, 2), (45, 40)):
+        task_id = make_task_in(TaskStatus.APPROVED).row["task_id"]
+        Task.objects.filter(task_id=task_id).update(agent_id=None)
+        kept = {"rule": "recommended", "ranking": [{"agentId": "alex"}]}
+        assert services.give_agent(task_id, Assignment("alex", kept), actor=ASSIGNMENT_ACTOR)
+        moved(task_id, at_noon(days_ago, clock.now()))
+        given = TaskEvent.objects.filter(task__task_id=task_id, kind=EventKind.EDITED)
+        given.update(at=at_noon(given_days_ago, clock.now()))
+    outcomes = queries.decision_outcomes("alex", Window(clock.now()))
+    assert (outcomes.recommended, outcomes.open) == (1, 1)

@@ -421,8 +421,12 @@ class TestTaskPage:
 
     def test_decisions_are_joined_to_their_outcome(self, head: Client) -> None:
         make_agent("marina", "amazon")
-        tasks = [make_task() for _number in range(3)]
-        change(tasks[0], status=TaskStatus.FAILED, failure_reason=FailureReason.ERROR)
+        tasks = [make_task() for _number in range(6)]
+        for task, reason in zip(tasks[2:], ("error", "rejected", "cancelled"), strict=False):
+            change(task, status=TaskStatus.FAILED, failure_reason=FailureReason(reason))
+        for task in (tasks[0], tasks[1]):
+            change(task, status=TaskStatus.FAILED, failure_reason=FailureReason.ERROR)
+            services.command_task(task.row["task_id"], Command.RETRY, caller=OPERATOR)
         change(change(tasks[1], status=TaskStatus.IN_PROGRESS), status=TaskStatus.COMPLETED)
         make_task(agent_id="marina")
         # Given to somebody else in spite of the recommendation: it proves nothing of either.
@@ -431,8 +435,10 @@ class TestTaskPage:
         edits = Edits(agent_id="bia")
         services.command_task(passed_on, Command.ASSIGN, caller=OPERATOR, edits=edits)
         text = text_of(head, "agent=marina")
-        kept = "Recomendado em 30 dias para 3 tarefas que ficaram com ele"
-        assert f"{kept}: 1 concluída, 1 com falha, 1 aberta" in text
+        assert (
+            "Recomendado em 30 dias para 6 tarefas que ficaram com ele: 1 concluída, 1 com erro, "
+            "1 rejeitada, 1 cancelada, 2 abertas; 2 foram tentadas de novo." in text
+        )
         assert "Recomendado" not in text_of(head, "agent=bia")
 
     def test_a_rate_of_nothing_counts_and_is_no_gap(self, head: Client) -> None:
