@@ -40,6 +40,7 @@ class Optimization:
     source: WeightsSource
     slope: float | None  # points a day, None under two scored days
     history: tuple[int | None, ...]
+    facts: tuple[int, ...]  # of each day of the history: that many it was scored from
     counts: dict[str, float]
     approval_rate: float | None
     completion_rate: float | None
@@ -96,9 +97,12 @@ def _told(
     ended = history.ended.astype(np.int64)
     low_data = has_low_data(evaluation.scored_days, ended)
     shown_days = round_half_up(evaluation.daily.values)
-    sums = _sums(history.facts)
+    sums, per_day = _sums(history.facts), _per_day(history.facts)
     return [
-        _one(row, agent, evaluation, shown_days, sums, ended, low_data, bool(is_pinned[row]), now)
+        _one(
+            *(row, agent, evaluation, shown_days, per_day, sums, ended, low_data),
+            *(bool(is_pinned[row]), now),
+        )
         for row, agent in enumerate(agents)
     ]
 
@@ -110,11 +114,17 @@ def _sums(facts: Facts) -> dict[str, Array]:
     return {name: getattr(whole, name)[:, 0] for name in (*names, *minutes)}
 
 
+def _per_day(facts: Facts) -> Any:
+    counts = facts.approved + facts.rejected + facts.completed + facts.failed + facts.late
+    return counts.astype(np.int64)
+
+
 def _one(
     row: int,
     agent: AgentRow,
     evaluation: Evaluation,
     shown_days: Any,
+    per_day: Any,
     sums: dict[str, Array],
     ended: Any,
     low_data: Mask,
@@ -145,6 +155,7 @@ def _one(
             points if is_known else None
             for points, is_known in zip(shown_days[row].tolist(), known.tolist(), strict=True)
         ),
+        facts=tuple(per_day[row].tolist()),
         counts={name: float(values[row]) for name, values in sums.items()},
         approval_rate=_rate(evaluation.overall.approval, row),
         completion_rate=_rate(evaluation.overall.completion, row),

@@ -222,6 +222,7 @@ class WeightBar:
 class DayScore:
     day: str
     score: str
+    facts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,9 +325,12 @@ def sample_text(one: Optimization) -> str:
 
 def day_scores(one: Optimization) -> list[DayScore]:
     """The days that have a score, newest first, as the table beside the chart lists them."""
-    days = zip(history_days(one), one.history, strict=True)
-    known = [(day, score) for day, score in days if score is not None]
-    return [DayScore(date_format(day, "SHORT_DATE_FORMAT"), str(s)) for day, s in reversed(known)]
+    days = zip(history_days(one), one.history, one.facts, strict=True)
+    return [
+        DayScore(date_format(day, "SHORT_DATE_FORMAT"), str(score), number_text(facts))
+        for day, score, facts in reversed(list(days))
+        if score is not None
+    ]
 
 
 def history_days(one: Optimization) -> list[date]:

@@ -47,9 +47,9 @@ ACTION_ICONS: Final = {
     Action.RETRAIN: "retrain",
 }
 TRENDS: Final = {
-    Trend.UP: gettext_lazy("rising"),
-    Trend.STABLE: gettext_lazy("stable"),
-    Trend.DOWN: gettext_lazy("falling"),
+    Trend.UP: gettext_lazy("above the score"),
+    Trend.STABLE: gettext_lazy("close to the score"),
+    Trend.DOWN: gettext_lazy("below the score"),
 }
 ARROWS: Final = {Trend.UP: "↗", Trend.STABLE: "→", Trend.DOWN: "↘"}
 CONFIDENCE: Final = {

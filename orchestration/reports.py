@@ -237,7 +237,7 @@ def _performance(found: Overview) -> tuple[Columns, Rows]:
         *_AGENT,
         *_SCORE,
         ("forecast", gettext_lazy("Forecast")),
-        ("trend", gettext_lazy("Trend")),
+        ("trend", gettext_lazy("Forecast lies")),
         ("action", gettext_lazy("Action")),
         *_RATES,
         *_SAMPLE,

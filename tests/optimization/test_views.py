@@ -74,11 +74,13 @@ def test_a_card_says_score_forecast_action_and_why(head: Client) -> None:
     text = text_of(head)
     assert "Amazon, Shein" in text
     assert "83 /100 Excelente" in text
-    assert "↘ em queda 77 −6" in text
+    assert "↘ abaixo da pontuação 77 −6" in text
     assert "Intervalo de 80% 64–90" in text
     assert "Taxa de aprovação 50%" in text
     assert "A pontuação 83 é de 80 ou mais, mas a previsão de 77 não está acima dela." in text
     assert "16 tarefas encerradas · 3 dias com dados" in text
+    # 4 completed of 4 approved, 1 rejected; on the last day one more approved, that failed.
+    assert re.search(r"Dia Pontuação Fatos \S+ \d+ 11 \S+ \d+ 9 \S+ \d+ 9 ", text)
 
 
 def test_a_card_says_when_it_was_calculated(head: Client) -> None:
@@ -197,6 +199,7 @@ class TestDrawer:
         assert "12 concluídas, 1 com erro 92,3% 30,0% 27,69" in text
         assert "720 min estimados, 960 min usados 75,0% 20,0% 15,00" in text
         assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
+        assert "amanhã, 77. Na reta todo dia pesa igual, por poucos fatos que tenha." in text
 
     def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
         agent = make_agent("marina", "amazon")

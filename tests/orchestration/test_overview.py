@@ -481,7 +481,7 @@ def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> No
         "Nome": "Alex",
         "Pontuação (30 dias)": "68",
         "Previsão": "68",
-        "Tendência": "estável",
+        "Previsão fica": "perto da pontuação",
         "Ação": "Reduzir workload",
         "Taxa de aprovação (30 dias)": "66,67%",
         "Taxa de conclusão (30 dias)": "50%",
