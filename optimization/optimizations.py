@@ -14,6 +14,7 @@ from optimization.action import Action, Trend, recommended_action, trend_of
 from optimization.arrays import Array, Facts, Known, Mask, round_half_up
 from optimization.evaluation import Evaluation, evaluate, has_low_data
 from optimization.queries import AgentRow, Window
+from optimization.recommendation import HIGH_ERROR_ABOVE
 from optimization.score import Band, score_band
 
 WeightsSource = Literal["adaptive", "manual"]
@@ -49,6 +50,16 @@ class Optimization:
     ended_tasks: int
     low_data: bool
     at: datetime
+
+    @property
+    def errors(self) -> tuple[int, int]:
+        """Failed, of how many that ended."""
+        failed = int(self.counts["failed"])
+        return failed, failed + int(self.counts["completed"])
+
+    @property
+    def has_many_errors(self) -> bool:
+        return self.error_rate is not None and self.error_rate > HIGH_ERROR_ABOVE
 
     @property
     def history_days(self) -> int:

@@ -20,6 +20,7 @@ from optimization import texts
 from optimization.action import Action
 from optimization.optimizations import Optimization, Shares, Summary
 from optimization.queries import DecisionOutcomes
+from optimization.recommendation import HIGH_ERROR_ABOVE
 
 SHOWN_AT_FIRST: Final = 24
 SORTS: Final = {
@@ -176,7 +177,7 @@ def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[Summa
             "scale",
             str(_("Ready to scale")),
             str(summary.ready_to_scale),
-            str(_("score of 80 or more")),
+            _scale_note(found),
             "green",
             "trend-up",
         ),
@@ -197,6 +198,19 @@ def summary_cards(summary: Summary, found: Sequence[Optimization]) -> list[Summa
             "agents",
         ),
     ]
+
+
+def _scale_note(found: Sequence[Optimization]) -> str:
+    note = str(_("score of 80 or more"))
+    failing = sum(one.has_many_errors for one in found if one.has_score and one.score >= 80)
+    if not failing:
+        return note
+    of_them = ngettext(
+        "%(count)s with an error rate above 10%%",
+        "%(count)s with error rates above 10%%",
+        failing,
+    )
+    return f"{note}, {of_them % {'count': number_text(failing)}}"
 
 
 def _retraining_note(found: Sequence[Optimization]) -> str:
@@ -394,7 +408,7 @@ def outcomes_text(found: DecisionOutcomes) -> str:
 
 
 def score_terms(one: Optimization) -> list[ScoreTerm]:
-    """rate × weight ÷ the weights of the rates that are known."""
+    """rate × weight ÷ the weights of the rates that are known; and the error rate, without one."""
     rates = (one.approval_rate, one.completion_rate, one.execution_rate)
     known = sum(w for w, value in zip(one.weights, rates, strict=True) if value is not None)
     lines = []
@@ -415,7 +429,20 @@ def score_terms(one: Optimization) -> list[ScoreTerm]:
                 ),
             )
         )
-    return lines
+    return [*lines, _error_line(one)]
+
+
+def _error_line(one: Optimization) -> ScoreTerm:
+    """What the recommendation and the bottlenecks look at, beside the score."""
+    failed, ended = map(number_text, one.errors)
+    made_of = _("%(failed)s of %(ended)s failed; no part of the score")
+    return ScoreTerm(
+        name=str(_("Error rate")),
+        rate=texts.rate(one.error_rate, beside=HIGH_ERROR_ABOVE),
+        made_of=str(made_of) % {"failed": failed, "ended": ended},
+        weight="—",
+        contribution="—",
+    )
 
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:

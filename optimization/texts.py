@@ -13,7 +13,7 @@ from optimization.action import Action, Trend
 from optimization.arrays import round_half_up
 from optimization.forms import plain
 from optimization.optimizations import Optimization
-from optimization.recommendation import ConfidenceBand
+from optimization.recommendation import HIGH_ERROR_ABOVE, ConfidenceBand
 from optimization.score import Band
 
 BANDS: Final = {
@@ -86,7 +86,13 @@ def action_reason(one: Optimization) -> str:
             sentence = _("Score %(score)d is between 70 and 79: steady work.")
         case _:
             sentence = _("Score %(score)d is between 50 and 59: critical, but not yet below 50.")
-    return sentence % values
+    text = sentence % values
+    if one.action == Action.INCREASE_WORKLOAD and one.has_many_errors:
+        failed, ended = (number_text(count) for count in one.errors)
+        share = {"rate": rate(one.error_rate, beside=HIGH_ERROR_ABOVE)}
+        warning = _("But its error rate of %(rate)s (%(failed)s of %(ended)s) is above 10%%.")
+        return f"{text} {warning % {**share, 'failed': failed, 'ended': ended}}"
+    return text
 
 
 def late_text(count: int) -> str:

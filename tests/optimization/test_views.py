@@ -201,6 +201,26 @@ class TestDrawer:
         assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
         assert "amanhã, 77. Na reta todo dia pesa igual, por poucos fatos que tenha." in text
 
+    def test_who_is_to_get_more_work_in_spite_of_errors_is_said_to_make_them(
+        self, head: Client
+    ) -> None:
+        make_agent("marina", "amazon")
+        for days_ago, errors in ((3, 1), (2, 1), (1, 0)):
+            for _task in range(4):
+                completed("marina", at=at_noon(days_ago, clock.now()))
+            for _task in range(errors):
+                failed("marina", at=at_noon(days_ago, clock.now()), reason=FailureReason.ERROR)
+        text = text_of(head, "agent=marina")
+        told = "está acima dela. Mas a taxa de erro de 14,3% (2 de 14) está acima de 10%."
+        assert told in text
+        assert "pontuação de 80 ou mais, 1 com taxa de erro acima de 10%" in text
+        assert "Taxa de erro 2 de 14 com erro; fora da pontuação 14,3% — —" in text
+        for _task in range(20):
+            completed("marina", at=at_noon(2, clock.now()))
+        text = text_of(head, "agent=marina")
+        assert "Aumentar" in text and "Mas a taxa de erro" not in text
+        assert "Taxa de erro 2 de 34 com erro; fora da pontuação 5,9% — —" in text
+
     def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
         agent = make_agent("marina", "amazon")
         now = clock.now()
