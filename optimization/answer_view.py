@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from execution.enums import MarketplaceSlug
 from optimization import texts
@@ -50,8 +51,7 @@ class Answer:
     task_type: str
     channel: str
     ranking: Sequence[RankedAgent]
-    confidence: int
-    confidence_word: str
+    confidence_text: str
     expected: int
 
 
@@ -66,10 +66,24 @@ def answer_to(
             _ranked(place, ranked, task_type, names)
             for place, ranked in enumerate(found.ranking, start=1)
         ],
-        confidence=found.confidence,
-        confidence_word=str(texts.CONFIDENCE[confidence_band(found.confidence)]),
+        confidence_text=_confidence_text(found),
         expected=found.expected_success_rate,
     )
+
+
+def _confidence_text(found: Recommendation) -> str:
+    winner = found.winner
+    if winner is not None and winner.candidate.low_data:
+        ended = winner.candidate.ended_tasks
+        sentence = ngettext(
+            "Confidence %(confidence)d%%, from %(count)d ended task: not enough data.",
+            "Confidence %(confidence)d%%, from %(count)d ended tasks: not enough data.",
+            ended,
+        )
+        return sentence % {"confidence": found.confidence, "count": ended}
+    word = texts.CONFIDENCE[confidence_band(found.confidence)]
+    sentence = str(_("Confidence %(confidence)d%% (%(word)s)."))
+    return sentence % {"confidence": found.confidence, "word": word}
 
 
 def _ranked(place: int, ranked: Ranked, task_type: str, names: Mapping[str, str]) -> RankedAgent:

@@ -314,6 +314,12 @@ def interval_text(one: Optimization) -> str:
     return f"{one.interval[0]}–{one.interval[1]}" if one.interval else ""
 
 
+def claims_interval(one: Optimization) -> bool:
+    """Whether it may be said how often a score falls into the interval: not from little data, and
+    not of a single point, which days that were all alike or the end of the scale leave of it."""
+    return one.interval is not None and not one.low_data and one.interval[0] < one.interval[1]
+
+
 def editable_weights(one: Optimization) -> Shares:
     """What the form starts with: as they were set, or the adaptive ones to a thousandth."""
     if one.agent.pinned:

@@ -18,12 +18,22 @@ def reasoning(kept: Mapping[str, Any]) -> Reasoning:
     sentence = _(
         "Recommended for %(task_type)s on %(channel)s with %(confidence)d%% confidence (%(band)s)."
     )
+    winner = kept["ranking"][0]
+    if winner["lowData"]:
+        sentence = ngettext(
+            "Recommended for %(task_type)s on %(channel)s with %(confidence)d%% confidence, from "
+            "%(ended)d ended task: not enough data.",
+            "Recommended for %(task_type)s on %(channel)s with %(confidence)d%% confidence, from "
+            "%(ended)d ended tasks: not enough data.",
+            winner["sampleSize"],
+        )
     plain = _("Recommended for %(task_type)s on %(channel)s.")
     values = {
         "task_type": kept["taskType"],
         "channel": MarketplaceSlug(kept["channel"]).label,
         "confidence": kept["confidence"],
         "band": texts.CONFIDENCE[confidence_band(kept["confidence"])],
+        "ended": winner["sampleSize"],
     }
     lines = [_line(candidate, kept["taskType"]) for candidate in kept["ranking"]]
     return Reasoning(sentence % values, plain % values, lines)

@@ -173,6 +173,7 @@ def _drawer(
         "one": one,
         "card": page.agent_card(one, state),
         "terms": page.score_terms(one),
+        "claims_interval": page.claims_interval(one),
         "form": form if may_change else None,
         "editor": editor,
         "rescored": rescored_days(preview.before, preview.after) if preview else None,

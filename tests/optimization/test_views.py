@@ -199,6 +199,10 @@ class TestDrawer:
         assert "12 concluídas, 1 com erro 92,3% 30,0% 27,69" in text
         assert "720 min estimados, 960 min usados 75,0% 20,0% 15,00" in text
         assert "Reta por 3 dias com pontuação, −2,17 pontos por dia; amanhã, 77." in text
+        assert (
+            "Em 8 de cada 10 dias com mais ou menos tantos fatos quanto estes, a pontuação ficaria "
+            "entre 64 e 90." in text
+        )
         assert "amanhã, 77. Na reta todo dia pesa igual, por poucos fatos que tenha." in text
 
     def test_who_is_to_get_more_work_in_spite_of_errors_is_said_to_make_them(
@@ -220,6 +224,25 @@ class TestDrawer:
         text = text_of(head, "agent=marina")
         assert "Aumentar" in text and "Mas a taxa de erro" not in text
         assert "Taxa de erro 2 de 34 com erro; fora da pontuação 5,9% — —" in text
+
+    def test_how_often_is_claimed_neither_of_little_data_nor_of_a_single_point(
+        self, head: Client
+    ) -> None:
+        make_agent("marina", "amazon")
+        now = clock.now()
+        for days_ago in (3, 2, 1):
+            failed("marina", at=at_noon(days_ago, now), reason=FailureReason.ERROR)
+        completed("marina", at=at_noon(1, now))
+        text = text_of(head, "agent=marina")
+        assert "Intervalo de 80%" in text and "dados insuficientes" in text
+        assert "8 de cada 10 dias com mais ou menos tantos fatos quanto estes" not in text
+        make_agent("bia", "amazon")
+        for days_ago in (3, 2, 1):
+            for _task in range(3):
+                completed("bia", at=at_noon(days_ago, now))
+        text = text_of(head, "agent=bia")
+        assert "Intervalo de 80% 100–100" in text
+        assert "8 de cada 10 dias com mais ou menos tantos fatos quanto estes" not in text
 
     def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
         agent = make_agent("marina", "amazon")
@@ -351,7 +374,11 @@ class TestWho:
         # 85 − 20 for an error rate of 50
         assert "1. Marina 65" in text
         assert "Pontuação base 85 Taxa de erro acima de 10% −20" in text
-        assert "Confiança de 65% (moderada), sucesso esperado de 62%." in text
+        assert "Confiança de 65%, de 2 tarefas encerradas: dados insuficientes." in text
+        assert "Sucesso esperado de 62%: 95% da confiança, não uma taxa medida." in text
+        list(week_of("marina", clock.now()))
+        text = text_of(head, "taskType=photo&channel=amazon")
+        assert re.search(r"Confiança de \d\d% \((alta|moderada|baixa)\)\. Sucesso esperado", text)
 
     def test_the_bar_is_made_of_the_terms(self, head: Client) -> None:
         make_agent("marina", "amazon")
@@ -412,7 +439,14 @@ class TestTaskPage:
         task_id = make_task(task_type="photo").row["task_id"]
         page = head.get(f"/marketplace/tasks/{task_id}").content.decode()
         text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-        assert "Recomendado para photo em Amazon com confiança de 65% (moderada)." in text
+        assert (
+            "Recomendado para photo em Amazon com confiança de 65%, de 2 tarefas encerradas: "
+            "dados insuficientes." in text
+        )
+        list(week_of("marina", clock.now()))
+        task_id = make_task(task_type="photo").row["task_id"]
+        page = head.get(f"/marketplace/tasks/{task_id}").content.decode()
+        assert re.search(r"com confiança de \d+% \((alta|moderada|baixa)\)\.", page)
         assert "Marina 65 Pontuação base 85 Taxa de erro acima de 10% −20" in text
         assert "0 tarefas abertas · 2 encerradas em 30 dias · dados insuficientes" in text
 
