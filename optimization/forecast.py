@@ -1,5 +1,6 @@
 """Tomorrow's score, from the straight line through an agent's scored days."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,6 +12,7 @@ from optimization.arrays import Array, Known, Mask
 UPPER_QUANTILE = 0.90
 DAYS_FOR_A_LINE = 2
 DAYS_FOR_AN_INTERVAL = 3
+DAYS_TO_TEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,46 @@ def linear_forecast(daily: Known, current: Array) -> Forecast:
         high=np.where(has_interval, np.clip(line + width, 0.0, 100.0), 0.0),
         has_interval=has_interval,
         slope=slope,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Mean distance from the scores of so many days, in points: of the forecast that would have
+    been made the day before, and of the latest score before it."""
+
+    days: int
+    forecast: float
+    latest: float
+
+
+def backtest(history: Sequence[int | None]) -> Backtest | None:
+    """Foretell each scored day but today from the days before it; None under `DAYS_TO_TEST`.
+
+    Parameters
+    ----------
+    history : shown daily scores, points 0-100, the last being today, which has not ended
+
+    Source: docs/reference/formulas.md, "Limits"
+    """
+    days = len(history) - 1
+    known = np.array([score is not None for score in history[:days]], dtype=bool)
+    scores = np.array([score or 0 for score in history[:days]], dtype=np.float64)
+    tested = [day for day in np.flatnonzero(known) if known[:day].sum() >= DAYS_FOR_A_LINE]
+    if len(tested) < DAYS_TO_TEST:
+        return None
+    # Shifted so that each day that is foretold is the tomorrow of its row.
+    before = Known(np.zeros((len(tested), days)), np.zeros((len(tested), days), dtype=bool))
+    for row, day in enumerate(tested):
+        before.values[row, days - day :] = scores[:day]
+        before.known[row, days - day :] = known[:day]
+    actual = scores[tested]
+    latest = np.array([scores[:day][known[:day]][-1] for day in tested])
+    foretold = linear_forecast(before, latest).value
+    return Backtest(
+        days=len(tested),
+        forecast=float(np.abs(foretold - actual).mean()),
+        latest=float(np.abs(latest - actual).mean()),
     )
 
 

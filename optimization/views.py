@@ -30,6 +30,7 @@ from nexo.shared.instants import to_rfc3339
 from nexo.shared.strings import frame_strings
 from optimization import page, queries, services
 from optimization.answer_view import answer_to
+from optimization.forecast import backtest
 from optimization.forms import WeightsForm, percents_of
 from optimization.optimizations import Optimization, optimizations, summary
 from optimization.page import PageState
@@ -173,6 +174,7 @@ def _drawer(
         "one": one,
         "card": page.agent_card(one, state),
         "terms": page.score_terms(one),
+        "backtest": backtest(one.history),
         "claims_interval": page.claims_interval(one),
         "form": form if may_change else None,
         "editor": editor,

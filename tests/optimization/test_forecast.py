@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from optimization.arrays import Known
-from optimization.forecast import Forecast, linear_forecast
+from optimization.forecast import Backtest, Forecast, backtest, linear_forecast
 
 pytestmark = pytest.mark.unit
 scores = st.lists(
@@ -52,6 +52,19 @@ def test_two_days_make_a_line_without_an_interval() -> None:
 @pytest.mark.parametrize(("days", "value"), [([70.0, 90.0], 100), ([30.0, 10.0], 0)])
 def test_the_forecast_stays_on_the_scale(days: list[float], value: float) -> None:
     assert forecast(days).value[0] == value
+
+
+def test_each_day_is_foretold_from_the_days_before_it_and_today_is_left_out() -> None:
+    # 50, 60 go on to 70, and over the gap to 90 where 70 came; before that 10 and 0 points had
+    # to be added to the latest score, and then three times 10 taken off.
+    days = [50, 60, 70, None, 70, 60, 50, 40]
+    foretold = {day: forecast(days[:day]).value[0] for day in (2, 4, 5, 6, 7)}
+    assert (foretold[2], foretold[4]) == (pytest.approx(70), pytest.approx(90))
+    misses = [abs(value - (days[day] or 0)) for day, value in foretold.items()]
+    found = backtest([*days, 0])
+    assert found == Backtest(5, pytest.approx(sum(misses) / 5), (10 + 0 + 10 + 10 + 10) / 5)
+    # Today is not over: without it there are four days.
+    assert backtest(days) is None
 
 
 def test_a_constant_series_is_certain() -> None:

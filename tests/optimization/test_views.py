@@ -244,6 +244,15 @@ class TestDrawer:
         assert "Intervalo de 80% 100–100" in text
         assert "8 de cada 10 dias com mais ou menos tantos fatos quanto estes" not in text
 
+    def test_how_far_such_forecasts_were_off(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        now = clock.now()
+        for days_ago in range(1, 8):
+            completed("marina", at=at_noon(days_ago, now))
+        text = text_of(head, "agent=marina")
+        told = "Testada em 5 dias anteriores, uma reta assim errou 0,0 pontos em média, e a "
+        assert f"{told}pontuação anterior a cada um, 0,0." in text
+
     def test_numbers_are_written_as_the_reader_writes_them(self, head: Client) -> None:
         agent = make_agent("marina", "amazon")
         now = clock.now()
