@@ -114,6 +114,10 @@ def test_english_beside_it() -> None:
     assert "Score 83 is 80 or more, but the forecast of 77 is not above it." in text_of(client)
 
 
+def test_scores_under_different_weights_are_said_to_be_no_one_measure(head: Client) -> None:
+    assert "pontuações com pesos diferentes não são a mesma medida" in text_of(head)
+
+
 def test_nobody_yet(head: Client) -> None:
     assert "Ainda não há agentes ativos" in text_of(head)
 
