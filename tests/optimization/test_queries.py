@@ -89,8 +89,10 @@ class TestLateWork:
         give(task_id, "bia")
         give(task_id, "caio")
         assert late_of("alex", "bia", "caio") == {"alex": 1, "bia": 0, "caio": 0}
-        (bia,) = optimizations(queries.agents(["bia"]), clock.now()).agents
+        alex, bia = optimizations(queries.agents(["alex", "bia"]), clock.now()).agents
         assert not bia.has_score
+        # The approval, and that it became late.
+        assert (sum(alex.facts), sum(bia.facts)) == (2, 0)
 
     def test_is_of_the_agent_that_was_given_the_task_before_it_became_late(self) -> None:
         task_id = overdue_task("alex", days=0)
