@@ -1,6 +1,7 @@
 """The documents point at what exists, and name every command there is."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from django.utils import translation
 from rest_framework.exceptions import ValidationError
 
 from execution.idempotency import KeyedRequest
+from nexo.shared.exceptions import ApiError
 from tests.servers import PROJECT
 
 pytestmark = pytest.mark.unit
@@ -74,3 +76,17 @@ def test_every_threat_names_tests_that_exist() -> None:
         )
     ]
     assert missing == []
+
+
+def test_every_code_of_an_error_is_in_the_table_or_among_a_bulk_jobs_refusals() -> None:
+    import_module("nexo.api_urls")  # and with it everything that a call may raise
+    text = (PROJECT / "docs/reference/api.md").read_text()
+    table = text.partition("| Status | Codes |")[2].partition("\n\n")[0]
+    (refusals,) = re.findall(r"^- Codes of refusals: .*$", text, re.MULTILINE)
+    known = set(re.findall(r"`(\w+)`", table + refusals))
+    codes = {kind.default_code for kind in _kinds(ApiError) if not kind.__subclasses__()}
+    assert codes - known == set()
+
+
+def _kinds(kind: type[ApiError]) -> list[type[ApiError]]:
+    return [each for child in kind.__subclasses__() for each in (child, *_kinds(child))]
