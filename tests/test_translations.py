@@ -4,6 +4,8 @@ import re
 from gettext import GNUTranslations
 
 import pytest
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
 
 from tests.catalogue import (
     Entry,
@@ -21,6 +23,7 @@ SOURCES = [
     PROJECT / name
     for name in ("nexo", "accounts", "execution", "optimization", "orchestration", "templates")
 ]
+SOURCES_OF_COMMANDS = ("accounts", "execution", "optimization", "orchestration")
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[sd]|\{\w*\}")
 
 
@@ -99,6 +102,24 @@ def test_translations_fill_the_same_blanks(entries: list[Entry]) -> None:
         )
     ]
     assert wrong == []
+
+
+def test_commands_explain_themselves_in_portuguese(entries: list[Entry]) -> None:
+    """Each with all its arguments; what Django says of its own stays as it is."""
+    known = {text for entry in entries for text in entry.translations.values()}
+    of_all = {action.dest for action in BaseCommand().create_parser("", "")._actions}
+    unsaid = []
+    for name, app in get_commands().items():
+        if app not in SOURCES_OF_COMMANDS:
+            continue
+        command = load_command_class(app, name)
+        if type(command).__base__ is not BaseCommand:
+            continue
+        parser = command.create_parser("manage.py", name)
+        own = [action for action in parser._actions if action.dest not in of_all]
+        said = [(name, command.help), *((action.dest, action.help) for action in own)]
+        unsaid += [f"{name}: {what}" for what, text in said if text not in known]
+    assert unsaid == []
 
 
 def compiled_text(compiled: GNUTranslations, entry: Entry, number: int) -> str:

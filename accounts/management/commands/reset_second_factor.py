@@ -12,10 +12,10 @@ from nexo.shared.origin import working_for
 
 
 class Command(BaseCommand):
-    help = "Take a person's second factor away and end their sessions; they may enrol again."
+    help = _("Reset a person's second factor and end their sessions; they may enroll again.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username", type=text)
+        parser.add_argument("username", metavar="USERNAME", type=text, help=_("the user name"))
 
     @migrated_database()
     @working_for("command")

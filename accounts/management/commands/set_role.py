@@ -13,11 +13,11 @@ from nexo.shared.origin import working_for
 
 
 class Command(BaseCommand):
-    help = "Give a person a role: admin, head, qa, or user (none of them)."
+    help = _("Give a person a role: admin, head, qa, or user (none of them).")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username", type=text)
-        parser.add_argument("role", choices=Role.values)
+        parser.add_argument("username", metavar="USERNAME", type=text, help=_("the user name"))
+        parser.add_argument("role", choices=Role.values, help=_("the role"))
 
     @migrated_database()
     @working_for("command")

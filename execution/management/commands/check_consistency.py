@@ -13,7 +13,7 @@ NOT_COMPARED = 2
 
 
 class Command(BaseCommand):
-    help = "Compare counters, event numbers and tasks with the rows they come from."
+    help = _("Compare counters, event numbers and tasks with the rows they come from.")
 
     @migrated_database(returncode=NOT_COMPARED)
     def handle(self, *args: Any, **options: Any) -> None:

@@ -12,10 +12,10 @@ from nexo.shared.origin import working_for
 
 
 class Command(BaseCommand):
-    help = "Print a new token for an agent. Only its hash is kept."
+    help = _("Print a new token for an agent. Only its hash is kept.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("agent", metavar="AGENT", type=text)
+        parser.add_argument("agent", metavar="AGENT", type=text, help=_("the agent's id"))
 
     @migrated_database()
     @working_for("command")

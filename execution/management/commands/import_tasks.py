@@ -31,7 +31,7 @@ def _is_file(path: Path) -> bool:
 
 
 class Command(BaseCommand):
-    help = "Import tasks with their past from a CSV file. Known external ids change nothing."
+    help = _("Import tasks with their past from a CSV file. Known external ids change nothing.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE", help=_("CSV with a header, UTF-8"))

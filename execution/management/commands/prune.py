@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils.translation import gettext as _
 
 from nexo.shared import clock, pruning
 from nexo.shared.commands import migrated_database
 
 
 class Command(BaseCommand):
-    help = (
+    help = _(
         "Delete expired sessions, idempotency keys, old failed sign-ins, bulk previews, finished "
         "jobs, and old progress reports if PROGRESS_KEPT_DAYS is set; run it daily."
     )

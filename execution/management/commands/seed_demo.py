@@ -18,7 +18,7 @@ from nexo.shared.statistics import gather_statistics
 
 
 class Command(BaseCommand):
-    help = "Create demo users, agents and forty days of tasks, unless they are there already."
+    help = _("Create demo users, agents and forty days of tasks, unless they are there already.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

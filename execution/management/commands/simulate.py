@@ -65,7 +65,7 @@ def _interrupted_by_sigterm() -> Iterator[None]:
 
 
 class Command(BaseCommand):
-    help = "Let the demo's agents work on their tasks through the API, until it is stopped."
+    help = _("Let the demo's agents work on their tasks through the API, until it is stopped.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

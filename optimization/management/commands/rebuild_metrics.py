@@ -10,7 +10,7 @@ from optimization import projection
 
 
 class Command(BaseCommand):
-    help = "Count the daily facts of all agents anew from the event log."
+    help = _("Count the daily facts of all agents anew from the event log.")
 
     @migrated_database()
     def handle(self, *args: Any, **options: Any) -> None:

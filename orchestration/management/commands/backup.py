@@ -19,10 +19,10 @@ from orchestration.backups.files import cannot_be_written
 
 
 class Command(BaseCommand):
-    help = "Write the database to FILE as of one instant, while the product goes on working."
+    help = _("Write the database to FILE as of one instant, while the product goes on working.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("file", type=Path, metavar="FILE", help=_("the backup's file"))
         parser.add_argument("--force", action="store_true", help=_("replace FILE if it exists"))
 
     @reached_database()

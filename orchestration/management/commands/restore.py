@@ -16,13 +16,13 @@ from orchestration.backups.exceptions import BackupFailed
 
 
 class Command(BaseCommand):
-    help = (
+    help = _(
         "Replace the database by the backup in FILE, under a new epoch, so that every client reads "
         "anew. Stop web and worker processes first."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("file", type=Path, metavar="FILE", help=_("the backup's file"))
         parser.add_argument(
             "--force", action="store_true", help=_("replace a database that holds something")
         )

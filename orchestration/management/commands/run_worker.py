@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, InterfaceError, connections
+from django.utils.translation import gettext as _
 
 from nexo.shared.commands import require_migrated_database
 from orchestration.worker import RETRY_SECONDS, work
@@ -14,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Carry out queued jobs and what is due, until SIGTERM. Any number may run."
+    help = _("Carry out queued jobs and what is due, until SIGTERM. Any number may run.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._wait_for_database()
