@@ -1,9 +1,7 @@
 """Bodies of the calls for agents; every one may be left out whole."""
 
-from rest_framework import serializers
-
 from execution.serializers import MAX_LEASE_ID, Slug
-from nexo.shared.fields import Line, StrictSerializer, Text, WholeNumber
+from nexo.shared.fields import Items, Line, StrictSerializer, Text, WholeNumber
 
 MAX_CLAIMED = 100
 MAX_TYPES = 100
@@ -13,7 +11,7 @@ MAX_REASON = 1000
 
 class ClaimSerializer(StrictSerializer):
     limit = WholeNumber(default=1, min_value=1, max_value=MAX_CLAIMED)
-    taskTypes = serializers.ListField(
+    taskTypes = Items(
         child=Slug(max_length=64), required=False, allow_empty=False, max_length=MAX_TYPES
     )
 
@@ -21,9 +19,7 @@ class ClaimSerializer(StrictSerializer):
 class HeartbeatSerializer(StrictSerializer):
     """Without the list all the agent's leases; two workers of one agent each name their own."""
 
-    leaseIds = serializers.ListField(
-        child=Line(max_length=MAX_LEASE_ID), required=False, max_length=MAX_LEASES
-    )
+    leaseIds = Items(child=Line(max_length=MAX_LEASE_ID), required=False, max_length=MAX_LEASES)
 
 
 class PauseSerializer(StrictSerializer):

@@ -85,7 +85,7 @@ class TaskNotFound(ApiError):
 
 class NotAllowed(ApiError):
     status_code = HTTPStatus.FORBIDDEN
-    default_detail = _("You do not have permission to do this.")
+    default_detail = _("You do not have permission to do this. Ask an administrator.")
     default_code = "permission_denied"
 
 

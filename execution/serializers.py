@@ -20,8 +20,10 @@ from execution.services import NewTask
 from execution.task_logs import LogLine
 from nexo.shared import clock
 from nexo.shared.fields import (
+    NOT_A_LIST,
     FlagMap,
     Instant,
+    Items,
     Line,
     Number,
     StrictSerializer,
@@ -64,11 +66,13 @@ class Choice(serializers.ChoiceField):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or data not in self.choices:
-            self.fail("invalid_choice", input=str(data)[:100])
+            message = _("%(value)s is not one of %(choices)s.")
+            values = {"value": str(data)[:100], "choices": ", ".join(self.choices)}
+            raise serializers.ValidationError(message % values, code="invalid_choice")
         return data
 
 
-class Targets(serializers.ListField):
+class Targets(Items):
     """One marketplace or several."""
 
     def __init__(self, **options: Any) -> None:
@@ -132,7 +136,10 @@ def task_change(data: Mapping[str, Any]) -> TaskChange:
 class NewTaskListSerializer(serializers.ListSerializer[Any]):
     """Up to 500 tasks; what needs the database is asked once for all of them."""
 
-    default_error_messages = {"too_many": _("At most 500 tasks at once.")}
+    default_error_messages = {
+        "not_a_list": NOT_A_LIST,
+        "too_many": _("At most 500 tasks at once."),
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, list) and len(data) > MAX_NEW_TASKS:
@@ -333,9 +340,7 @@ class LeasedLogLineSerializer(LogLineSerializer, _LeaseSerializer):
 
 
 class LogLinesSerializer(_LeaseSerializer):
-    logs = serializers.ListField(
-        child=LogLineSerializer(), allow_empty=False, max_length=MAX_LOG_LINES
-    )
+    logs = Items(child=LogLineSerializer(), allow_empty=False, max_length=MAX_LOG_LINES)
 
 
 def log_lines(data: Any) -> tuple[list[LogLine], str | None]:
@@ -353,7 +358,10 @@ def log_lines(data: Any) -> tuple[list[LogLine], str | None]:
     is_wrapped = isinstance(data, dict) and set(data) == {"logs"}
     if is_wrapped or isinstance(data, list):
         several: serializers.ListSerializer[Any] = serializers.ListSerializer(
-            child=LogLineSerializer(), allow_empty=False, max_length=MAX_LOG_LINES
+            child=LogLineSerializer(),
+            allow_empty=False,
+            max_length=MAX_LOG_LINES,
+            error_messages={"not_a_list": NOT_A_LIST},
         )
         lines = several.run_validation(data["logs"] if is_wrapped else data)
     else:

@@ -5,11 +5,11 @@ from rest_framework import serializers
 
 from execution.enums import MarketplaceSlug
 from execution.serializers import Choice
-from nexo.shared.fields import Flag, StrictSerializer
+from nexo.shared.fields import Flag, Items, StrictSerializer
 
 
 class ActivateSerializer(StrictSerializer):
-    channels = serializers.ListField(
+    channels = Items(
         child=Choice(choices=MarketplaceSlug.choices),
         required=False,
         allow_empty=False,

@@ -38,8 +38,13 @@ RETRY_AFTER_SECONDS = 5
 LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED = "55P03", "40P01"
 PRIMARY_CODE = 0xFF  # SQLite's extended codes keep the primary one there
 MAY_HAVE_CHANGED = _("The service is busy or away. Check whether it was done before you try again.")
-# DRF's own words differ from those that the product's own refusals use.
-NOT_ALLOWED = _("You do not have permission to do this.")
+NOT_ALLOWED = _("You do not have permission to do this. Ask an administrator.")
+# DRF's own words differ from those that the product's own refusals use, or help nobody further.
+INSTEAD_OF_DRF = {
+    exceptions.PermissionDenied: NOT_ALLOWED,
+    exceptions.NotAuthenticated: _("Sign in, or send the header Authorization: Token <key>."),
+    exceptions.NotAcceptable: _("Nothing that the Accept header takes is offered here."),
+}
 WENT_WRONG = _(
     "Something went wrong on our side. Nothing was lost; try again, or tell us the request id."
 )
@@ -205,8 +210,9 @@ def error_response(exception: exceptions.APIException) -> Response:
 
 
 def _told(exception: exceptions.APIException) -> str:
-    is_stock = exception.detail == exceptions.PermissionDenied.default_detail
-    return str(NOT_ALLOWED if is_stock else exception.detail)
+    ours = INSTEAD_OF_DRF.get(type(exception))
+    is_stock = ours is not None and exception.detail == exception.default_detail
+    return str(ours if is_stock else exception.detail)
 
 
 def _code(exception: exceptions.APIException) -> str:

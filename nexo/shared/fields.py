@@ -19,11 +19,13 @@ from nexo.shared.lines import breaks_a_line, shows_nothing
 
 LONGEST_ERROR_KEY: Final = 100
 MOST_ERRORS: Final = 20
+NOT_A_LIST: Final = _("Expected a list.")
 _LOOKED_FOR_BEFORE: Final = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 # Said by DRF, whose Portuguese of them is wrong ("may not" as "perhaps not"); ours goes before it.
 # Read by `make messages` alone, which keeps no translation of what no source holds.
 SAID_BY_DRF: Final = (
     gettext_noop("Ensure this value is greater than or equal to {min_value}."),
+    gettext_noop("Ensure this value is less than or equal to {max_value}."),
     gettext_noop("This field may not be blank."),
     gettext_noop("This field may not be null."),
     gettext_noop("This list may not be empty."),
@@ -37,6 +39,8 @@ def bounded(errors: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 class Text(serializers.CharField):
     """Text of a body, which as a whole has neither NUL nor lone surrogate (parsers.py)."""
+
+    default_error_messages = {"invalid": _("Must be text.")}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -76,6 +80,8 @@ class Instant(serializers.DateTimeField):
 
 
 class WholeNumber(serializers.IntegerField):
+    default_error_messages = {"invalid": _("Must be a whole number.")}
+
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
@@ -83,6 +89,8 @@ class WholeNumber(serializers.IntegerField):
 
 
 class Number(serializers.FloatField):
+    default_error_messages = {"invalid": _("Must be a number.")}
+
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
@@ -90,10 +98,16 @@ class Number(serializers.FloatField):
 
 
 class Flag(serializers.BooleanField):
+    default_error_messages = {"invalid": _("Must be true or false.")}
+
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class Items(serializers.ListField):
+    default_error_messages = {"not_a_list": NOT_A_LIST}
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "boolean"}})
@@ -129,7 +143,10 @@ class FlagMap(serializers.Field):
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses fields it does not know, so that a typo is never silently ignored."""
 
-    default_error_messages = {"unknown_field": _("Unknown field.")}
+    default_error_messages = {
+        "invalid": _("Expected a JSON object."),
+        "unknown_field": _("Unknown field."),
+    }
 
     @cached_property
     def _names(self) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,6 +17,7 @@ from tests.factories import make_task, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 URL = "/api/marketplace/orchestration/task-execution"
+LOGS, BULK = f"{URL}/<id>/logs", f"{URL}/bulk"
 NEW = {"taskType": "photo", "title": "Foto", "channel": "amazon", "estimatedHours": 1}
 
 
@@ -83,7 +85,59 @@ def test_who_may_not_is_told_so_in_the_products_own_words() -> None:
     client.force_authenticate(make_user(Role.QA))
     answer = client.post(URL, NEW, format="json", headers={"Accept-Language": "pt-BR"})
     assert answer.status_code == 403
-    assert answer.json()["error"] == "Você não tem permissão para fazer isto."
+    sentence = "Você não tem permissão para fazer isto. Fale com um administrador."
+    assert answer.json()["error"] == sentence
+
+
+CHANNELS = "amazon, mercadolivre, shopee, shein, tiktokshop, kaway"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "english", "portuguese"),
+    [
+        (
+            URL,
+            {**NEW, "channel": "ebay"},
+            f"ebay is not one of {CHANNELS}.",
+            f"ebay não é um dos valores possíveis: {CHANNELS}.",
+        ),
+        (URL, "x", "Expected a JSON object.", "Era esperado um objeto JSON."),
+        (URL, {**NEW, "targets": "x"}, "Expected a list.", "Era esperada uma lista."),
+        (LOGS, {"logs": "x"}, "Expected a list.", "Era esperada uma lista."),
+        (URL, {**NEW, "title": 1}, "Must be text.", "Precisa ser um texto."),
+        (URL, {**NEW, "estimatedHours": "1"}, "Must be a number.", "Precisa ser um número."),
+        (
+            URL,
+            {**NEW, "estimatedHours": 2000},
+            "Ensure this value is less than or equal to 1000.",
+            "Certifique-se de que este valor seja menor ou igual a 1000.",
+        ),
+        (BULK, {"dryRun": 1}, "Must be true or false.", "Deve ser true ou false."),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_said_in_words_of_the_product(
+    head: APIClient, path: str, body: Any, english: str, portuguese: str
+) -> None:
+    path = path.replace("<id>", make_task().row["task_id"])
+    for language, sentence in (("en", english), ("pt-BR", portuguese)):
+        answer = head.post(path, body, format="json", headers={"Accept-Language": language})
+        assert answer.status_code == 400
+        assert [sentence] in answer.json()["details"].values()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "sentence"),
+    [
+        ({}, 401, "Entre ou envie o cabeçalho Authorization: Token <chave>."),
+        ({"Accept": "image/png"}, 406, "Nada do que o cabeçalho Accept aceita é oferecido aqui."),
+    ],
+)
+def test_what_a_client_left_out_is_said(
+    headers: dict[str, str], status: int, sentence: str
+) -> None:
+    answer = APIClient().get(URL, headers={"Accept-Language": "pt-BR", **headers})
+    assert answer.status_code == status
+    assert answer.json()["error"] == sentence
 
 
 def test_the_first_refusal_does_not_settle_the_language_of_the_next(head: APIClient) -> None:
