@@ -46,7 +46,8 @@ INSTEAD_OF_DRF = {
     exceptions.NotAcceptable: _("Nothing that the Accept header takes is offered here."),
 }
 WENT_WRONG = _(
-    "Something went wrong on our side. Nothing was lost; try again, or tell us the request id."
+    "Something went wrong on our side, so we do not know whether a change was made. Look before"
+    " you try again, and quote the request id."
 )
 
 

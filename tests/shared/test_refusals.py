@@ -26,9 +26,10 @@ SENTENCES = {
         "The request's body did not arrive in time.",
     ),
     (500, "server_error"): (
-        "Algo deu errado do nosso lado. Nada foi perdido; tente de novo ou informe o id da "
-        "requisição.",
-        "Something went wrong on our side. Nothing was lost; try again, or tell us the request id.",
+        "Algo deu errado do nosso lado, e não sabemos se alguma mudança foi feita. Confira antes"
+        " de tentar de novo e informe o id da requisição.",
+        "Something went wrong on our side, so we do not know whether a change was made. Look before"
+        " you try again, and quote the request id.",
     ),
 }
 TITLES = {
