@@ -216,7 +216,7 @@ class _Planner:
 
     def plan_resync(self, marketplaces: Collection[str] | None) -> Plan:
         if self.old not in RESYNC_STATUSES:
-            raise self._invalid(_("Targets can be sent only once the task is being published."))
+            raise self._invalid(_("Targets can be sent only once the task is “Syncing”."))
         for slug in marketplaces or ():
             if slug not in self.targets:
                 raise validation_error("channels", _("This is not a target of the task."))
@@ -251,8 +251,12 @@ class _Planner:
                 raise validation_error(f"syncStatus.{slug}", _("This is not a target of the task."))
         if change.progress is not None and not lifecycle.in_range(self.new, change.progress):
             low, high = lifecycle.PROGRESS_RANGE[self.new]
-            message = _("In status %(status)s, progress must be from %(low)d to %(high)d.")
-            values = {"status": self.new.value, "low": low, "high": high}
+            message = (
+                _("In status “%(status)s”, progress must be %(low)d.")
+                if low == high
+                else _("In status “%(status)s”, progress must be from %(low)d to %(high)d.")
+            )
+            values = {"status": self.new.label, "low": low, "high": high}
             raise validation_error("progress", message % values)
         kind = None
         if self.new != self.old:

@@ -23,7 +23,7 @@ def _why_not(old: TaskStatus, new: TaskStatus) -> str:
     """Where the task stands: who asked may have looked at an older image of it."""
     names = {"status": str(old.label), "new": str(new.label)}
     if old == new:
-        return gettext("The task is at “%(status)s” already. Nothing was changed.") % names
+        return gettext("The task is “%(status)s” already. Nothing was changed.") % names
     return gettext("The task cannot go from “%(status)s” to “%(new)s”.") % names
 
 
@@ -34,7 +34,7 @@ def not_from(old: TaskStatus, sources: Sequence[TaskStatus]) -> str:
         "sources": ", ".join(f"“{source.label}”" for source in sources),
     }
     why = gettext(
-        "This is for tasks at %(sources)s; the task is at “%(status)s”. Nothing was changed."
+        "This is for tasks that are %(sources)s; the task is “%(status)s”. Nothing was changed."
     )
     return why % names
 

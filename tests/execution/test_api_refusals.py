@@ -11,9 +11,10 @@ from django.db.migrations.recorder import MigrationRecorder
 from rest_framework.test import APIClient
 
 from accounts.roles import Role
+from execution.enums import TaskStatus
 from execution.models import Task
 from tests.envelope import refused, refused_fields
-from tests.factories import make_task, make_user
+from tests.factories import make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 URL = "/api/marketplace/orchestration/task-execution"
@@ -150,3 +151,45 @@ def test_the_first_refusal_does_not_settle_the_language_of_the_next(head: APICli
         assert told.setdefault(language, sentence) == sentence
     assert "or equal to 100" in told["en"]
     assert "ou igual a 100" in told["pt-BR"]
+
+
+@pytest.mark.parametrize(
+    ("status", "progress", "english", "portuguese"),
+    [
+        (
+            "pending",
+            50,
+            "In status “Pending”, progress must be 0.",
+            "Com o status “Aguardando”, o progresso precisa ser 0.",
+        ),
+        (
+            "in_progress",
+            80,
+            "In status “In progress”, progress must be from 50 to 74.",
+            "Com o status “Em Progresso”, o progresso precisa estar entre 50 e 74.",
+        ),
+    ],
+)
+def test_a_refused_progress_names_the_status_as_pages_do(
+    head: APIClient, status: str, progress: int, english: str, portuguese: str
+) -> None:
+    body = {"taskId": make_task().row["task_id"], "status": status, "progress": progress}
+    for language, sentence in (("en", english), ("pt-BR", portuguese)):
+        answer = head.patch(URL, body, format="json", headers={"Accept-Language": language})
+        assert answer.json()["details"]["progress"] == [sentence]
+
+
+def test_a_refused_step_names_where_the_task_stands(head: APIClient) -> None:
+    task_id = make_task_in(TaskStatus.APPROVED).row["task_id"]
+    for command, sentence in (
+        ("approve", "The task is “Approved” already. Nothing was changed."),
+        (
+            "retry",
+            "This is for tasks that are “Failed”; the task is “Approved”. Nothing was changed.",
+        ),
+        ("sync", "Targets can be sent only once the task is “Syncing”."),
+    ):
+        answer = head.post(
+            f"{URL}/{task_id}/{command}", {}, format="json", headers={"Accept-Language": "en"}
+        )
+        assert refused(answer, 409, "invalid_transition")["error"] == sentence
