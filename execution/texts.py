@@ -45,7 +45,7 @@ WORDS: Final = {
     "failure.timeout.next": _("See that the agent is working, then try the task again."),
     "failure.rejected.effect": _("The task is not carried out."),
     "failure.rejected.next": _(
-        "Try the task again: it waits for approval once more, and can be put right in the inbox."
+        "Try the task again: it waits for approval once more, and can be put right under Approvals."
     ),
     "failure.cancelled.effect": _(
         "The task stopped at {progress}%. What had been published stays so."

@@ -58,7 +58,7 @@ def _title(action: str, count: int) -> str:
     sentences = {
         BulkAction.APPROVE: ngettext("Approve {count} task", "Approve {count} tasks", count),
         BulkAction.REJECT: ngettext("Reject {count} task", "Reject {count} tasks", count),
-        BulkAction.RETRY: ngettext("Retry {count} task", "Retry {count} tasks", count),
+        BulkAction.RETRY: ngettext("Try {count} task again", "Try {count} tasks again", count),
         BulkAction.CANCEL: ngettext("Cancel {count} task", "Cancel {count} tasks", count),
         BulkAction.ASSIGN: ngettext("Assign {count} task", "Assign {count} tasks", count),
         BulkAction.SYNC: ngettext("Sync {count} task again", "Sync {count} tasks again", count),

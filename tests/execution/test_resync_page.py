@@ -1,4 +1,4 @@
-"""Trying again on a task's page: one target, or all that are not synced, without scripts too."""
+"""Syncing again on a task's page: one target, or all that are not synced, without scripts too."""
 
 from typing import Any
 
@@ -44,6 +44,8 @@ def test_one_target_or_all_are_sent_again(address: str) -> None:
     head = client_of(Role.HEAD)
     html = head.get(address).content.decode()
     assert html.count('name="action" value="sync"') == 3
+    # Under the name that all of them have at the top; a retry is something else.
+    assert html.count("Sincronizar de novo<span") == 2
     assert send(head, address, channel="shein").status_code == 302
     assert states() == {"amazon": "queued", "shein": "queued", "kaway": "failed"}
     assert send(head, address, note="corrigido").status_code == 302

@@ -21,7 +21,7 @@ TITLES = {
     "en": {
         "approve": "Approve 1 task, Approve 1,200 tasks",
         "reject": "Reject 1 task, Reject 1,200 tasks",
-        "retry": "Retry 1 task, Retry 1,200 tasks",
+        "retry": "Try 1 task again, Try 1,200 tasks again",
         "cancel": "Cancel 1 task, Cancel 1,200 tasks",
         "assign": "Assign 1 task, Assign 1,200 tasks",
         "sync": "Sync 1 task again, Sync 1,200 tasks again",
