@@ -141,3 +141,12 @@ def test_the_compiled_catalogue_is_the_written_one(entries: list[Entry]) -> None
         if compiled_text(compiled, entry, number) != text
     ]
     assert stale == [], "run make messages"
+
+
+def test_one_thing_has_one_word(entries: list[Entry]) -> None:
+    """Words that stood beside the ones of the glossary, or take an article that names lack."""
+    others = (
+        r"ópia de segurança|\brode `|[Pp]edidos demais|[Mm]uitas requisições|\bem %\(channel\)s"
+    )
+    texts = [text for entry in entries for text in entry.translations.values()]
+    assert [text for text in texts if re.search(others, text)] == []

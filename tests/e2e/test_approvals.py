@@ -61,7 +61,7 @@ def test_count_in_the_bar_follows_on_every_live_page(page: Page, api: Api, addre
 
     def expect_the_servers_count() -> None:
         count = api.read("status=pending&limit=1")["totalTasks"]
-        expect(badge).to_have_text(f"{count} pendentes", timeout=5_000)
+        expect(badge).to_have_text(f"{count} aguardando aprovação", timeout=5_000)
 
     expect_the_servers_count()
     tasks = api.create(times=2)

@@ -65,7 +65,7 @@ def test_saving_leads_back_to_the_filtered_page(ana: User) -> None:
         ("status=pending&channel=shopee,amazon", "Aguardando aprovação · Amazon, Shopee"),
         ("agent=premium&taskType=photo", "Premium · photo"),
         ("agent=gone&period=7d&overdue=true", "gone · 7 dias · Atrasada"),
-        ("from=2026-02-24&to=2026-03-01", "de 24/02/2026 · até 01/03/2026"),
+        ("from=2026-02-24&to=2026-03-01", "desde 24/02/2026 · até 01/03/2026"),
         ("q=<b>foto</b>", "“&lt;b&gt;foto&lt;/b&gt;”"),
         # Of a release that knew more filters.
         ("colour=red", "colour=red"),

@@ -405,7 +405,10 @@ class TestWho:
 
     def test_nobody_can(self, head: Client) -> None:
         text = text_of(head, "taskType=photo&channel=kaway")
-        assert "Ninguém: nenhum agente ativo com capacidade livre trabalha em Kaway." in text
+        assert (
+            "Ninguém: nenhum agente ativo com capacidade livre trabalha no marketplace Kaway."
+            in text
+        )
 
     def test_a_type_that_no_task_has_is_said_to_be_new(self, head: Client) -> None:
         make_agent("alex", "amazon")
@@ -453,8 +456,8 @@ class TestTaskPage:
         page = head.get(f"/marketplace/tasks/{task_id}").content.decode()
         text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
         assert (
-            "Recomendado para photo em Amazon com confiança de 65%, de 2 tarefas encerradas: "
-            "dados insuficientes." in text
+            "Recomendado para photo no marketplace Amazon com confiança de 65%, de 2 tarefas "
+            "encerradas: dados insuficientes." in text
         )
         list(week_of("marina", clock.now()))
         task_id = make_task(task_type="photo").row["task_id"]
@@ -473,7 +476,7 @@ class TestTaskPage:
         page = user.get(f"/marketplace/tasks/{task_id}").content.decode()
         why = page.partition('data-part="why">')[2].partition("</section>")[0]
         text = " ".join(re.sub(r"<[^>]+>", " ", why).split())
-        assert text == "Recomendado para photo em Amazon."
+        assert text == "Recomendado para photo no marketplace Amazon."
         # What else tells of a task: its representation, its timeline, the list and its file.
         api = "/api/marketplace/orchestration"
         for address in (

@@ -115,7 +115,7 @@ def test_who_may_only_approve_sees_no_score() -> None:
     client = Client(headers={"Accept-Language": "pt-BR"})
     client.force_login(approver, settings.AUTHENTICATION_BACKENDS[-1])
     row = row_of(html_of(client), state)
-    assert "Recomendado para photo em Amazon." in row
+    assert "Recomendado para photo no marketplace Amazon." in row
     assert re.search(r'<p class="name">Alex</p>', row)
     assert not any(text in row for text in ("confiança", "candidate", "Pontuação"))
 

@@ -108,7 +108,7 @@ def exit_code(command: str) -> int:
 
 def test_a_database_without_tables_is_told_of(tmp_path: Path) -> None:
     answers = run(bare_environment(tmp_path / "data"), tmp_path, COMMANDS)
-    told = "O banco de dados não está atualizado: rode `manage.py migrate` antes."
+    told = "O banco de dados não está atualizado: execute `manage.py migrate` antes."
     assert answers == {name: (told, exit_code(name)) for name in answers}
 
 
@@ -230,7 +230,7 @@ def test_djangos_own_commands_tell_of_it_too(tmp_path: Path) -> None:
 def test_a_librarys_command_tells_of_a_missing_table(tmp_path: Path) -> None:
     done = manage("axes_reset_username", "ana", NEXO_DATA_DIR=str(tmp_path))
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
-    assert "rode `manage.py migrate` antes" in done.stderr
+    assert "execute `manage.py migrate` antes" in done.stderr
 
 
 @pytest.mark.one_database

@@ -49,7 +49,7 @@ def test_the_fourth_call_in_a_minute_is_told_when_to_come_again() -> None:
     answer = client.get(URL)
     refused(answer, 429, "throttled")
     assert 1 <= int(answer["Retry-After"]) <= 60
-    assert answer.json()["error"].startswith("Pedidos demais. Tente de novo em ")
+    assert answer.json()["error"].startswith("Requisições demais. Tente de novo em ")
 
 
 def test_a_process_keeps_no_address_whose_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
