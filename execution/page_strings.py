@@ -86,7 +86,8 @@ def list_strings() -> dict[str, str]:
         "mean": _("mean of {total}"),
         "moreFailed": _("The next tasks could not be read. Try again."),
         "announce.summary": _(
-            "{pending} pending, {inProgress} in progress, {completed} completed, {failed} failed."
+            "Pending: {pending}; in progress: {inProgress}; completed: {completed};"
+            " failed: {failed}."
         ),
         "announce.new.one": _("{count} new task waits at the top."),
         "announce.new.other": _("{count} new tasks wait at the top."),

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, npgettext, pgettext, pgettext_lazy
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
 from execution.enums import MarketplaceSlug
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
@@ -398,7 +398,7 @@ def outcomes_text(found: DecisionOutcomes) -> str:
     parts = [
         (ngettext("%(count)s completed", "%(count)s completed", found.completed), found.completed),
         (
-            npgettext("error or timeout", "%(count)s failed", "%(count)s failed", found.failed),
+            ngettext("%(count)s ended in error", "%(count)s ended in error", found.failed),
             found.failed,
         ),
         (ngettext("%(count)s rejected", "%(count)s rejected", found.rejected), found.rejected),
@@ -452,12 +452,9 @@ def _error_line(one: Optimization) -> ScoreTerm:
 
 
 def _made_of(one: Optimization) -> tuple[str, str, str]:
-    counts = {name: number_text(whole_minutes(value)) for name, value in one.counts.items()}
-    completion = str(_("%(completed)s completed, %(failed)s failed") % counts)
-    if late := int(one.counts["late"]):
-        completion = f"{completion}, {texts.late_text(late)}"
+    counts = {name: whole_minutes(value) for name, value in one.counts.items()}
     return (
-        str(_("%(approved)s approved, %(rejected)s rejected") % counts),
-        completion,
-        str(_("%(estimated_minutes)s min estimated, %(executed_minutes)s min taken") % counts),
+        texts.decided_text(counts["approved"], counts["rejected"]),
+        texts.ended_text(counts["completed"], counts["failed"], counts["late"]),
+        texts.minutes_text(counts["estimated_minutes"], counts["executed_minutes"]),
     )

@@ -95,12 +95,6 @@ def action_reason(one: Optimization) -> str:
     return text
 
 
-def late_text(count: int) -> str:
-    """Of the window: what was late before it began is not in it."""
-    sentence = ngettext("%(count)s became late", "%(count)s became late", count)
-    return sentence % {"count": number_text(count)}
-
-
 def points(value: int) -> str:
     """A difference in points with its sign; the minus is a minus, not a hyphen."""
     if value == 0:
@@ -149,3 +143,37 @@ def decimal(value: float, places: int = 1) -> str:
 def _rounded(value: float, places: int) -> float:
     scale = 10**places
     return int(round_half_up(np.array(value * scale))) / scale
+
+
+# -- Counts, each in its own number --------------------------------------------------------------
+
+
+def decided_text(approved: int, rejected: int) -> str:
+    return _joined(
+        (ngettext("%(count)s approved", "%(count)s approved", approved), approved),
+        (ngettext("%(count)s rejected", "%(count)s rejected", rejected), rejected),
+    )
+
+
+def ended_text(completed: int, failed: int, late: int) -> str:
+    """`1 completed, 0 ended in error, 3 became far overdue`; that none did goes unsaid."""
+    parts = [
+        (ngettext("%(count)s completed", "%(count)s completed", completed), completed),
+        (ngettext("%(count)s ended in error", "%(count)s ended in error", failed), failed),
+    ]
+    if late:
+        # Of the window: what was so before it began is not in it.
+        became = ngettext("%(count)s became far overdue", "%(count)s became far overdue", late)
+        parts.append((became, late))
+    return _joined(*parts)
+
+
+def minutes_text(estimated: int, executed: int) -> str:
+    return _joined(
+        (ngettext("%(count)s min estimated", "%(count)s min estimated", estimated), estimated),
+        (ngettext("%(count)s min taken", "%(count)s min taken", executed), executed),
+    )
+
+
+def _joined(*parts: tuple[str, int]) -> str:
+    return ", ".join(sentence % {"count": number_text(count)} for sentence, count in parts)

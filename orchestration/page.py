@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, npgettext, pgettext
+from django.utils.translation import ngettext, pgettext
 
 from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
 from optimization.behind import Fact
-from optimization.texts import BAND_TONES, BANDS, rate
+from optimization.texts import BAND_TONES, BANDS, ended_text, rate
 from orchestration import queries, texts
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import PlanStatus
@@ -81,7 +81,7 @@ def _recent_figures(found: Overview) -> list[Figure]:
             "completion",
             _("Completion in 30 days"),
             rate(recent.completion_rate),
-            texts.ended_text(recent.completed, recent.failed, recent.late),
+            ended_text(recent.completed, recent.failed, recent.late),
             "violet",
             "total",
         ),
@@ -91,7 +91,7 @@ def _recent_figures(found: Overview) -> list[Figure]:
 def _total_figures(found: Overview) -> list[Figure]:
     ever = found.totals
     still_open = ngettext("%(count)s open", "%(count)s open", found.metrics.open)
-    not_done = npgettext("error or timeout", "%(count)s failed", "%(count)s failed", ever.failed)
+    not_done = ngettext("%(count)s ended in error", "%(count)s ended in error", ever.failed)
     return [
         _generated(found, still_open % {"count": number_text(found.metrics.open)}),
         _completed(found, not_done % {"count": number_text(ever.failed)}),
@@ -167,7 +167,7 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
         (_("Approved"), number_text(totals.approved)),
         (_("Rejected"), number_text(totals.rejected)),
         (pgettext("tasks", "Completed"), number_text(totals.completed)),
-        (pgettext("tasks", "Failed"), number_text(totals.failed)),
+        (pgettext("tasks", "Errors"), number_text(totals.failed)),
         # Of the two counts before it.
         (pgettext("rate", "Success"), rate(totals.success_rate)),
     )

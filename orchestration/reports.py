@@ -168,7 +168,7 @@ def _summary(found: Overview) -> tuple[Columns, Rows]:
     columns: Columns = (
         ("measure", gettext_lazy("Key")),
         ("name", gettext_lazy("Measure")),
-        ("allTime", gettext_lazy("All time")),
+        ("allTime", gettext_lazy("Since the beginning")),
         ("last30Days", gettext_lazy("Last 30 days")),
     )
     ever, recent = found.totals, found.metrics
@@ -182,8 +182,8 @@ def _summary(found: Overview) -> tuple[Columns, Rows]:
             _count(ever.completed),
             _count(recent.completed),
         ),
-        ("failed", pgettext("tasks", "Failed"), _count(ever.failed), _count(recent.failed)),
-        ("late", _("Became late"), NONE, _count(recent.late)),
+        ("failed", pgettext("tasks", "Errors"), _count(ever.failed), _count(recent.failed)),
+        ("late", _("Became far overdue"), NONE, _count(recent.late)),
         ("open", _("Open now"), _count(recent.open), NONE),
         ("successRate", _("Success rate"), _percent(ever.success_rate), NONE),
         ("approvalRate", _("Approval rate"), NONE, _percent(recent.approval_rate)),
@@ -208,7 +208,7 @@ def _detailed(found: Overview) -> tuple[Columns, Rows]:
         _ever("approved", gettext_lazy("Approved")),
         _ever("rejected", gettext_lazy("Rejected")),
         _ever("completed", pgettext_lazy("tasks", "Completed")),
-        _ever("failed", pgettext_lazy("tasks", "Failed")),
+        _ever("failed", pgettext_lazy("tasks", "Errors")),
         _ever("successRate", gettext_lazy("Success rate")),
         ("lastActivity", gettext_lazy("Last activity, São Paulo time")),
         *_RATES,

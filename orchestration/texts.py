@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Final
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext, npgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from execution.models import Agent
 from execution.texts import actor_text, exact_text, number_text
 from nexo.shared.clock import business_day
-from optimization.texts import late_text, rate
+from optimization.texts import rate
 from orchestration.bottlenecks import Bottleneck, Measure
 from orchestration.enums import Health, PlanCause
 from orchestration.models import Plan
@@ -75,16 +75,6 @@ def bottleneck_threshold(one: Bottleneck) -> str:
     if one.measure == Measure.ERROR:
         return _("at most %(threshold)s%%") % values
     return _("at least %(threshold)s%%") % values
-
-
-def ended_text(completed: int, failed: int, late: int) -> str:
-    """`1 completed, 0 failed, 3 became late`, each in its own number; that none did goes unsaid."""
-    parts = [
-        (ngettext("%(count)s completed", "%(count)s completed", completed), completed),
-        (npgettext("error or timeout", "%(count)s failed", "%(count)s failed", failed), failed),
-    ]
-    told = [sentence % {"count": number_text(count)} for sentence, count in parts]
-    return ", ".join([*told, late_text(late)] if late else told)
 
 
 def share_text(part: int, whole: int) -> str:

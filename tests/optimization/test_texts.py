@@ -5,6 +5,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optimization import texts
 from optimization.models import WeightChange
 from optimization.representations import WEIGHT_KEYS
 from optimization.templatetags.optimization import weight_change_text
@@ -64,3 +65,39 @@ def test_a_rate_does_not_look_like_the_threshold_that_it_missed(
 ) -> None:
     with translation.override("pt-br"):
         assert rate(value, beside=beside) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "count", "told"),
+    [
+        (
+            "pt-br",
+            1,
+            "1 aprovada, 1 rejeitada; 1 concluída, 1 com erro, 1 muito atrasada;"
+            " 1 min estimado, 1 min usado",
+        ),
+        (
+            "pt-br",
+            1200,
+            "1.200 aprovadas, 1.200 rejeitadas; 1.200 concluídas, 1.200 com erro,"
+            " 1.200 muito atrasadas; 1.200 min estimados, 1.200 min usados",
+        ),
+        # "Failed" is a status, which is also that of what was rejected or cancelled.
+        (
+            "en",
+            1,
+            "1 approved, 1 rejected; 1 completed, 1 ended in error, 1 far overdue;"
+            " 1 min estimated, 1 min taken",
+        ),
+    ],
+)
+def test_each_count_has_its_own_number(language: str, count: int, told: str) -> None:
+    with translation.override(language):
+        parts = (
+            texts.decided_text(count, count),
+            texts.ended_text(count, count, count),
+            texts.minutes_text(count, count),
+        )
+        assert "; ".join(parts) == told
+    with translation.override("en"):
+        assert texts.ended_text(2, 0, 0) == "2 completed, 0 ended in error"

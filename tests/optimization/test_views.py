@@ -321,6 +321,7 @@ class TestDrawer:
         assert '<circle cx="103" cy="42"' in page
         assert 'formaction="?agent=marina#preview"' in page
         assert page.count('id="preview"') == 1
+        assert "Único agente nos canais dele: posição" in page
 
     @pytest.mark.parametrize(
         "values",
