@@ -521,3 +521,11 @@ class TestTaskPage:
         failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.ERROR)
         text = text_of(head, "agent=marina")
         assert re.search(r"0 concluídas, 1 com erro 0,0% \d+,\d% 0,00", text)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("pt-br", "Pesos adaptativos"), ("en", "Adaptive weights")]
+)
+def test_the_kind_of_weights_is_told_in_the_order_of_the_language(language: str, told: str) -> None:
+    make_agent("marina", "amazon")
+    assert told in text_of(client_of(Role.HEAD, language))
