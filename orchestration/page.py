@@ -253,14 +253,14 @@ class UnassignedLine:
     what_to_do: str
 
 
-def unassigned_lines(found: Overview) -> list[UnassignedLine]:
+def unassigned_lines(found: Overview, reader: texts.Reader) -> list[UnassignedLine]:
     there = queries.workers(found.unassigned) if found.unassigned else {}
     return [
         UnassignedLine(
             channel=str(MarketplaceSlug(slug).label),
             slug=slug,
             count=count,
-            what_to_do=texts.nobody_text(texts.nobody_reason(there[slug])),
+            what_to_do=texts.nobody_text(texts.nobody_reason(there[slug]), reader),
         )
         for slug, count in found.unassigned.items()
     ]
@@ -433,7 +433,7 @@ class Preview:
         return [group for group in self.groups if group.without_agent]
 
 
-def preview(made: Activation) -> Preview:
+def preview(made: Activation, reader: texts.Reader) -> Preview:
     there = queries.workers(made.channels)
     names = {agent.slug: agent.name for agents in there.values() for agent in agents}
     pairs = zip(made.chosen, made.assigned, strict=True)
@@ -447,7 +447,7 @@ def preview(made: Activation) -> Preview:
                 channel=str(MarketplaceSlug(slug).label),
                 tasks=tasks,
                 without_agent=sum(not task.agent for task in tasks),
-                nobody=texts.nobody_text(reason),
+                nobody=texts.nobody_text(reason, reader),
             )
         )
     return Preview(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
@@ -90,18 +90,43 @@ class Nobody(StrEnum):
     FULL = "full"
 
 
+class Reader(NamedTuple):
+    """What whoever reads an advice may do about it."""
+
+    may_enter_admin: bool
+    may_run: bool
+
+
 NOBODY: Final = {
     Nobody.NONE: gettext_lazy(
-        "No agent works there. Create one in the admin, or add the marketplace to one."
+        "No agent works there. Create one under Administration, or add the marketplace to one."
     ),
     Nobody.INACTIVE: gettext_lazy(
-        "Every agent there is inactive. Activate one in the admin, or activate NEXO for it."
+        "Every agent there is inactive. Activate one under Administration, or activate NEXO for it."
     ),
     Nobody.PAUSED: gettext_lazy("Every active agent there is paused. Resume one."),
     Nobody.FULL: gettext_lazy(
-        "Every agent there is at its capacity. Raise it in the admin, or wait until there is room."
+        "Every agent there is at its capacity. Raise it under Administration, or wait until there"
+        " is room."
     ),
 }
+"""For those who may do it themselves; `ASK` is for the others."""
+ASK: Final = {
+    Nobody.NONE: gettext_lazy("No agent works there. Ask an administrator to add one."),
+    Nobody.INACTIVE: gettext_lazy(
+        "Every agent there is inactive. Ask an administrator to activate one."
+    ),
+    Nobody.PAUSED: gettext_lazy(
+        "Every active agent there is paused. Ask a head or an administrator to resume one."
+    ),
+    Nobody.FULL: gettext_lazy(
+        "Every agent there is at its capacity. Ask an administrator to raise it, or wait until"
+        " there is room."
+    ),
+}
+ACTIVATE_NEXO: Final = gettext_lazy(
+    "Every agent there is inactive. Activate NEXO for it, or ask an administrator to activate one."
+)
 
 
 def nobody_reason(there: Sequence[Agent], *, waking: bool = False) -> Nobody:
@@ -114,8 +139,12 @@ def nobody_reason(there: Sequence[Agent], *, waking: bool = False) -> Nobody:
     return Nobody.PAUSED if all(agent.is_paused for agent in active) else Nobody.FULL
 
 
-def nobody_text(reason: Nobody) -> str:
-    return str(NOBODY[reason])
+def nobody_text(reason: Nobody, reader: Reader) -> str:
+    if reader.may_run if reason == Nobody.PAUSED else reader.may_enter_admin:
+        return str(NOBODY[reason])
+    if reason == Nobody.INACTIVE and reader.may_run:
+        return str(ACTIVATE_NEXO)
+    return str(ASK[reason])
 
 
 # -- Plans ---------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.callers import Caller, caller_for_user
 from accounts.gate import needs
-from accounts.permissions import RUN_ORCHESTRATION, VIEW_OPTIMIZATION
+from accounts.permissions import ENTER_ADMIN, RUN_ORCHESTRATION, VIEW_OPTIMIZATION
 from execution.agents import pause_agent, resume_agent
 from execution.agents_serializers import MAX_REASON
 from execution.enums import MarketplaceSlug
@@ -28,6 +28,7 @@ from nexo.shared.strings import frame_strings
 from orchestration import page, queries, services
 from orchestration.forms import ActivationForm, PauseForm
 from orchestration.overview import overview
+from orchestration.texts import Reader
 
 TEMPLATE = "orchestration/overview.html"
 
@@ -76,6 +77,11 @@ def _caller(request: HttpRequest) -> Caller:
     return caller_for_user(cast("User", request.user))
 
 
+def _reader(request: HttpRequest) -> Reader:
+    may = request.user.has_perm
+    return Reader(may_enter_admin=may(ENTER_ADMIN), may_run=may(RUN_ORCHESTRATION))
+
+
 def _activate(request: HttpRequest) -> HttpResponse:
     """Preview what would be generated, or generate it."""
     form = ActivationForm(request.POST)
@@ -86,7 +92,9 @@ def _activate(request: HttpRequest) -> HttpResponse:
         form.cleaned_data["channels"], caller=_caller(request), dry_run=not is_meant
     )
     if not is_meant:
-        return render(request, TEMPLATE, _context(request, form, page.preview(made)))
+        return render(
+            request, TEMPLATE, _context(request, form, page.preview(made, _reader(request)))
+        )
     messages.success(request, page.activated_text(made))
     return redirect(f"{reverse('overview')}#plan")
 
@@ -105,7 +113,7 @@ def _context(
         "more": shown + page.SHOWN_AT_FIRST if len(cards) > shown else None,
         "sees_rates": sees_rates,
         "bottlenecks": page.agent_bottlenecks(found) if sees_rates else [],
-        "unassigned": page.unassigned_lines(found) if sees_rates else [],
+        "unassigned": page.unassigned_lines(found, _reader(request)) if sees_rates else [],
         "has_work": found.metrics.generated > 0 or found.totals.generated > 0,
         "plans": page.plans_panel(queries.plans()),
         "may_run": request.user.has_perm(RUN_ORCHESTRATION),

@@ -142,8 +142,45 @@ def test_tasks_without_an_agent_are_a_bottleneck_with_what_to_do(head: Client) -
     make_task(marketplace_id="shein")
     text = text_of(head)
     assert "Shein: 2 tarefas sem agente Todos os agentes ativos dali estão pausados." in text
-    assert "Kaway: 1 tarefa sem agente Nenhum agente trabalha ali. Crie um na administração" in text
+    assert "Kaway: 1 tarefa sem agente Nenhum agente trabalha ali." in text
     assert "Nenhum: nenhum agente" not in text
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        (
+            Role.QA,
+            "Peça a um administrador que adicione um.|Peça a um administrador que ative um.|"
+            "Peça à gestão (head) ou a um administrador que retome um deles.|"
+            "Peça a um administrador que a aumente ou espere até haver vaga.",
+        ),
+        (
+            Role.HEAD,
+            "Peça a um administrador que adicione um.|"
+            "Ative o NEXO para esse marketplace ou peça a um administrador que ative um.|"
+            "Retome um deles.|"
+            "Peça a um administrador que a aumente ou espere até haver vaga.",
+        ),
+        (
+            Role.ADMIN,
+            "Crie um em Administração ou acrescente o marketplace a um que já existe.|"
+            "Ative um em Administração ou ative o NEXO para esse marketplace.|"
+            "Retome um deles.|Aumente-a em Administração ou espere até haver vaga.",
+        ),
+    ],
+)
+def test_each_reader_is_told_what_they_may_do_about_it(role: Role, told: str) -> None:
+    make_agent("viral", "tiktokshop", is_active=False)
+    make_agent("tren", "shein", is_paused=True)
+    make_agent("alex", "amazon", capacity=1)
+    for channel in ("kaway", "tiktokshop", "shein", "amazon", "amazon"):
+        make_task(marketplace_id=channel)
+    page = client_of(role).get(PAGE)
+    advice = {one.slug: one.what_to_do for one in page.context["unassigned"]}
+    channels = ("kaway", "tiktokshop", "shein", "amazon")
+    for channel, sentence in zip(channels, told.split("|"), strict=True):
+        assert advice[channel].endswith(sentence)
 
 
 def test_nothing_yet(head: Client) -> None:
@@ -217,7 +254,7 @@ def test_a_preview_warns_of_marketplaces_where_nobody_could_work(head: Client) -
     assert "3 ficariam sem agente:" in text
     assert "Amazon (1): Todos os agentes dali estão no limite da capacidade." in text
     assert "Shein (1): Todos os agentes ativos dali estão pausados." in text
-    assert "Kaway (1): Nenhum agente trabalha ali. Crie um na administração" in text
+    assert "Kaway (1): Nenhum agente trabalha ali. Peça a um administrador" in text
     assert "Amazon Otimizar títulos Alex Otimizar títulos sem agente" in text
 
 
