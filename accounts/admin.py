@@ -36,6 +36,9 @@ from nexo.shared.admin_access import (
 admin.site.unregister([User, Group])
 # Its page would show everybody's secret.
 admin.site.unregister(TOTPDevice)
+# What the rest of the product calls them. Migrations compare what the models themselves declare.
+for model, one, several in ((User, _("person"), _("people")), (Group, _("role"), _("roles"))):
+    model._meta.verbose_name, model._meta.verbose_name_plural = one, several
 
 # What decides over somebody's power: read-only on one's own page.
 POWER_FIELDS = ("is_active", "is_superuser", "groups")
@@ -48,6 +51,12 @@ class ManagedByAdmins(NeedsPermission):
 
 class PersonForm(ChangedFieldsForm, UserChangeForm):
     pass
+
+
+class RoleFilter(admin.RelatedFieldListFilter):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = _("roles")
 
 
 @admin.register(User)
@@ -65,7 +74,7 @@ class NexoUserAdmin(
         *("username", "first_name", "last_name", "roles", "second_factor"),
         *("is_active", "last_login"),
     )
-    list_filter = ("groups", "is_active", "is_superuser")
+    list_filter = (("groups", RoleFilter), "is_active", "is_superuser")
     actions = ("reset_second_factor",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
@@ -82,7 +91,7 @@ class NexoUserAdmin(
     def second_factor(self, user: Any) -> bool:
         return bool(user.has_second_factor)
 
-    @admin.action(description=_("Take the second factor from the selected people"))
+    @admin.action(description=_("Reset the second factor of the selected people"))
     def reset_second_factor(
         self, request: HttpRequest, queryset: QuerySet[User]
     ) -> TemplateResponse | None:
@@ -102,12 +111,12 @@ class NexoUserAdmin(
             request,
             allowed,
             action="reset_second_factor",
-            title=gettext("Take the second factor away"),
+            title=gettext("Reset the second factor"),
             effect=gettext(
                 "These people are signed out everywhere, and set up a new second factor at their "
                 "next sign-in where they need one."
             ),
-            button=gettext("Take away"),
+            button=gettext("Reset"),
         )
         if page is not None:
             return page
@@ -119,6 +128,13 @@ class NexoUserAdmin(
         )
         self.message_user(request, said % {"count": count})
         return None
+
+    def formfield_for_manytomany(
+        self, db_field: ManyToManyField, request: HttpRequest | None = None, **kwargs: Any
+    ) -> forms.ModelMultipleChoiceField | None:
+        if db_field.name == "groups":
+            kwargs |= {"label": _("Roles"), "help_text": ""}
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         devices = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)

@@ -77,7 +77,9 @@ def _header() -> list[str]:
         *(_("Id"), _("External id"), _("Title"), _("Type"), _("Channel"), _("Agent")),
         *(_("Status"), _("Failure"), _("Progress"), _("Priority"), _("Attempt")),
         *(_("Used (min)"), _("Estimate (min)"), _("Overdue")),
-        *map(_in_business_time, (_("Created"), _("Approved at"), _("Started at"), _("Ended at"))),
+        *map(
+            _in_business_time, (_("Created at"), _("Approved at"), _("Started at"), _("Ended at"))
+        ),
         *(_("Marketplaces to publish to"), _("Error")),
     ]
 

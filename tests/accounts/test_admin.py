@@ -404,3 +404,24 @@ def test_saving_an_open_form_gives_nobody_back_what_was_taken_meanwhile(client: 
     assert client.post(url, {**sent, "email": "ana@example.com"}).status_code == 302
     ana.refresh_from_db()
     assert (ana.email, ana.is_active, ana.groups.count()) == ("ana@example.com", False, 0)
+
+
+@pytest.mark.parametrize(
+    ("language", "people", "roles"), [("pt-br", "pessoas", "papéis"), ("en", "people", "roles")]
+)
+def test_people_and_roles_are_called_so_throughout(
+    client: Client, language: str, people: str, roles: str
+) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    person = make_user(Role.QA)
+    for address in (
+        "/admin/",
+        reverse("admin:auth_user_changelist"),
+        reverse("admin:auth_user_change", args=[person.pk]),
+        reverse("admin:auth_group_changelist"),
+    ):
+        page = client.get(address).content.decode()
+        text = re.sub(r"<[^>]+>", " ", page)
+        assert re.search(rf"\b{people}\b", text, re.IGNORECASE), address
+        assert re.search(rf"\b{roles}\b", text, re.IGNORECASE), address
+        assert not re.search(r"\b(grupos?|groups?|users|usuários)\b", text, re.IGNORECASE), address

@@ -56,7 +56,7 @@ def test_in_english_days_are_written_so_that_they_cannot_be_misread(reader: Clie
     created = make_task().row["created_at"].astimezone(BUSINESS_ZONE)
     answer = reader.get(PATH, headers={"Accept-Language": "en"})
     (line,) = csv.DictReader(answer.getvalue().decode("utf-8-sig").splitlines())
-    assert line["Created, São Paulo time"] == f"{created:%Y-%m-%d %H:%M:%S}"
+    assert line["Created at, São Paulo time"] == f"{created:%Y-%m-%d %H:%M:%S}"
 
 
 def test_it_keeps_the_filters(reader: Client) -> None:

@@ -1,4 +1,4 @@
-"""Take the second factor from a person who has lost their device and their recovery codes."""
+"""Reset the second factor of a person who has lost their device and their recovery codes."""
 
 from typing import Any
 
