@@ -27,9 +27,11 @@ def test_short_forms_are_those_of_the_lists(language: str) -> None:
         assert moment_text(AFTERNOON, now=AFTERNOON) == "15:09"
 
 
-def test_long_english_has_no_twelve_hour_clock() -> None:
-    with translation.override("en"):
-        assert date_format(localtime(AFTERNOON), "DATETIME_FORMAT") == "Nov. 8, 2026, 15:09"
+@pytest.mark.parametrize("language", ["pt-br", "en"])
+def test_the_admins_forms_are_those_of_the_lists(language: str) -> None:
+    with translation.override(language):
+        assert date_format(localtime(AFTERNOON), "DATETIME_FORMAT") == "08/11/2026 15:09"
+        assert date_format(date(2026, 11, 8)) == "08/11/2026"
 
 
 def test_what_is_shown_is_what_is_read() -> None:

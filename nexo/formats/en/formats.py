@@ -1,8 +1,8 @@
 """English: days before months and hours up to 24, as every list and timeline writes them."""
 
-DATE_FORMAT = "N j, Y"
+DATE_FORMAT = "d/m/Y"
 TIME_FORMAT = "H:i"
-DATETIME_FORMAT = "N j, Y, H:i"
+DATETIME_FORMAT = "d/m/Y H:i"
 SHORT_DATE_FORMAT = "d/m/Y"
 SHORT_DATETIME_FORMAT = "d/m/Y H:i"
 
