@@ -330,6 +330,7 @@ def test_a_scheduled_plan_says_when_it_was_due_and_what_came_of_it(client: Clien
     add(action="activate", actor="system:schedule", object_kind="plan", details=details)
     page = read(client)
     assert "<p>Activated the playbook</p>" in page
+    assert 'title="All by schedule">schedule</a>' in page
     assert (
         "no task generated, 8 left out; due 26/11/2026 06:00, caught up once for 2 missed times"
         in page
