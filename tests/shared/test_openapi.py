@@ -1,13 +1,17 @@
 """The OpenAPI document is made once, by one thread at a time."""
 
+import re
 import threading
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 
 from nexo.shared import openapi, openapi_view
+from tests.factories import make_user
 
 pytestmark = pytest.mark.integration
 
@@ -45,6 +49,17 @@ def test_it_is_made_once_for_each_language_and_never_twice_at_a_time(
         thread.join()
     assert sorted(made) == ["en", "pt-br"]
     assert overlaps == []
+
+
+@pytest.mark.django_db
+def test_the_page_reads_the_english_document_whatever_the_readers_language(
+    client: Client,
+) -> None:
+    client.force_login(make_user("head"), settings.AUTHENTICATION_BACKENDS[-1])
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "pt-br"
+    script = client.get("/api/docs/?script=").content.decode()
+    (address,) = set(re.findall(r"/api/schema[^\"']*", script))
+    assert b"Aguardando" not in client.get(address).content
 
 
 def test_what_else_is_asked_for_is_not_kept() -> None:
