@@ -260,10 +260,6 @@ def _performance(found: Overview) -> tuple[Columns, Rows]:
     return columns, rows
 
 
-def _threshold(percent: int) -> Cell:
-    return Cell(percent, f"{percent}%", f"{percent}%")
-
-
 def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
     columns: Columns = (
         *_AGENT,
@@ -286,7 +282,8 @@ def _bottlenecks(found: Overview) -> tuple[Columns, Rows]:
             _named(one.measure.value, texts.MEASURES[one.measure]),
             _points(round(one.value)) if is_score else _percent(one.value, beside=one.threshold),
             *(_count(part), _count(whole), _flag(agent.recent.low_data)),
-            _points(one.threshold) if is_score else _threshold(one.threshold),
+            # With its side: of a rate that is to be high it is the least, of errors the most.
+            Cell(one.threshold, *[texts.bottleneck_threshold(one)] * 2),
             _text(str(texts.WHAT_TO_DO[one.measure])),
         ]
         rows.append(row)

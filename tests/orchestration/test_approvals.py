@@ -98,7 +98,7 @@ def test_a_row_says_what_one_decides_by(qa: Client) -> None:
         priority=Priority.URGENT,
     )
     row = row_of(html_of(qa), state)
-    for text in ("Foto &lt;b&gt;nova", "photo", "Amazon, Shein", "2h 30min", "Urgente"):
+    for text in ("Foto &lt;b&gt;nova", "photo", "→ </span>Amazon, Shein", "2h 30min", "Urgente"):
         assert text in row
     assert "por operator" in row
     assert "chegou agora" in row
