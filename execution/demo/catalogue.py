@@ -81,22 +81,66 @@ PRODUCTS: Final = (
     "Suporte articulado para celular",
 )
 
+LIMIT_CAUSE: Final = Cause("O marketplace limitou as requisições (429).", retryable=True)
+BRAND_CAUSE: Final = Cause("O anúncio está bloqueado por denúncia de marca.", retryable=False)
+LATE_CAUSE: Final = Cause(
+    "O agente não concluiu no prazo.", retryable=True, reason=FailureReason.TIMEOUT
+)
 CAUSES: Final = (
-    Cause("O marketplace limitou as requisições (429).", retryable=True),
+    LIMIT_CAUSE,
     Cause("Sem resposta do marketplace em 30 s.", retryable=True, reason=FailureReason.TIMEOUT),
     Cause("O acesso à loja expirou; é preciso autorizar de novo.", retryable=True),
-    Cause("A foto principal tem 480 px de largura; o mínimo é 1.000 px.", retryable=False),
-    Cause("O GTIN não corresponde à categoria do anúncio.", retryable=False),
-    Cause("O preço está abaixo do mínimo da campanha.", retryable=False),
-    Cause("O anúncio está bloqueado por denúncia de marca.", retryable=False),
-    Cause("O agente não concluiu no prazo.", retryable=True, reason=FailureReason.TIMEOUT),
+    BRAND_CAUSE,
+    LATE_CAUSE,
 )
-REJECTIONS: Final = (
-    "O título passa do limite de caracteres do marketplace.",
-    "A margem fica abaixo do mínimo combinado.",
-    "Faltou justificar a troca de categoria.",
-    "As fotos não seguem o padrão da marca.",
-)
+REJECTIONS: Final = ("Faltou justificar a mudança.", "Este produto já está com outra equipe.")
+# What goes wrong with tasks of one type alone, and why they are rejected.
+OF_TYPE: Final = {
+    "listing_optimization": (
+        "O título tem termos que o marketplace não aceita.",
+        "O título passa do limite de caracteres do marketplace.",
+    ),
+    "price_adjustment": (
+        "O preço está abaixo do mínimo da campanha.",
+        "A margem fica abaixo do mínimo combinado.",
+    ),
+    "stock_update": (
+        "O SKU não existe no marketplace.",
+        "O saldo não bate com o do depósito.",
+    ),
+    "image_review": (
+        "A foto principal tem 480 px de largura; o mínimo é 1.000 px.",
+        "As fotos não seguem o padrão da marca.",
+    ),
+    "description_rewrite": (
+        "A ficha técnica não tem os campos obrigatórios da categoria.",
+        "A descrição promete o que o produto não tem.",
+    ),
+    "category_mapping": (
+        "O GTIN não corresponde à categoria do anúncio.",
+        "Faltou justificar a troca de categoria.",
+    ),
+    "promotion_setup": (
+        "A oferta começa depois do fim da campanha.",
+        "O desconto passa do combinado.",
+    ),
+    "shipping_review": (
+        "O peso passa do limite da transportadora.",
+        "As medidas não são as da embalagem.",
+    ),
+    "size_chart_update": (
+        "A tabela não tem as medidas obrigatórias da categoria.",
+        "A tabela não é a do fabricante.",
+    ),
+    "video_listing": (
+        "O vídeo passa da duração que o marketplace aceita.",
+        "O vídeo não segue o padrão da marca.",
+    ),
+    "keyword_research": (
+        "O relatório de buscas do marketplace veio vazio.",
+        "As palavras-chave são de outro produto.",
+    ),
+}
 CANCELLATIONS: Final = (
     "O produto saiu de linha.",
     "Já existe uma tarefa igual.",
@@ -111,3 +155,17 @@ LOG_LINES: Final = {
     TaskStatus.MARKETPLACE_SYNC: ("Enviado aos marketplaces.",),
 }
 """What an agent notes, by the status that its task has then."""
+
+
+def causes_of(task_type: str) -> tuple[Cause, ...]:
+    """To draw from: those of any task, and the one of the type thrice."""
+    if task_type not in OF_TYPE:
+        return CAUSES
+    return (*CAUSES, *[Cause(OF_TYPE[task_type][0], retryable=False)] * 3)
+
+
+def rejections_of(task_type: str) -> tuple[str, ...]:
+    """To draw from: those of any task, and the one of the type twice."""
+    if task_type not in OF_TYPE:
+        return REJECTIONS
+    return (*REJECTIONS, *[OF_TYPE[task_type][1]] * 2)

@@ -12,11 +12,11 @@ from typing import Final
 
 from execution.demo.catalogue import (
     CANCELLATIONS,
-    CAUSES,
     KIND_OF,
     KINDS,
-    REJECTIONS,
     Kind,
+    causes_of,
+    rejections_of,
 )
 from execution.demo.roster import HEAD, HISTORY_DAYS, PROFILES, QA, Form, Profile
 from execution.demo.telling import Story
@@ -137,7 +137,7 @@ def _attempt(story: Story, form: Form, place: int, rng: Random, *, brief: bool) 
     """Tell one attempt; whether it broke at work, so that another may help."""
     story.wait(rng.uniform(1, 12))
     if place * APPROVAL_STRIDE % 1 >= form.approval:
-        story.reject(rng.choice(REJECTIONS))
+        story.reject(rng.choice(rejections_of(story.new.task_type)))
         return False
     story.approve(by=rng.choice((QA, QA, HEAD)))
     story.wait(rng.uniform(1, 6))
@@ -179,7 +179,7 @@ def _succeed(story: Story, minutes: float, *, brief: bool) -> None:
 
 
 def _fail(story: Story, minutes: float, rng: Random) -> None:
-    cause = rng.choice(CAUSES)
+    cause = rng.choice(causes_of(story.new.task_type))
     story.wait(minutes * rng.uniform(0.2, 0.6))
     if rng.random() < SHARE_FAILED_WHILE_PUBLISHING:
         story.publish()

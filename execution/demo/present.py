@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from execution.demo.catalogue import CAUSES, KIND_OF, LOG_LINES
+from execution.demo.catalogue import BRAND_CAUSE, KIND_OF, LATE_CAUSE, LIMIT_CAUSE, LOG_LINES
 from execution.demo.past import SEED, new_task
 from execution.demo.roster import PROFILES, Profile
 from execution.demo.telling import Story, trouble
@@ -42,7 +42,6 @@ UNSETTLED: Final = (
     SyncState.PARTIAL,
     SyncState.FAILED,
 )
-LATE_CAUSE, LIMIT_CAUSE, PHOTO_CAUSE = CAUSES[7], CAUSES[0], CAUSES[3]
 
 
 def present_histories(now: datetime) -> Iterator[TaskHistory]:
@@ -116,7 +115,7 @@ def _break(story: Story, age: float, number: int) -> None:
         story.wait(age * 0.3).fail(LATE_CAUSE)
     else:
         story.wait(age * 0.2).publish()
-        story.wait(age * 0.1).fail(PHOTO_CAUSE, target=story.targets[0])
+        story.wait(age * 0.1).fail(BRAND_CAUSE, target=story.targets[0])
 
 
 TELL: Final[dict[TaskStatus, Callable[[Story, float, int], None]]] = {

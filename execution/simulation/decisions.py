@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal
 
-from execution.demo.catalogue import CANCELLATIONS, CAUSES, KIND_OF, LOG_LINES, REJECTIONS
+from execution.demo.catalogue import (
+    CANCELLATIONS,
+    CAUSES,
+    KIND_OF,
+    LOG_LINES,
+    causes_of,
+    rejections_of,
+)
 from execution.demo.past import new_task
 from execution.demo.roster import PROFILES, Form
 from execution.enums import FailureReason, SyncState, TaskStatus
@@ -120,7 +127,7 @@ def _decide(task: Task, rng: Random) -> Action:
     elif rng.random() < _form(task).approval:
         return _patch(HEAD, task, status=TaskStatus.APPROVED.value)
     else:
-        reason, why = FailureReason.REJECTED, rng.choice(REJECTIONS)
+        reason, why = FailureReason.REJECTED, rng.choice(rejections_of(task["taskType"]))
     return _patch(HEAD, task, status=failed, failureReason=reason.value, reason=why)
 
 
@@ -159,7 +166,7 @@ def _breaks(task: Task, rng: Random) -> bool:
 
 
 def _fail(task: Task, rng: Random) -> Action:
-    cause = rng.choice(CAUSES)
+    cause = rng.choice(causes_of(task["taskType"]))
     return _move(task, TaskStatus.FAILED, error=cause.message, failureReason=cause.reason.value)
 
 

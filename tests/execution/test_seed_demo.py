@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import translation
 
 from execution import claiming, queries
-from execution.demo.catalogue import LOG_LINES
+from execution.demo.catalogue import KINDS, LOG_LINES, OF_TYPE
 from execution.demo.past import load_story, past_stories
 from execution.demo.present import present_histories
 from execution.enums import FailureReason, SyncState, TaskStatus
@@ -188,6 +188,21 @@ class TestStories:
         assert any(history.task.attempt > 1 for history in histories)
         first = min(history.task.created_at for history in histories)
         assert timedelta(days=37) < now - first < timedelta(days=41)
+
+    def test_what_goes_wrong_can_go_wrong_with_a_task_of_its_type(
+        self, histories: list[TaskHistory], now: datetime
+    ) -> None:
+        assert set(OF_TYPE) == {kind.task_type for kind in KINDS}
+        type_of = {words: kind for kind, both in OF_TYPE.items() for words in both}
+        told = [
+            (history.task.task_type, type_of[words])
+            for history in histories
+            for event in history.events
+            for words in (event.reason, (event.details or {}).get("error"))
+            if words in type_of
+        ]
+        assert len(told) > 20
+        assert [pair for pair in told if pair[0] != pair[1]] == []
 
     def test_no_event_lies_ahead_or_before_the_one_it_follows(
         self, histories: list[TaskHistory], now: datetime
