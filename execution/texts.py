@@ -288,6 +288,8 @@ def event_text(event: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) ->
         sentence = DEEDS[kind] % values
     if details.get("lease") and "agent_id" in (edits := details.get("edits") or {}):
         sentence += _("; it was taken out of %(agent)s's hands") % {"agent": edits["agent_id"][0]}
+    if kind != EventKind.SYNC:
+        sentence += _marks_text(details.get("sync", {}))
     if withdrawn := details.get("withdrawn"):
         sentence += ngettext(
             "; no longer required: %(channels)s",
@@ -323,11 +325,20 @@ def _edit_value(name: str, value: Any, names: Mapping[str, str]) -> str:
     return str(_("nobody")) if value is None else str(value)
 
 
+def _marks_text(marks: Mapping[str, bool]) -> str:
+    """Which targets a step marked on its way, as the end of its sentence."""
+    synced, others = _split_marks(marks)
+    text = ""
+    if synced:
+        text += _("; marked as synced: %(channels)s") % {"channels": _channels(synced)}
+    if others:
+        text += _("; marked as not synced: %(channels)s") % {"channels": _channels(others)}
+    return text
+
+
 def _sync_text(actor: str, details: Mapping[str, Any]) -> str:
     """Which targets were marked by hand, and which are sent again."""
-    marked = details.get("sync", {})
-    synced = [slug for slug, is_synced in marked.items() if is_synced]
-    others = [slug for slug, is_synced in marked.items() if not is_synced]
+    synced, others = _split_marks(details.get("sync", {}))
     parts = []
     if synced:
         values = {"actor": actor, "channels": _channels(synced)}
@@ -339,6 +350,12 @@ def _sync_text(actor: str, details: Mapping[str, Any]) -> str:
         values = {"actor": actor, "channels": _channels(queued)}
         parts.append(str(_("%(actor)s asked to sync again: %(channels)s") % values))
     return "; ".join(parts)
+
+
+def _split_marks(marks: Mapping[str, bool]) -> tuple[list[str], list[str]]:
+    """What was marked as synced, and what as not."""
+    synced = [slug for slug, is_synced in marks.items() if is_synced]
+    return synced, [slug for slug in marks if slug not in synced]
 
 
 def _channels(slugs: Sequence[str]) -> str:

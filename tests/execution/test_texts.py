@@ -128,6 +128,15 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
             "ana marcou como sincronizado: Amazon; ana marcou como não sincronizado: Shein",
         ),
         (
+            event("syncing", details={"sync": {"amazon": True, "kaway": True}}, reason="foi"),
+            "ana enviou aos marketplaces; marcou como sincronizado: Amazon, Kaway: “foi”",
+        ),
+        (
+            event("completed", details={"sync": {"amazon": False}, "withdrawn": ["amazon"]}),
+            "ana concluiu a tarefa; marcou como não sincronizado: Amazon; deixou de ser exigido:"
+            " Amazon",
+        ),
+        (
             event("sync", details={"queued": ["shein", "kaway"]}, reason="agora vai"),
             "ana mandou sincronizar de novo: Shein, Kaway: “agora vai”",
         ),
