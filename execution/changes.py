@@ -116,7 +116,7 @@ def plan_change(state: TaskState, change: TaskChange, *, actor: str, now: dateti
     Raises
     ------
     InvalidTransition: the step is not allowed
-    SyncNotOpen: targets are marked neither in marketplace_sync nor on entering it
+    SyncNotOpen: targets are marked neither in marketplace_sync nor on entering or completing it
     ValidationError: progress outside the status's range, a marketplace that is no target,
         a failure reason without a failure
     """
@@ -177,6 +177,7 @@ class _Planner:
         self.fields: dict[str, Any] = {}
         self.events: list[EventDraft] = []
         self.edited: dict[str, list[Any]] = {}
+        self.marked: dict[str, bool] = {}
 
     def plan(self) -> Plan:
         kind = self._check()
@@ -263,7 +264,7 @@ class _Planner:
             kind = lifecycle.transition_kind(self.old, self.new)
             if kind is None:
                 raise self._invalid()
-        if change.sync_status and TaskStatus.MARKETPLACE_SYNC not in (self.old, self.new):
+        if change.sync_status and not lifecycle.may_mark_targets(self.old, self.new):
             raise SyncNotOpen
         self._check_failure_reason()
         return kind
@@ -352,9 +353,7 @@ class _Planner:
         for slug, synced in self.change.sync_status.items():
             if synced != (self.targets[slug]["state"] == SyncState.SYNCED):
                 self._set_target(slug, SyncState.SYNCED if synced else SyncState.QUEUED)
-        if self.new == TaskStatus.IN_PROGRESS:
-            # A target marked in the very step back is planned again like the others.
-            self._move_targets({SyncState.QUEUED}, SyncState.PLANNED)
+                self.marked[slug] = synced
 
     def _set_progress(self, *, entered: bool) -> None:
         """An explicit progress wins; else, while syncing, it follows the targets."""
@@ -427,7 +426,7 @@ class _Planner:
     def _complete_by_itself(self) -> None:
         self.old, self.new = TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED
         self._enter(TaskStatus.COMPLETED)
-        self.change = replace(self.change, reason=None, sync_status={})
+        self.change, self.marked = replace(self.change, reason=None), {}
         self.actor = SYNC_ACTOR
         self._record(EventKind.COMPLETED)
 
@@ -469,12 +468,8 @@ class _Planner:
         details: dict[str, Any] = {}
         if kind == EventKind.COMPLETED and (withdrawn := self._withdraw_open_targets()):
             details["withdrawn"] = withdrawn
-        if marked := {
-            slug: target["state"] == SyncState.SYNCED
-            for slug, target in self._changed_targets().items()
-            if slug in self.change.sync_status
-        }:
-            details["sync"] = marked
+        if self.marked:
+            details["sync"] = self.marked
         if kind == EventKind.SYNC and (queued := self._queued_again()):
             details["queued"] = queued
         if self.edited:
@@ -507,11 +502,10 @@ class _Planner:
 
     def _queued_again(self) -> list[str]:
         """Sent again without having been marked."""
-        marked = self.change.sync_status
         return [
             slug
             for slug, target in self._changed_targets().items()
-            if slug not in marked and target["state"] == SyncState.QUEUED
+            if slug not in self.marked and target["state"] == SyncState.QUEUED
         ]
 
     def _withdraw_open_targets(self) -> list[str]:

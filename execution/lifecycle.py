@@ -77,6 +77,11 @@ def transition_kind(old: TaskStatus, new: TaskStatus) -> EventKind | None:
     return _STEPS.get((old, new))
 
 
+def may_mark_targets(old: TaskStatus, new: TaskStatus) -> bool:
+    """Whether the step may mark targets: one that leaves them behind unfinished may not."""
+    return new == SYNCING or (old, new) == (SYNCING, COMPLETED)
+
+
 def in_range(status: TaskStatus, progress: int) -> bool:
     low, high = PROGRESS_RANGE[status]
     return low <= progress <= high

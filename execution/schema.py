@@ -243,7 +243,7 @@ UPDATE: dict[str, Any] = {
             409: OpenApiResponse(
                 ErrorSerializer,
                 "`invalid_transition`; `sync_not_open`: `syncStatus` outside of `marketplace_sync`"
-                " and of the update that enters it; `version_conflict`, `lease_lost`, "
+                " and of the update that enters or completes it; `version_conflict`, `lease_lost`, "
                 "`idempotency_in_flight`.",
             ),
         },

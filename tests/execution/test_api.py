@@ -326,6 +326,24 @@ def test_marking_a_target_before_the_sync_is_no_question_of_the_step(head: APICl
     assert head.patch(URL, body, format="json").status_code == 200
 
 
+@pytest.mark.parametrize("status", ["in_progress", "failed"])
+def test_a_step_out_of_the_sync_marks_no_target(head: APIClient, status: str) -> None:
+    """What is published everywhere is completed: it is neither a failure nor still in work."""
+    state = make_task_in(TaskStatus.MARKETPLACE_SYNC, targets=["amazon", "shopee"])
+    task_id = state.row["task_id"]
+    before = head.get(f"{URL}/{task_id}").json()["task"]
+    body = {
+        "taskId": task_id,
+        "status": status,
+        "syncStatus": {"amazon": True, "shopee": True},
+    }
+    refused(head.patch(URL, body, format="json"), 409, "sync_not_open")
+    after = head.get(f"{URL}/{task_id}").json()["task"]
+    assert {**after, "timeSpent": 0} == {**before, "timeSpent": 0}
+    body["status"] = "marketplace_sync"
+    assert head.patch(URL, body, format="json").json()["task"]["status"] == "completed"
+
+
 @pytest.mark.parametrize("old", TaskStatus)
 @pytest.mark.parametrize("new", TaskStatus)
 def test_patch_follows_the_life_cycle(head: APIClient, old: TaskStatus, new: TaskStatus) -> None:

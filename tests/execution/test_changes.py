@@ -142,6 +142,31 @@ def test_marking_a_target_outside_sync_is_refused(status: str) -> None:
         plan(make_state(status), sync_status={"amazon": True})
 
 
+@pytest.mark.parametrize("status", ["in_progress", "failed"])
+@pytest.mark.parametrize("synced", [True, False])
+def test_marking_a_target_on_leaving_sync_unfinished_is_refused(status: str, synced: bool) -> None:
+    state = make_state("marketplace_sync", {"amazon": "synced", "shein": "queued"})
+    with pytest.raises(SyncNotOpen):
+        plan(state, status=status, sync_status={"shein": synced})
+
+
+def test_completing_may_mark_the_targets_it_does_not_withdraw() -> None:
+    state = make_state(
+        "marketplace_sync", {"amazon": "queued", "shein": "queued", "kaway": "synced"}
+    )
+    marks = {"amazon": True, "shein": False, "kaway": True}
+    planned = plan(state, status="completed", sync_status=marks)
+    assert states_after(state, planned) == {
+        "amazon": "synced",
+        "shein": "not_required",
+        "kaway": "synced",
+    }
+    assert kinds(planned) == ["completed"]
+    assert planned.events[0].actor == "user:ana"
+    # What was so already was not marked.
+    assert planned.events[0].details == {"sync": {"amazon": True}, "withdrawn": ["shein"]}
+
+
 def test_a_marketplace_that_is_no_target_is_refused() -> None:
     with pytest.raises(ValidationError) as raised:
         plan(make_state("marketplace_sync"), sync_status={"shein": True})
@@ -194,8 +219,8 @@ def test_a_retry_clears_the_attempt_but_not_what_is_synced() -> None:
 
 def test_a_step_back_plans_the_unsynced_targets_again() -> None:
     state = make_state("marketplace_sync", {"amazon": "synced", "shein": "queued"}, progress=87)
-    planned = plan(state, status="in_progress", sync_status={"amazon": False})
-    assert states_after(state, planned) == {"amazon": "planned", "shein": "planned"}
+    planned = plan(state, status="in_progress")
+    assert states_after(state, planned) == {"amazon": "synced", "shein": "planned"}
     assert planned.fields == {"status": "in_progress", "progress": 50}
     assert kinds(planned) == ["returned"]
 
@@ -256,6 +281,16 @@ def test_any_run_of_changes_keeps_the_tasks_invariants(run: list[TaskChange]) ->
             (t["state"] == SyncState.SYNCED) == (t["synced_at"] is not None) for t in targets
         )
         assert bool(planned.events) == bool(planned.fields or planned.targets)
+        if change.sync_status:
+            assert status in (TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED)
+        if status == TaskStatus.MARKETPLACE_SYNC:
+            assert any(t["state"] != SyncState.SYNCED for t in targets)
+        assert {s for s, t in planned.targets.items() if t["state"] == SyncState.SYNCED} == {
+            slug
+            for event in planned.events
+            for slug, synced in (event.details or {}).get("sync", {}).items()
+            if synced
+        }
         if planned.events:
             assert planned.events[-1].to_status == row["status"]
             assert planned.events[-1].progress == row["progress"]
