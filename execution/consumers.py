@@ -7,6 +7,7 @@ message, and join groups whose layer drops messages without a word.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -31,12 +32,17 @@ from execution.feed.handshake import (
     read_offer,
     read_place,
 )
+from execution.feed.hub import STUCK_AFTER_SECONDS
 from execution.feed.runtime import Feed, current_feed
 
 logger = logging.getLogger(__name__)
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+
+# Of what a socket missed, so much is read at a time.
+PART_EVENTS = 250
+LOOK_SECONDS = 0.02
 
 CLOSE_FORBIDDEN = 4403
 CLOSE_UNKNOWN_PATH = 4404
@@ -199,23 +205,46 @@ async def _greet(feed: Feed, connection: Connection, place: Place | None) -> Non
     position = await feed.read(queries.stream_position)
     summary = await feed.read(queries.feed_summary)
     await connection.send_text(frames.hello(position.epoch, position.sequence, summary))
-    missed = await _missed(feed, place, position) if place else None
-    if missed is not None:
-        connection.write_text(missed, feed.now())
-    feed.hub.start(connection, position.epoch, position.sequence)
+    reached = position.sequence
+    if place is not None:
+        reached = await _catch_up(feed, connection, place, position)
+    feed.hub.start(connection, position.epoch, reached)
 
 
-async def _missed(feed: Feed, place: Place, position: queries.Position) -> bytes | None:
-    """Everything after the place in one frame, or a reset; None when there is nothing."""
-    since = place.since
-    if since is not None and is_resumable(place, position):
-        if since == position.sequence:
-            return None
-        backlog = await feed.read(tailer.read_between, since, position.sequence)
-        payload = frames.changes(backlog) if backlog else b""
-        if 0 < len(payload) <= frames.MAX_BYTES_BEHIND:
-            return payload
-    return frames.reset(position.epoch, position.sequence)
+async def _catch_up(
+    feed: Feed, connection: Connection, place: Place, position: queries.Position
+) -> int:
+    """Send what came after the place, part by part, or a reset; the event that it then stands at.
+
+    Each part is read when the one before has been taken: a thousand tasks are a megabyte, and after
+    a bulk job many come at once.
+    """
+    if place.since is not None and is_resumable(place, position):
+        reached = place.since
+        while reached < position.sequence and await _takes_more(connection):
+            until = min(reached + PART_EVENTS, position.sequence)
+            missed = await feed.read(tailer.read_between, reached, until)
+            if missed is None:
+                break
+            part, payload = frames.first_part(missed)
+            if len(payload) > frames.MAX_BYTES_BEHIND:
+                break
+            connection.write_text(payload, feed.now())
+            reached = part.sequence
+        else:
+            # Of one that takes nothing the hub knows what to do.
+            return reached
+    connection.write_text(frames.reset(position.epoch, position.sequence), feed.now())
+    return position.sequence
+
+
+async def _takes_more(connection: Connection) -> bool:
+    """Wait until it has taken enough of what it was sent, as long as the hub would."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STUCK_AFTER_SECONDS):
+            while connection.is_busy():
+                await asyncio.sleep(LOOK_SECONDS)
+    return not connection.is_busy()
 
 
 def is_resumable(place: Place, position: queries.Position) -> bool:

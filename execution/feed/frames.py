@@ -62,6 +62,17 @@ def beginning(batch: Batch, events: int) -> Batch:
     return Batch(batch.previous, first[-1]["sequence"], first, tasks, batch.summary)
 
 
+def first_part(batch: Batch) -> tuple[Batch, bytes]:
+    """What one frame tells of a batch, and its message: of very much, what makes about half of
+    `MAX_BYTES_BEHIND`. The message of what cannot be parted may still be longer than that."""
+    payload = changes(batch)
+    if len(payload) > MAX_BYTES_BEHIND and len(batch.events) > 1:
+        few = len(batch.events) * MAX_BYTES_BEHIND // 2 // len(payload)
+        batch = beginning(batch, max(1, few))
+        payload = changes(batch)
+    return batch, payload
+
+
 class RecentBatches:
     """The newest batches, as many as a socket may be behind; kept once for all sockets."""
 

@@ -198,14 +198,7 @@ class Hub:
         """What follows for those that keep up: of very much that came at once they get the first
         part, and the rest in the frames after it."""
         batch = self._recent.after(position)
-        if batch is None:
-            return None, b""
-        payload = frames.changes(batch)
-        if len(payload) > MAX_BYTES_BEHIND and len(batch.events) > 1:
-            few = len(batch.events) * MAX_BYTES_BEHIND // 2 // len(payload)
-            batch = frames.beginning(batch, max(1, few))
-            payload = frames.changes(batch)
-        return batch, payload
+        return (None, b"") if batch is None else frames.first_part(batch)
 
     def _break_step(self) -> None:
         self._let_go(tuple(self._in_step))

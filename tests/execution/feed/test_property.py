@@ -241,8 +241,13 @@ class Client:
 )
 @given(steps=STEPS, seed=st.integers(0, 2**32))
 def test_snapshot_and_frames_make_a_fresh_snapshot(
-    transactional_db: None, steps: list[tuple[str, int]], seed: int
+    transactional_db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    steps: list[tuple[str, int]],
+    seed: int,
 ) -> None:
+    # What a client missed comes in parts.
+    monkeypatch.setattr("execution.consumers.PART_EVENTS", 2)
     make_agent("alex", *MARKETPLACES)
     token = issue_token(name="test", by="user:ana", user=make_user())[1]
     clients = asyncio.run(scenario(token, steps, random.Random(seed)))

@@ -1,6 +1,8 @@
 """The socket's life on the ASGI application, in one process with the database under test."""
 
 import asyncio
+import json
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from accounts import access
 from execution import queries, services
 from execution.enums import TaskStatus
 from execution.feed import doorbell, metrics, tailer
+from execution.feed.connection import Connection
+from execution.feed.frames import MAX_BYTES_BEHIND
 from execution.feed.hub import PING_AFTER_SECONDS
 from execution.feed.runtime import Feed
 from execution.models import Stream, TaskEvent
@@ -138,13 +142,24 @@ async def test_from_an_unknown_place_a_socket_starts_anew(
 
 
 async def test_a_thousand_events_back_is_not_too_far(feed: Feed, token: str) -> None:
-    """So many events of one task, whose frame is small enough."""
     task = await in_thread(make_task)
     await in_thread(work_in_small_steps, task, 1000)
     async with opened(token, "since=1") as socket:
         await socket.next_of("hello")
-        frame = await socket.next_of("changes")
-        assert (len(frame["events"]), len(frame["tasks"])) == (1000, 1)
+        frames = await socket.until(1001)
+        assert [len(frame["tasks"]) for frame in frames] == [1] * len(frames)
+        follow_one_another(frames, since=1, until=1001)
+
+
+def size(frame: dict[str, Any]) -> int:
+    return len(json.dumps(frame, separators=(",", ":")))
+
+
+def follow_one_another(frames: list[dict[str, Any]], *, since: int, until: int) -> None:
+    places = [since, *(frame["sequence"] for frame in frames)]
+    assert [frame["previous"] for frame in frames] == places[:-1]
+    numbers = [event["sequence"] for frame in frames for event in frame["events"]]
+    assert numbers == list(range(since + 1, until + 1))
 
 
 def work_in_small_steps(task: TaskState, steps: int) -> None:
@@ -154,11 +169,60 @@ def work_in_small_steps(task: TaskState, steps: int) -> None:
             task = change(task, progress=51 + step % 2)
 
 
-async def test_a_backlog_over_512_kb_is_a_reset(feed: Feed, token: str) -> None:
-    await in_thread(make_tasks, 600, "x" * 200)
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_a_backlog_of_a_thousand_tasks_comes_in_parts(
+    feed: Feed, token: str, is_followed: bool
+) -> None:
+    """Whether or not somebody followed the log while it grew; and what happens meanwhile, too."""
+    async with AsyncExitStack() as others:
+        if is_followed:
+            other = await others.enter_async_context(opened(token))
+            await other.next_of("hello")
+        await in_thread(make_tasks, 1000, "x" * 200)
+        async with opened(token, "since=0") as socket:
+            await socket.next_of("hello")
+            frames = await socket.until(250)
+            await in_thread(make_tasks, 3)
+            frames += await socket.until(1003)
+            assert len({task["taskId"] for frame in frames for task in frame["tasks"]}) == 1003
+            assert max(map(size, frames)) <= MAX_BYTES_BEHIND
+            follow_one_another(frames, since=0, until=1003)
+
+
+async def test_a_backlog_that_is_long_for_its_number_comes_in_smaller_parts(
+    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.feed.frames.MAX_BYTES_BEHIND", 20_000)
+    await in_thread(make_tasks, 100)
     async with opened(token, "since=0") as socket:
         await socket.next_of("hello")
+        frames = await socket.until(100)
+        assert max(map(size, frames)) <= 20_000
+        follow_one_another(frames, since=0, until=100)
+
+
+async def test_who_takes_nothing_is_not_sent_the_rest(
+    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("execution.consumers.STUCK_AFTER_SECONDS", 0.1)
+    await in_thread(make_tasks, 600)
+    read: list[int] = []
+    read_between = tailer.read_between
+
+    def noted(since: int, until: int) -> Any:
+        read.append(since)
+        monkeypatch.setattr(Connection, "is_busy", lambda _connection: True)
+        return read_between(since, until)
+
+    monkeypatch.setattr(tailer, "read_between", noted)
+    async with opened(token, "since=0") as socket:
+        await socket.next_of("hello")
+        assert (await socket.next_of("changes"))["sequence"] == 250
+        await asyncio.sleep(0.3)
+        monkeypatch.undo()
+        # What the hub has no memory of is a reset.
         assert (await socket.next_of("reset"))["sequence"] == 600
+        assert read == [0]
 
 
 async def test_pruned_events_are_a_reset(feed: Feed, token: str) -> None:
