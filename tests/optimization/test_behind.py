@@ -190,6 +190,7 @@ def test_older_lines_are_a_link_away(head: Client, monkeypatch: pytest.MonkeyPat
     second = head.get(older.replace("&amp;", "&")).content.decode()
     assert ids[2] in second and ids[1] not in second
     assert "Voltar" in second
+    assert re.findall(r'data-copy="([^"]+)" aria-label="Copiar id"', second) == [ids[2]]
 
 
 def test_what_cannot_be_read_is_left_out_and_said(head: Client) -> None:

@@ -1,5 +1,6 @@
 """The page of a bulk job as the server draws it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -115,8 +116,11 @@ def test_the_tasks_done_are_named_with_what_was_done_to_them(head: Client) -> No
     retry = start_job(by_ids("retry", ids[0]), caller=person())
     assign = by_ids("assign", ids[0], agent_id="marina")
     assigned, again = (start_job(assign, caller=person()) for _ in range(2))
-    link = '<a href="/marketplace/tasks/{0}">Foto &lt;nova&gt;</a> <span class="id soft">{0}</span>'
-    html = page_of(head, cancel)
+    link = (
+        '<a href="/marketplace/tasks/{0}">Foto &lt;nova&gt;</a> <span class="id-copy">'
+        '<span class="id soft">{0}</span></span>'
+    )
+    html = bare(page_of(head, cancel))
     # What was done stays true of a task that has moved on since.
     for task_id in ids:
         text = "Aguardando → Falha"
@@ -127,7 +131,19 @@ def test_the_tasks_done_are_named_with_what_was_done_to_them(head: Client) -> No
         (again, "já estava assim"),
     ):
         line = f'{link.format(ids[0])} <span class="soft">{text}</span>'
-        assert line in page_of(head, job)
+        assert line in bare(page_of(head, job))
+
+
+def test_every_id_can_be_copied(head: Client) -> None:
+    ids = make_tasks(2)
+    html = page_of(head, start_job(by_ids("cancel", *ids, "<x>"), caller=person()))
+    for task_id in (*ids, "&lt;x&gt;"):
+        assert f'data-copy="{task_id}" aria-label="Copiar id"' in html
+
+
+def bare(html: str) -> str:
+    """Without the buttons beside the ids."""
+    return re.sub(r"<button[^>]* data-copy=.*?</button>", "", html)
 
 
 def test_the_tasks_done_are_paged_beside_those_refused(head: Client) -> None:
