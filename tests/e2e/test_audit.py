@@ -67,7 +67,8 @@ def test_axe_finds_nothing_serious(open_as: Callable[..., Page], width: int, que
     page.goto(f"{AUDIT}?{query}")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     small = page.evaluate(
-        """() => [...document.querySelectorAll("button, summary, select, .segment, input")]
+        """() => [...document.querySelectorAll(
+            "button, summary, select, .segment, input, .brand, .list-head a")]
           .filter((control) => control.checkVisibility() && control.type !== "checkbox")
           .filter((control) => control.getBoundingClientRect().height < 40)
           .map((control) => control.outerHTML.slice(0, 120))"""

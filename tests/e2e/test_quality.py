@@ -176,7 +176,7 @@ def test_phone_has_room_for_everything(
         assert page.evaluate("document.documentElement.scrollWidth") == 390, address
         small = page.evaluate(
             """() => [...document.querySelectorAll(
-                "button, summary, .chip, .segment, .check, input")]
+                "button, summary, .chip, .segment, .check, input, .brand, .breadcrumb a")]
               .filter((control) => control.checkVisibility() && control.type !== "checkbox")
               .filter((control) => {
                 const { width, height } = control.getBoundingClientRect();
