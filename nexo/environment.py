@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from nexo.shared.libpq import CONNECTION_OPTIONS
+
 _env = environ.Env()
 
 
@@ -91,18 +93,6 @@ def hosts(name: str, default: list[str]) -> list[str]:
                 "nexo.example or [::1], without scheme, port and path."
             )
     return found
-
-
-# What DATABASE_URL may say of a connection to PostgreSQL, by libpq's names and the variables that
-# its programs know them by.
-CONNECTION_OPTIONS = {
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "channel_binding": "PGCHANNELBINDING",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-}
 
 
 def database_url(name: str) -> dict[str, Any]:

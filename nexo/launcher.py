@@ -21,7 +21,7 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from nexo.private import kept_secret, make_private_folder
+from nexo.shared.private import kept_secret, make_private_folder
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_ROLES = {

@@ -15,7 +15,7 @@ from django.core.management.utils import get_random_secret_key
 from django.utils.translation import gettext_lazy as _
 
 from nexo import environment
-from nexo.private import kept_secret, make_private_folder
+from nexo.shared.private import kept_secret, make_private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from nexo.environment import CONNECTION_OPTIONS
+from nexo.shared.libpq import CONNECTION_OPTIONS
 from orchestration.backups.contents import (
     Afterwards,
     Contents,

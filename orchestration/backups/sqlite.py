@@ -15,7 +15,7 @@ from urllib.parse import quote
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from nexo.private import make_private_file
+from nexo.shared.private import make_private_file
 from orchestration.backups.contents import (
     Afterwards,
     Contents,

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.commands import migrate
 from django.db import connections
 
-from nexo.private import make_private_file
+from nexo.shared.private import make_private_file
 
 
 class Command(migrate.Command):

@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from execution.demo import seeding
-from nexo.private import kept_secret
 from nexo.shared import clock
 from nexo.shared.commands import migrated_database
 from nexo.shared.origin import working_for
+from nexo.shared.private import kept_secret
 from nexo.shared.progress import ProgressBar
 from nexo.shared.statistics import gather_statistics
 

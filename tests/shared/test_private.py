@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nexo.private import kept_secret, make_private_file, make_private_folder
+from nexo.shared.private import kept_secret, make_private_file, make_private_folder
 
 pytestmark = pytest.mark.unit
 
