@@ -7,17 +7,17 @@ from typing import Any
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.callers import caller_of
 from execution.idempotency import KeyedRequest, run_once
 from nexo.shared.parsers import StrictJSONParser, checked_json
+from nexo.shared.views import ApiView
 
 Handler = Callable[..., Response]
 
 
 # No docstring: the OpenAPI document would describe every call by it.
-class KeyedWrites(APIView):
+class KeyedWrites(ApiView):
     raw_body: bytes  # of a write: an idempotency key is bound to exactly these
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -2,10 +2,9 @@
 
 from django.urls import re_path, reverse_lazy
 from django.utils.text import format_lazy
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from execution import api_urls as execution
-from nexo.shared.openapi_view import SchemaView
+from nexo.shared.openapi_view import DocsView, SchemaView
 from optimization import api_urls as optimization
 from orchestration import api_urls as orchestration
 from orchestration.bulk import api_urls as bulk
@@ -22,5 +21,5 @@ calls = [
 ENGLISH_SCHEMA = format_lazy("{}?lang=en", reverse_lazy("schema"))
 documents = [
     re_path(r"^schema/?\Z", SchemaView.as_view(), name="schema"),
-    re_path(r"^docs/?\Z", SpectacularSwaggerSplitView.as_view(url=ENGLISH_SCHEMA), name="docs"),
+    re_path(r"^docs/?\Z", DocsView.as_view(url=ENGLISH_SCHEMA), name="docs"),
 ]

@@ -425,8 +425,6 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["nexo.shared.throttling.CallerRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {"caller": API_RATE},
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    # OPTIONS is refused: /api/schema/ says what there is.
-    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     # uvicorn knows whose X-Forwarded-For to believe; what arrives here is anybody's.
     "NUM_PROXIES": 0,

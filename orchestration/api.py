@@ -19,6 +19,7 @@ from nexo.shared import clock
 from nexo.shared.api import check_parameters, success
 from nexo.shared.exceptions import validation_error
 from nexo.shared.renderers import JSONRenderer
+from nexo.shared.views import ApiView
 from orchestration import schema, services
 from orchestration.models import Plan
 from orchestration.overview import metrics, overview
@@ -62,7 +63,7 @@ class MaySeeNumbers(BasePermission):
         return caller_of(request).may(VIEW_OPTIMIZATION)
 
 
-class _ReadViewSet(viewsets.GenericViewSet[Agent]):
+class _ReadViewSet(ApiView, viewsets.GenericViewSet[Agent]):
     queryset = Agent.objects.none()
     filter_backends = ()
 

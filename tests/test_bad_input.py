@@ -312,10 +312,20 @@ def test_a_verb_that_a_path_does_not_know_is_refused(
     assert allowed == VERBS[path]
 
 
+def test_what_is_allowed_is_what_is_taken(api: Client, task_id: str) -> None:
+    for path, verbs in VERBS.items():
+        answer = api.get(TASKS + path.format(task=task_id))
+        assert answer.status_code == 200
+        assert set(answer["Allow"].split(", ")) == verbs
+
+
 @pytest.mark.parametrize("path", ["/api/schema/", "/api/docs/"])
 def test_documents_are_read_only(api: Client, path: str) -> None:
-    for verb in ("POST", "PUT", "PATCH", "DELETE"):
-        refused(send(api, verb, path, {}), 405, "method_not_allowed")
+    assert api.get(path)["Allow"] == "GET, HEAD"
+    for verb in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        answer = send(api, verb, path, {})
+        refused(answer, 405, "method_not_allowed")
+        assert answer["Allow"] == "GET, HEAD"
 
 
 @pytest.mark.parametrize("address", ["/api/schema/", "/api/schema"])

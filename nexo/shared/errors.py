@@ -158,9 +158,6 @@ def exception_handler(
         return None
     set_rollback()
     known = _of_wrong_verb(known, context) or known
-    if isinstance(known, exceptions.MethodNotAllowed):
-        view = context["view"]
-        view.headers["Allow"] = ", ".join(v for v in view.allowed_methods if v != "OPTIONS")
     if isinstance(exception, DatabaseError | InterfaceError):
         logger.warning("database unavailable: %s", exception)
     response = error_response(known)
@@ -184,9 +181,7 @@ def _of_wrong_verb(
     view, request = context["view"], context["request"]
     if known.status_code not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND) or request is None:
         return None
-    verb = str(request.method).lower()
-    # DRF has an OPTIONS for every view, which here says nothing and is refused.
-    if verb != "options" and hasattr(view, verb):
+    if request.method in view.allowed_methods:
         return None
     return exceptions.MethodNotAllowed(str(request.method))
 

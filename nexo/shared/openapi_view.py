@@ -1,16 +1,17 @@
-"""The call that gives the OpenAPI document, apart from what the settings name to make it."""
+"""The calls that give the OpenAPI document, apart from what the settings name to make it."""
 
 from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from nexo.shared.api import check_parameters
 from nexo.shared.exceptions import validation_error
 from nexo.shared.openapi import LANGUAGES, language_of
+from nexo.shared.views import ApiView
 
 LANGUAGE_PARAMETER: Final = "lang"
 _rendered: dict[tuple[str | None, type], bytes] = {}
@@ -29,7 +30,7 @@ class _Kept:
         return rendered
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(ApiView, SpectacularAPIView):
     renderer_classes = [
         type(f"Kept{renderer.__name__}", (_Kept, renderer), {})
         for renderer in SpectacularAPIView.renderer_classes
@@ -46,3 +47,7 @@ class SchemaView(SpectacularAPIView):
             raise validation_error(LANGUAGE_PARAMETER, message % values)
         response: Response = super().get(request, *args, **kwargs)
         return response
+
+
+class DocsView(ApiView, SpectacularSwaggerSplitView):
+    pass
