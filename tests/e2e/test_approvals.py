@@ -103,7 +103,10 @@ def test_a_page_that_was_read_before_a_decision_does_not_undo_it(
     expect(chip).to_have_text(str(before - 1))
     # What is read after it says so too, and counts for the chips.
     page.unroute(address)
+    next_chip = page.locator('.chip[data-channel="mercadolivre"]')
+    place = next_chip.bounding_box()
     page.evaluate("document.querySelector('.chip[data-channel=amazon] .count').textContent = '700'")
+    assert next_chip.bounding_box() == place
     page.locator("#refresh").click()
     expect(chip).to_have_text(str(before - 1))
     expect(row(page, other).locator("[name=task]")).to_be_enabled()
