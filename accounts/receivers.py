@@ -9,7 +9,7 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from accounts import access, backends, sessions, sign_ins, tokens
+from accounts import access, backends, sessions, sign_ins, steps, tokens
 from accounts.models import ApiToken
 
 
@@ -41,4 +41,6 @@ def forget_caller(instance: Session, **_: Any) -> None:
 
 @receiver(user_logged_in)
 def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+    # Django keeps what the session held before: somebody else's first step, in the same browser.
+    steps.forget(request)
     sign_ins.note_sign_in(request, user)

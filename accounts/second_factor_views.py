@@ -135,9 +135,11 @@ def _enrol(
 ) -> HttpResponse:
     """Show the secret, and take it for the person's own when they show a code made from it."""
     session = request.session
-    if ENROLLING not in session:
-        session[ENROLLING] = second_factor.new_key()
-    key: str = session[ENROLLING]
+    kept = session.get(ENROLLING)
+    if kept is None or kept[0] != user.pk:
+        # Whoever was here before in this browser knows theirs.
+        session[ENROLLING] = kept = [user.pk, second_factor.new_key()]
+    key: str = kept[1]
     if request.method == "POST":
         if refused := _too_many(request, user):
             return refused

@@ -16,7 +16,7 @@ from nexo.shared import clock
 
 PENDING: Final = "pending_sign_in"
 ENROLLING: Final = "second_factor_key"
-"""In a session that is about to enrol: the secret that its page shows."""
+"""In a session that is about to enrol: who, and the secret that its page shows."""
 GIVEN: Final = timedelta(minutes=10)
 
 

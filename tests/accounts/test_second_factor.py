@@ -208,16 +208,16 @@ def test_both_steps_change_the_session_so_that_none_can_be_planted(ana: User) ->
     assert not is_signed_in(thief)
 
 
-def test_who_signs_in_between_the_steps_is_not_mixed_up(ana: User) -> None:
+def test_who_signs_in_between_the_steps_ends_the_first_of_the_other(ana: User) -> None:
     enrolled(ana)
     make_user(Role.HEAD, username="bia", password=PASSWORD)
     client = Client()
     give_password(client)
     client.post(LOGIN, {"username": "bia", "password": PASSWORD})
-    client.post(CODE, {"code": code_of(device(ana).key)})
-    assert 'value="ana"' in client.get("/accounts/password/").content.decode()
+    assert client.post(CODE, {"code": code_of(device(ana).key)})["Location"] == LOGIN
+    assert 'value="bia"' in client.get("/accounts/password/").content.decode()
     assert set(SignIn.objects.values_list("user__username", "with_second_factor")) == {
-        ("ana", True)
+        ("bia", False)
     }
 
 
@@ -324,6 +324,21 @@ def test_an_administrator_without_one_enrols_before_they_are_signed_in(ana: User
     assert is_signed_in(client)
     assert SignIn.objects.get().with_second_factor
     assert lines() == ["second_factor_enrolled"]
+
+
+@pytest.mark.usefixtures("required")
+def test_who_signs_in_in_the_same_browser_neither_enrols_the_other_nor_gets_their_secret(
+    ana: User,
+) -> None:
+    make_user(username="bia", password=PASSWORD)
+    client = Client()
+    give_password(client)
+    key = shown_key(client.get(ENROL).content.decode())
+    client.post(LOGIN, {"username": "bia", "password": PASSWORD})
+    assert client.get(ENROL)["Location"] == LOGIN
+    assert client.post(ENROL, {"code": code_of(key)})["Location"] == LOGIN
+    assert not TOTPDevice.objects.exists()
+    assert shown_key(client.get(OWN).content.decode()) != key
 
 
 def key_text(page: str) -> str:
