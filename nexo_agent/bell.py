@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ class Bell:
         self._url = (
             f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/ws/marketplace/agents/{agent}/"
         )
+        self._place = parts.hostname or "", parts.port or (443 if scheme == "wss" else 80)
         self._token = token
         self._rung = threading.Event()
         self._closed = threading.Event()
@@ -82,17 +84,22 @@ class Bell:
         """Listen until the socket breaks; whether it had opened."""
         protocols = [Subprotocol("nexo.v1"), Subprotocol(f"token.{self._token}")]
         try:
+            # One that is open already is for this server alone: the library follows redirects, and
+            # would give the token to whomever they name.
+            line = socket.create_connection(self._place, LONGEST_SECONDS)
+            line.settimeout(None)
             with connect(
                 self._url,
+                sock=line,
                 subprotocols=protocols,
                 open_timeout=LONGEST_SECONDS,
                 close_timeout=1.0,
                 proxy=None,
                 compression=None,
-            ) as socket:
-                self._socket = socket
+            ) as opened:
+                self._socket = opened
                 while not self._closed.is_set():
-                    message = json.loads(socket.recv(timeout=SILENCE_SECONDS))
+                    message = json.loads(opened.recv(timeout=SILENCE_SECONDS))
                     self._hears = True
                     if message.get("type") == "work" and message.get("open"):
                         self.ring()
