@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Exists, ForeignKey, ManyToManyField, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext, ngettext
@@ -155,6 +156,9 @@ class NexoUserAdmin(
         self, request: HttpRequest, id: str, form_url: str = ""
     ) -> HttpResponse:
         user = self.get_object(request, unquote(id))
+        if user is not None and user.pk == request.user.pk:
+            # There the present one is asked for: whoever finds a session open must not keep it.
+            return redirect("password")
         with transaction.atomic():
             response = super().user_change_password(request, id, form_url)
             # The view says neither what it did nor whether it did anything.

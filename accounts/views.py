@@ -1,12 +1,13 @@
 """Sign in, sign out, change the password, choose a theme."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, views
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -65,6 +66,17 @@ def throttled(
     return response
 
 
+def too_many(request: HttpRequest, user: User) -> HttpResponse | None:
+    """As at the first step: per address, and per account over both steps."""
+    rate = LoginRate()
+    if not rate.allow_request(request, None):
+        return throttled(request, wait=rate.wait())
+    if steps.is_locked(request, user):
+        steps.forget(request)
+        return throttled(request)
+    return None
+
+
 class LogoutView(views.LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response = super().post(request, *args, **kwargs)
@@ -76,6 +88,17 @@ class PasswordChangeView(views.PasswordChangeView):
     form_class = OwnPasswordForm
     template_name = "accounts/password.html"
     success_url = reverse_lazy("password")
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Who finds a session open must not find out its person's password.
+        if refused := too_many(request, cast("User", request.user)):
+            return refused
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        if form.has_error("old_password", "password_incorrect"):
+            steps.count_failure(self.request, form.user)
+        return super().form_invalid(form)
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)

@@ -177,6 +177,24 @@ def test_an_admin_makes_nobody_a_superuser_and_touches_none(client: Client) -> N
     assert client.post(password, {"password1": "x" * 12, "password2": "x" * 12}).status_code == 403
 
 
+@pytest.mark.parametrize("is_superuser", [False, True])
+def test_ones_own_password_is_changed_only_where_the_present_one_is_asked_for(
+    client: Client, boss: User, is_superuser: bool
+) -> None:
+    User.objects.filter(pk=boss.pk).update(is_superuser=is_superuser)
+    before = boss.password
+    fields = {"old_password": "", "new_password1": "x8#kfj2!", "new_password2": "x8#kfj2!"}
+    fields |= {"usable_password": "true", "password1": "x8#kfj2!", "password2": "x8#kfj2!"}
+    for url in (
+        reverse("admin:password_change"),
+        reverse("admin:auth_user_password_change", args=[boss.pk]),
+    ):
+        answer = client.post(url, {**fields, "set-password": "1"})
+        assert (answer.status_code, answer["Location"]) == (302, "/accounts/password")
+    boss.refresh_from_db()
+    assert boss.password == before
+
+
 def test_deleting_many_spares_oneself_and_superusers(client: Client, boss: User) -> None:
     root, other = make_user(username="root", is_superuser=True), make_user()
 

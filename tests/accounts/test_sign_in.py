@@ -283,3 +283,38 @@ def test_while_redis_is_away_an_account_is_limited_as_ever(ana: User) -> None:
     statuses = [sign_in(Client(), password="errada") for _attempt in range(3)]
     assert statuses == [200, 200, 429]
     assert sign_in(Client(REMOTE_ADDR="192.0.2.99")) == 429
+
+
+# -- The page that changes the password ----------------------------------------------------------
+
+NEW = "outra senha bem longa"
+
+
+def change_password(client: Client, old: str = PASSWORD) -> int:
+    values = {"old_password": old, "new_password1": NEW, "new_password2": NEW}
+    return client.post("/accounts/password/", values).status_code
+
+
+def test_the_present_password_is_guessed_no_more_often_than_at_the_sign_in(
+    ana: User, client: Client, settings: Any
+) -> None:
+    settings.LOGIN_RATE = "3/min"
+    sign_in(client)
+    assert [change_password(client, old="errada") for _attempt in range(3)] == [200, 200, 429]
+    assert change_password(client) == 429
+    ana.refresh_from_db()
+    assert ana.check_password(PASSWORD)
+
+
+def test_guesses_of_the_present_password_lock_the_account_as_those_at_the_sign_in(
+    ana: User, client: Client, settings: Any
+) -> None:
+    settings.AXES_ENABLED = True
+    settings.AXES_FAILURE_LIMIT = 3
+    settings.LOGIN_RATE = "1000/min"
+    sign_in(client)
+    # Fields that were left empty are no guess.
+    for old, expected in (("", 200), ("errada", 200), ("errada", 200), ("errada", 429)):
+        assert change_password(client, old=old) == expected
+    assert change_password(client) == 429
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.9")) == 429
