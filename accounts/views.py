@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, views
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import second_factor, steps
+from accounts.admin_audit import password_was_set
 from accounts.forms import OwnPasswordForm, SignInForm, ThemeForm
 from nexo.shared.throttling import RateThrottle
 
@@ -101,7 +103,9 @@ class PasswordChangeView(views.PasswordChangeView):
         return super().form_invalid(form)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        response = super().form_valid(form)
+        with transaction.atomic():
+            password_was_set(self.request, form.user)
+            response = super().form_valid(form)
         text = _("Your password was changed. Your other sign-ins have ended.")
         messages.success(self.request, text)
         return response

@@ -162,6 +162,19 @@ def test_a_password_set_by_an_administrator(client: Client) -> None:
     assert newest().details is None
 
 
+def test_ones_own_password(boss: User, client: Client) -> None:
+    boss.set_password("x8#kfj2!")
+    boss.save()
+    client.force_login(boss, settings.AUTHENTICATION_BACKENDS[-1])
+    fields = {"old_password": "x8#kfj2!", "new_password1": "y9$lgk3?", "new_password2": "other"}
+    assert client.post("/accounts/password/", fields).status_code == 200
+    assert lines() == []
+    fields["new_password2"] = fields["new_password1"]
+    assert client.post("/accounts/password/", fields).status_code == 302
+    assert lines() == [("password_set", "user", "root", ADDRESS)]
+    assert (newest().actor, newest().details) == ("user:root", None)
+
+
 def test_another_administrator_is_refused_a_superuser(boss: User) -> None:
     client = Client()
     client.force_login(make_user(Role.ADMIN), settings.AUTHENTICATION_BACKENDS[-1])
