@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.utils import translation
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
@@ -19,6 +19,7 @@ from execution.models import Task
 from execution.page_filters import PageFilters, read_filters
 from execution.representations import task_json
 from nexo.shared import clock
+from nexo.shared.exports import csv_file
 from nexo.shared.spreadsheets import csv_lines, instant_text
 
 MOST_TASKS: Final = 10_000
@@ -39,11 +40,8 @@ def execution_csv(request: HttpRequest) -> HttpResponseBase:
     if filters.ignored or filters.after is not None:
         raise BadRequest
     lines = csv_lines(_header(), _rows(filters, now, get_language()))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"nexo-tasks-{clock.business_day(now):%Y-%m-%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return csv_file(request, lines, name=name, person=request.user.pk)
 
 
 def _rows(filters: PageFilters, now: datetime, language: str | None) -> Iterator[list[str]]:

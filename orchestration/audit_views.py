@@ -6,7 +6,7 @@ from typing import Final
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
@@ -19,6 +19,7 @@ from accounts.permissions import VIEW_AUDIT, VIEW_OPTIMIZATION
 from execution import page_controls
 from execution.queries import agent_names
 from nexo.shared import clock
+from nexo.shared.exports import csv_file
 from nexo.shared.spreadsheets import csv_lines
 from orchestration import audit, audit_filters
 from orchestration.audit_filters import AuditFilters, read_filters
@@ -113,11 +114,8 @@ def audit_csv(request: HttpRequest) -> HttpResponseBase:
     if filters.ignored or filters.after is not None:
         raise BadRequest
     lines = csv_lines(csv_header(), _csv_rows(filters, get_language()))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    day = clock.business_day(clock.now())
-    response["Content-Disposition"] = f'attachment; filename="nexo-audit-{day:%Y-%m-%d}.csv"'
-    response["Cache-Control"] = "no-store"
-    return response
+    name = f"nexo-audit-{clock.business_day(clock.now()):%Y-%m-%d}.csv"
+    return csv_file(request, lines, name=name, person=request.user.pk)
 
 
 def _csv_rows(filters: AuditFilters, language: str | None) -> Iterator[list[str]]:

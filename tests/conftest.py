@@ -18,6 +18,7 @@ from django.test import TransactionTestCase
 from accounts import caching
 from execution import listing
 from execution.queries import RECENT_TOTALS
+from nexo.shared import exports
 from nexo.shared.throttling import RateThrottle
 
 if not settings.TESTING:
@@ -124,7 +125,7 @@ def _rates(base: type[RateThrottle]) -> Iterator[type[RateThrottle]]:
 
 @pytest.fixture(autouse=True)
 def _clean_cache() -> Iterator[None]:
-    """Throttle counts, cached sessions and totals end with the test that made them."""
+    """Throttle counts, cached sessions, totals and files end with the test that made them."""
     yield
     django_cache.clear()
     for rate in _rates(RateThrottle):
@@ -132,6 +133,7 @@ def _clean_cache() -> Iterator[None]:
     RateThrottle._away_until = 0.0
     RECENT_TOTALS.clear()
     listing.forget()
+    exports.forget()  # a file of which a test looks at the head alone
 
 
 @pytest.fixture

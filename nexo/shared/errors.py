@@ -317,6 +317,12 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
     return response
 
 
+def too_many_requests(request: HttpRequest, sentence: Any, *, retry_after: int) -> HttpResponse:
+    response = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, "throttled", sentence)
+    response["Retry-After"] = str(retry_after)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "server_error", WENT_WRONG)
 

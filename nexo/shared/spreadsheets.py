@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -23,7 +23,7 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
 
 
-def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Generator[str]:
     """Each line as it goes out, the first with the mark that says UTF-8.
 
     Where decimals have a comma in the language of whoever asks now, spreadsheets split cells at
@@ -32,7 +32,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[
     return _lines(header, rows, ";" if get_format("DECIMAL_SEPARATOR") == "," else ",")
 
 
-def _lines(header: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str) -> Iterator[str]:
+def _lines(header: Sequence[str], rows: Iterable[Sequence[str]], delimiter: str) -> Generator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=delimiter)
     buffer.write(_BYTE_ORDER_MARK)

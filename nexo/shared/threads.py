@@ -14,6 +14,7 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import suppress
 from socket import SO_LINGER, SOL_SOCKET
@@ -50,6 +51,10 @@ class _ClientLeft(Exception):
     """Nobody is there to read what the thread would send."""
 
 
+class _TooSlow(Exception):
+    """A stream has held its thread for as long as one may."""
+
+
 class ThreadedWSGI:
     """An ASGI application around a WSGI one; answers the scopes `http` and `lifespan`."""
 
@@ -61,12 +66,15 @@ class ThreadedWSGI:
         largest_body: int = bodies.LARGEST_BYTES,
         body_seconds: float = 30.0,
         part_seconds: float = 30.0,
+        stream_seconds: float = 300.0,
     ) -> None:
-        """`body_seconds` for a whole body to arrive, `part_seconds` for 64 KB to be taken."""
+        """`body_seconds` for a whole body to arrive, `part_seconds` for 64 KB to be taken,
+        `stream_seconds` for all of an answer that comes in parts: 35 MB at 1 Mbit/s."""
         self._application = application
         self._largest_body = largest_body
         self._body_seconds = body_seconds
         self._part_seconds = part_seconds
+        self._stream_seconds = stream_seconds
         self._crew: Crew[_Exchange] = Crew(threads, self._work, name="http")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +88,8 @@ class ThreadedWSGI:
                 await _refuse(build_environ(scope, io.BytesIO(), 0), send, refused.status)
             return
         environ = build_environ(scope, body, length)
-        exchange = _Exchange(environ, asyncio.get_running_loop(), self._part_seconds)
+        loop = asyncio.get_running_loop()
+        exchange = _Exchange(environ, loop, self._part_seconds, self._stream_seconds)
         self._crew.give(exchange, may_wait=scope["method"] not in SAFE_METHODS)
         try:
             await exchange.answer(receive, send)
@@ -150,11 +159,16 @@ class _Exchange:
     """One request on its way through a thread and its answer on the way back."""
 
     def __init__(
-        self, environ: dict[str, Any], loop: asyncio.AbstractEventLoop, part_seconds: float
+        self,
+        environ: dict[str, Any],
+        loop: asyncio.AbstractEventLoop,
+        part_seconds: float,
+        stream_seconds: float,
     ) -> None:
         self._environ = environ
         self._loop = loop
         self._part_seconds = part_seconds
+        self._over_at = time.monotonic() + stream_seconds
         self._news = asyncio.Event()  # the thread has given something
         self._parts: list[tuple[bytes, bool]] = []  # (bytes, more to come)
         self._head: tuple[int, Headers] | None = None
@@ -176,6 +190,9 @@ class _Exchange:
             self._run(application)
         except _ClientLeft:
             logger.info("client left: %s", self._environ["PATH_INFO"])
+        except _TooSlow:
+            logger.info("client takes too long: %s", self._environ["PATH_INFO"])
+            self._give(self._break_off)
         except BaseException:
             # SystemExit too: it would end this thread, which nobody replaces.
             # The context that knew the request's id is gone.
@@ -217,8 +234,7 @@ class _Exchange:
             if size >= CHUNK_BYTES:
                 self._offer(head[0], b"".join(kept), more=True)
                 kept, size = [], 0
-            elif self.left:
-                raise _ClientLeft
+            self._look_up()
         self._offer(head[0], b"".join(kept), more=False)
 
     def _offer(self, head: tuple[int, Headers], part: bytes, *, more: bool) -> None:
@@ -226,8 +242,13 @@ class _Exchange:
         self._taken.clear()
         self._give(self._accept, head, part, more)
         while not self._taken.wait(STEP_SECONDS):
-            if self.left or self._loop.is_closed():
-                raise _ClientLeft
+            self._look_up()
+
+    def _look_up(self) -> None:
+        if self.left or self._loop.is_closed():
+            raise _ClientLeft
+        if time.monotonic() > self._over_at:
+            raise _TooSlow
 
     def _give(self, callback: Callable[..., None], *values: Any) -> None:
         # The loop is closed once the server has stopped; then nobody waits for this.

@@ -44,9 +44,10 @@ def test_no_cell_is_a_formula(ground: Ground, extent: Extent) -> None:
             reason=formula,
             details={"old": formula, "new": formula},
         )
-        files = [ground.program().get(path) for path in FILES]
-        files += [ground.browser().get(path) for path in PAGES]
-        for answer in files:
+        browser = ground.browser()
+        files = [(ground.program(), path) for path in FILES] + [(browser, path) for path in PAGES]
+        for client, path in files:
+            answer = client.get(path)
             count("CSV: formulas")
             assert answer.status_code == 200
             text = text_of(answer).removeprefix("\ufeff")

@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from accounts.roles import Role
 from execution import export
 from execution.enums import TaskStatus
 from execution.models import Task
@@ -89,3 +90,16 @@ def test_it_says_where_it_ends(reader: Client, monkeypatch: pytest.MonkeyPatch) 
 
 def test_strangers_are_asked_who_they_are() -> None:
     assert Client().get(PATH)["Location"].startswith("/accounts/login/")
+
+
+def test_the_next_file_waits_for_the_one_before_whichever_it_is(reader: Client) -> None:
+    head = Client(headers={"Accept-Language": "pt-BR"})
+    head.force_login(make_user(Role.HEAD), settings.AUTHENTICATION_BACKENDS[-1])
+    begun = head.get(PATH)
+    for path in (PATH, "/marketplace/audit/csv"):
+        refused = head.get(path)
+        assert (refused.status_code, refused["Retry-After"]) == (429, "10")
+        assert "O arquivo que você pediu antes ainda" in refused.content.decode()
+    assert reader.get(PATH).status_code == 200
+    begun.close()
+    assert head.get("/marketplace/audit/csv").status_code == 200

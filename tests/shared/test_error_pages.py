@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.utils import translation
 
-from nexo.shared import errors
+from nexo.shared import errors, exports
 from nexo.shared.exceptions import NeedsRole
 
 pytestmark = pytest.mark.unit
@@ -37,6 +37,10 @@ def unavailable(request: HttpRequest) -> HttpResponse | None:
         (errors.csrf_failure, 403, "Não conseguimos aceitar esse formulário"),
         (errors.page_not_found, 404, "Não há nada aqui"),
         (lambda request: errors.bad_request(request, RequestDataTooBig()), 413, "grande demais"),
+        (
+            lambda request: errors.too_many_requests(request, exports.OWN, retry_after=10),
+            *(429, "O arquivo precisa esperar"),
+        ),
         (errors.server_error, 500, "Algo quebrou do nosso lado"),
         (unavailable, 503, "ocupado"),
     ],

@@ -331,6 +331,35 @@ def test_a_thread_does_not_wait_for_a_loop_that_has_ended() -> None:
 
 
 @pytest.mark.unit
+@pytest.mark.parametrize("chunk", [b"x" * threads.CHUNK_BYTES, b"x"])
+def test_a_stream_has_its_time_however_steadily_it_is_taken(chunk: bytes) -> None:
+    closed = threading.Event()
+
+    def endless() -> Iterator[bytes]:
+        try:
+            while True:
+                time.sleep(0.01)
+                yield chunk
+        finally:
+            closed.set()
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        return endless()
+
+    begun = time.monotonic()
+    with adapter(application, stream_seconds=0.3) as threaded:
+        if len(chunk) > 1:
+            with pytest.raises(RuntimeError, match="broke off"):
+                ask(threaded, scope_of())
+        else:
+            # Nothing has been sent yet.
+            assert ask(threaded, scope_of(path="/api/x"))[0]["status"] == 500
+        assert closed.is_set()
+    assert 0.3 <= time.monotonic() - begun < 0.3 + SOON
+
+
+@pytest.mark.unit
 def test_under_an_unknown_server_a_broken_answer_is_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -539,6 +568,30 @@ def test_a_client_that_leaves_frees_its_thread(server: RunningServer, query: str
             head = b"GET /slow?seconds=0.5 HTTP/1.1\r\nHost: x\r\n\r\n"
             slow.enter_context(stalled(server, head))
         until(lambda: counted(server, "slow") == calls + THREADS - 1, within=SOON)
+
+
+@integration
+def test_of_files_one_is_sent_to_a_person_and_two_in_all(server: RunningServer) -> None:
+    def ask_for(who: str) -> httpx.Response:
+        return httpx.get(f"{server.url}/export?who={who}", timeout=SOON)
+
+    def begin(who: str) -> socket.socket:
+        closed = counted(server, "chunks")
+        client = stalled(server, get(f"/export?who={who}&without_end=1"))
+        until(lambda: counted(server, "chunks") > closed, within=SOON, server=server)
+        return client
+
+    with begin("ana"):
+        refused = ask_for("ana")
+        assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert ask_for("bia").text == "x"
+        with begin("bia"):
+            assert ask_for("carla").status_code == 429
+            assert httpx.get(f"{server.url}/readyz", timeout=SOON).text == "ready"
+    # Both have left, in the middle of theirs.
+    for who in ("ana", "bia", "carla"):
+        until(lambda who=who: ask_for(who).status_code == 200, within=SOON, server=server)  # type: ignore[misc]  # the default is of this turn
 
 
 @integration

@@ -13,8 +13,10 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import path
 
+from nexo.shared.exports import csv_file
 from nexo.shared.threads import ThreadedWSGI
 
 THREADS = 4
@@ -79,6 +81,20 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(made())
 
 
+def export(request: HttpRequest) -> HttpResponseBase:
+    """A file for `?who=`, of one line or `?without_end`."""
+
+    def lines() -> Iterator[str]:
+        while True:
+            count("chunks")
+            yield "x" * 65536 if "without_end" in request.GET else "x"
+            if "without_end" not in request.GET:
+                return
+
+    request.META["HTTP_ACCEPT"] = "application/json"
+    return csv_file(request, lines(), name="x.csv", person=request.GET["who"])
+
+
 def broken_stream(request: HttpRequest) -> StreamingHttpResponse:
     def made() -> Iterator[bytes]:
         yield b"x" * 100_000
@@ -95,6 +111,7 @@ urlpatterns = [
     path("seen", seen),
     path("slow", slow),
     path("stream", stream),
+    path("export", export),
     path("broken-stream", broken_stream),
 ]
 _django = get_wsgi_application()
