@@ -99,6 +99,8 @@ async def task_feed(scope: Scope, receive: Receive, send: Send) -> None:
         await _accept_and_close(send, guest.answer, CLOSE_FORBIDDEN)
         return
     connection = await _accepted(guest, send)
+    if connection is None:
+        return
     feed = current_feed()
     place = read_place(scope["query_string"])
 
@@ -120,6 +122,8 @@ async def agent_bell(scope: Scope, receive: Receive, send: Send) -> None:
         await _accept_and_close(send, guest.answer, CLOSE_FORBIDDEN)
         return
     connection = await _accepted(guest, send)
+    if connection is None:
+        return
     bells = current_feed().bells
     bells.add(connection)
     await _serve(bells, connection, receive, send, partial(bells.greet, connection))
@@ -146,13 +150,24 @@ async def task_logs(scope: Scope, receive: Receive, send: Send) -> None:
         await _accept_and_close(send, guest.answer, code)
         return
     connection = await _accepted(guest, send)
+    if connection is None:
+        return
     feed.log_lines.watch(connection, task_pk)
     greet = partial(feed.log_lines.greet, connection, after)
     await _serve(feed.log_lines, connection, receive, send, greet)
 
 
-async def _accepted(guest: _Guest, send: Send) -> Connection:
-    await send({"type": "websocket.accept", "subprotocol": guest.answer})
+async def _accepted(guest: _Guest, send: Send) -> Connection | None:
+    """None when it has been refused: whoever has so many open leaves nobody else room."""
+    crowd = current_feed().crowd
+    if not crowd.let_in(guest.credential, guest.caller):
+        await _accept_and_close(send, guest.answer, CLOSE_TRY_AGAIN)
+        return None
+    try:
+        await send({"type": "websocket.accept", "subprotocol": guest.answer})
+    except BaseException:
+        crowd.let_out(guest.credential, guest.caller)
+        raise
     task = asyncio.current_task()
     assert task is not None
     return Connection(send, guest.credential, guest.caller, interrupt=task.cancel)
@@ -183,6 +198,7 @@ async def _serve(
     greet: Callable[[], Awaitable[None]],
 ) -> None:
     """Greet and listen until the client leaves or the keeper, who knows the socket, ends it."""
+    crowd = current_feed().crowd  # where it was let in
     try:
         await greet()
         await _listen(connection, receive)
@@ -197,6 +213,7 @@ async def _serve(
         await direct.close(send, CLOSE_TRY_AGAIN)
     finally:
         keeper.remove(connection)
+        crowd.let_out(connection.credential, connection.caller)
 
 
 async def _greet(feed: Feed, connection: Connection, place: Place | None) -> None:

@@ -86,6 +86,7 @@ SENTRY_DSN = environment.text("SENTRY_DSN")
 DEMO_PASSWORD = environment.text("NEXO_DEMO_PASSWORD")
 LOG_LEVEL = environment.log_level("LOG_LEVEL")
 REDIS_URL = environment.redis_url("REDIS_URL")
+SOCKETS_PER_CALLER = environment.whole("SOCKETS_PER_CALLER", 50, 1, 100_000)
 HTTP_THREADS = environment.whole("HTTP_THREADS", 8, 1, 1000)
 MOST_DAYS = 36_500
 # 0: for ever.

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -40,6 +40,7 @@ pytestmark = [
 PROXY, STRANGER = "127.0.0.9", "127.0.0.7"
 THROUGH_PROXY = {"Host": "nexo.example", "X-Forwarded-Proto": "https"}
 READY_WITHIN_SECONDS = 30.0
+MOST = 10  # sockets of an address, here
 MAIN = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn; worker_processes 1;
 {user}
@@ -116,6 +117,9 @@ class Site:
         for name, value in values.items():
             template = template.replace(f"${{{name}}}", value)
         assert "${" not in template.partition("\nserver {")[2]
+        template = template.replace(
+            "limit_conn nexo_sockets 1000;", f"limit_conn nexo_sockets {MOST};"
+        )
         (self.folder / "conf.d/default.conf").write_text(template)
         # As the container does at its start, by a link with another name.
         (self.folder / "30-upstream.sh").symlink_to(PROJECT / "deploy/nginx/drain")
@@ -231,6 +235,16 @@ async def test_an_event_reaches_a_socket_whichever_process_wrote_it(
             written = (await api.post(API, json=new_task())).json()["task"]
             frame = await heard_of(feed, "changes")
             assert frame["sequence"] == written["sequence"]
+
+
+async def test_an_address_has_so_many_sockets_at_most(site: Site, people: People) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST):
+            await stack.enter_async_context(connecting(site, people))
+        with pytest.raises(websockets.InvalidStatus, match="429"):
+            await connecting(site, people)
+    async with connecting(site, people) as feed:
+        assert (await heard(feed))["type"] == "hello"
 
 
 async def test_only_the_proxys_word_on_address_and_scheme_is_taken(

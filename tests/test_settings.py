@@ -80,6 +80,7 @@ def test_every_setting_is_in_the_reference() -> None:
         ("ALLOWED_ORIGINS", "nexo.example"),
         ("ALLOWED_ORIGINS", "https://nexo.example/path"),
         ("HTTP_THREADS", "0"),
+        ("SOCKETS_PER_CALLER", "0"),
         ("PORT", "http"),
         ("PORT", "70000"),
         ("PORT", "0"),

@@ -1,5 +1,6 @@
 """Who stands behind the open sockets, and whether they still may listen."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,6 +11,31 @@ from execution.feed.connection import Connection
 
 RECHECK_SECONDS: Final = 5.0
 CLOSE_UNAUTHENTICATED: Final = 4401
+
+
+class Crowd:
+    """How many sockets of every kind each caller has open here.
+
+    All sessions of a person count together, each token by itself: whoever runs many programs gives
+    each its own.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def let_in(self, credential: Credential, caller: Caller) -> bool:
+        name = credential.token_hash or caller.actor
+        if self._open[name] >= self._most:
+            return False
+        self._open[name] += 1
+        return True
+
+    def let_out(self, credential: Credential, caller: Caller) -> None:
+        name = credential.token_hash or caller.actor
+        self._open[name] -= 1
+        if not self._open[name]:
+            del self._open[name]
 
 
 class Callers:

@@ -54,6 +54,7 @@ class Feed:
         self._loop = loop
         self._thread = threading.get_ident()
         self.hub = Hub(loop.time, loop.call_later)
+        self.crowd = callers.Crowd(settings.SOCKETS_PER_CALLER)
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")

@@ -6,12 +6,17 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError, transaction
 
 from accounts import access
+from accounts.access import Credential
+from accounts.callers import Caller
+from accounts.tokens import issue_token
 from execution import queries, services
 from execution.enums import TaskStatus
 from execution.feed import doorbell, metrics, tailer
+from execution.feed.callers import Crowd
 from execution.feed.connection import Connection
 from execution.feed.frames import MAX_BYTES_BEHIND
 from execution.feed.hub import PING_AFTER_SECONDS
@@ -385,3 +390,39 @@ async def test_a_socket_that_left_is_forgotten(feed: Feed, token: str) -> None:
         assert metrics.SOCKETS._value.get() == sockets + 1
     assert not feed.hub.connections
     assert metrics.SOCKETS._value.get() == sockets
+
+
+async def test_whoever_has_as_many_sockets_as_one_may_is_refused_another(
+    feed: Feed, token: str
+) -> None:
+    feed.crowd = Crowd(2)
+    task = await in_thread(make_task)
+    logs = f"/ws/marketplace/tasks/{task.row['task_id']}/logs/"
+    other = await in_thread(other_token_of_ana)
+    async with opened(token) as one:
+        async with opened(token, path=logs) as two:
+            assert (await one.first(), await two.first()) == ("hello", "logs")
+            for path in (FEED, logs):
+                async with opened(token, path=path) as refused:
+                    assert await refused.first() == 1013
+            async with opened(other) as program:
+                assert await program.first() == "hello"
+        async with opened(token) as next_one:
+            assert await next_one.first() == "hello"
+
+
+def other_token_of_ana() -> str:
+    return issue_token(name="other", by="user:ana", user=User.objects.get(username="ana"))[1]
+
+
+@pytest.mark.unit
+def test_all_sessions_of_a_person_count_together_and_each_token_by_itself() -> None:
+    ana, bia = Caller(actor="user:ana"), Caller(actor="user:bia")
+    crowd = Crowd(2)
+    first, second = Credential(session_key="1"), Credential(session_key="2")
+    assert crowd.let_in(first, ana) and crowd.let_in(second, ana)
+    assert not crowd.let_in(first, ana)
+    assert crowd.let_in(first, bia)
+    assert crowd.let_in(Credential(token_hash="t"), ana)
+    crowd.let_out(second, ana)
+    assert crowd.let_in(first, ana)
