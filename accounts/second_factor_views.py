@@ -13,7 +13,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import second_factor, sign_ins, steps
@@ -28,7 +27,6 @@ form_page = require_http_methods(["GET", "HEAD", "POST"])
 # -- Signing in ----------------------------------------------------------------------------------
 
 
-@never_cache
 @form_page
 def sign_in_code(request: HttpRequest) -> HttpResponse:
     """Ask somebody whose password was right for the code."""
@@ -49,7 +47,6 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
     return _again(request, "accounts/code.html", form, who.user)
 
 
-@never_cache
 @form_page
 def sign_in_enrol(request: HttpRequest) -> HttpResponse:
     """Somebody who needs a second factor and has none gets one before they are signed in."""
@@ -69,7 +66,6 @@ def sign_in_enrol(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@never_cache
 @form_page
 def own_second_factor(request: HttpRequest) -> HttpResponse:
     user = cast("User", request.user)

@@ -12,7 +12,6 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.utils.cache import add_never_cache_headers
 from django.utils.text import get_text_list
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -312,8 +311,6 @@ def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
         may_sign_out=is_sign_out and user is not None and user.is_authenticated,
     )
     response["Allow"] = allowed
-    # Who was signed in then may not be now.
-    add_never_cache_headers(response)
     return response
 
 

@@ -35,7 +35,6 @@ def csv_file(
         return too_many_requests(request, refusal, retry_after=RETRY_AFTER_SECONDS)
     response = StreamingHttpResponse(_Sent(lines, person), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
     return response
 
 

@@ -54,7 +54,7 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """One policy for all answers, put together once; nothing here uses nonces or exceptions.
 
     With it goes what Django has no setting for: where reports go, what scripts may ask the browser
-    for, and that no other site may show what is here.
+    for, that no other site may show what is here, and that nobody keeps it.
     """
 
     @cached_property
@@ -64,6 +64,9 @@ class ContentSecurityPolicyMiddleware(CSPMiddleware):
             "Reporting-Endpoints": settings.REPORTING_ENDPOINTS,
             "Permissions-Policy": settings.PERMISSIONS_POLICY,
             "Cross-Origin-Resource-Policy": "same-origin",
+            # All is for whoever asks, now: nothing is for a cache on the way, nor for "back" after
+            # somebody has signed out.
+            "Cache-Control": "no-store",
             # Django's own, which its middleware then finds in their place.
             "Cross-Origin-Opener-Policy": settings.SECURE_CROSS_ORIGIN_OPENER_POLICY,
             "Referrer-Policy": settings.SECURE_REFERRER_POLICY,

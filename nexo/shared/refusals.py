@@ -100,7 +100,6 @@ def _answer(status: int, request: HttpRequest) -> HttpResponse:
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
         response = HttpResponse(_page(status, request), status=status)
-    response["Cache-Control"] = "no-store"
     response["Content-Length"] = str(len(response.content))
     response["Connection"] = "close"
     return response

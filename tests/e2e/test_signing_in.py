@@ -2,9 +2,10 @@
 
 from base64 import b32decode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserType, Page, expect
 
 from tests.accounts.codes import code_of
 from tests.e2e.conftest import LIST, PASSWORD, sign_in, wait_until_live
@@ -132,3 +133,26 @@ def test_all_other_sign_ins_are_ended_after_a_question(
     here.get_by_role("button", name="Encerrar 2 acessos").click()
     expect(here.locator(".toast")).to_contain_text("2 acessos foram encerrados")
     expect(here.locator(".sign-in")).to_have_count(1)
+
+
+def test_back_after_signing_out_shows_nothing_of_what_was_there(
+    browser_type: BrowserType,
+    browser_type_launch_args: dict[str, Any],
+    browser_context_args: dict[str, Any],
+    base_url: str,
+    person: str,
+) -> None:
+    # As people's browsers are; Playwright's own keep no page for "back".
+    keeping = {**browser_type_launch_args, "ignore_default_args": ["--disable-back-forward-cache"]}
+    with browser_type.launch(**keeping) as browser:
+        page = browser.new_page(**{**browser_context_args, "base_url": base_url})
+        sign_in(page, person)
+        for path in (LIST, SIGN_INS):
+            page.goto(path)
+        page.locator(".topbar summary").and_(page.get_by_label(f"Conta: {person}")).click()
+        page.get_by_role("button", name="Sair").click()
+        expect(page.get_by_role("heading", name="Entrar")).to_be_visible()
+        for _step in range(2):
+            page.go_back(wait_until="commit")
+            expect(page.get_by_role("heading", name="Entrar")).to_be_visible()
+            assert person not in page.inner_text("body")

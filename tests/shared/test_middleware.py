@@ -42,6 +42,7 @@ def test_every_answer_says_what_a_browser_may_do_with_it(client: Client, path: s
     assert "camera=()" in answer["Permissions-Policy"]
     assert {"report-uri /csp-report", "report-to csp"} <= set(policy.split("; "))
     assert answer["Reporting-Endpoints"] == 'csp="/csp-report"'
+    assert answer["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", PATHS)
