@@ -29,9 +29,8 @@ TEXTBOOK_SETTINGS = "benchmarks.textbook.settings"
 DatabaseName = Literal["sqlite", "postgres"]
 API = "/api/marketplace/orchestration/task-execution"
 FEED = "/ws/marketplace/tasks/execution/"
-# The simulator is not started, nothing is throttled, and one person opens the sockets of thousands;
-# the rest is as in life.
-SETTINGS = {"API_RATE": "1000000/s", "SOCKETS_PER_CALLER": "100000", "LOG_LEVEL": "WARNING"}
+# The simulator is not started and nothing is throttled; the rest is as in life.
+SETTINGS = {"API_RATE": "1000000/s", "LOG_LEVEL": "WARNING"}
 # Settings of whoever starts this must not reach what is measured.
 FOREIGN = frozenset(
     {

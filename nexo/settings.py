@@ -1,5 +1,6 @@
 """Every setting, read once from the environment; the defaults run with nothing configured."""
 
+import resource
 import socket
 import ssl
 from collections.abc import Iterator
@@ -86,7 +87,10 @@ SENTRY_DSN = environment.text("SENTRY_DSN")
 DEMO_PASSWORD = environment.text("NEXO_DEMO_PASSWORD")
 LOG_LEVEL = environment.log_level("LOG_LEVEL")
 REDIS_URL = environment.redis_url("REDIS_URL")
-SOCKETS_PER_CALLER = environment.whole("SOCKETS_PER_CALLER", 50, 1, 100_000)
+# Each is a file: of those that this process may open, half are left to everybody else.
+_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+_sockets = 2_500 if _files == resource.RLIM_INFINITY else max(1, min(2_500, _files // 2))
+SOCKETS_PER_CALLER = environment.whole("SOCKETS_PER_CALLER", _sockets, 1, 100_000)
 HTTP_THREADS = environment.whole("HTTP_THREADS", 8, 1, 1000)
 MOST_DAYS = 36_500
 # 0: for ever.

@@ -40,9 +40,7 @@ LEAVERS = ("logged_out", "deactivated", "demoted", "new_password", "revoked_soon
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    # One person opens dozens of sockets here.
-    values = {"LOG_LEVEL": "INFO", "SOCKETS_PER_CALLER": "1000"}
-    return server_environment(tmp_path_factory.mktemp("feed"), **values)
+    return server_environment(tmp_path_factory.mktemp("feed"), LOG_LEVEL="INFO")
 
 
 @pytest.fixture(scope="module")
