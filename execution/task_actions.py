@@ -138,8 +138,6 @@ def action_json(action: TaskAction) -> dict[str, Any]:
         "name": action.name,
         "label": str(action.label),
         "sources": [status.value for status in action.sources],
-        "status": action.status.value,
-        "failureReason": action.failure_reason.value if action.failure_reason else None,
         "note": action.note,
         "effect": str(action.effect),
         "isDestructive": action.is_destructive,

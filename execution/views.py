@@ -38,10 +38,11 @@ from execution.enums import (
     SyncState,
     TaskStatus,
 )
-from execution.exceptions import NotAllowed, TaskNotFound, VersionConflict
+from execution.exceptions import InvalidTransition, NotAllowed, TaskNotFound, VersionConflict
 from execution.export import MOST_TASKS
 from execution.filters import TaskSelection
 from execution.forms import TaskActionForm
+from execution.lifecycle import allowed_transitions
 from execution.models import Task
 from execution.page_filters import STATUSES_OF, PageFilters, read_filters
 from execution.page_strings import list_strings, shared_strings
@@ -269,7 +270,13 @@ def _change(request: HttpRequest, task_id: str) -> tuple[TaskState, str]:
         return found.state, _("Done.") if found.queued else _("There is nothing left to send.")
     change = form.change()
     if form.decision is None:
-        return services.update_task(task_id, change, caller=caller), _("Done.")
+        state = services.update_task(task_id, change, caller=caller)
+        if form.cleaned_data["action"] and state.row["version"] == change.version:
+            # It stood there already: no step was taken, so none is told as done.
+            status = change.status
+            allowed = [step.value for step in allowed_transitions(status)]
+            raise InvalidTransition(old=status.value, new=status.value, allowed=allowed)
+        return state, _("Done.")
     state = services.command_task(
         task_id, form.decision, caller=caller, reason=change.reason, version=change.version
     )

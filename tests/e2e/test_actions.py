@@ -70,9 +70,10 @@ def test_head_takes_a_task_through_its_life(
 
 
 def test_a_toast_says_done_once_the_row_has_changed_and_goes(
-    page: Page, api: Api, task_type: str
+    open_as: Callable[..., Page], api: Api, task_type: str
 ) -> None:
     (task,) = api.create(taskType=task_type)
+    page = open_as("head")
     open_list(page, task_type)
     open_menu(page, task)
     choose(page, "Aprovar")
@@ -222,6 +223,20 @@ def test_qa_approves_and_rejects_and_nothing_else(
     assert open_menu(page, third) == ["Abrir tarefa", "Copiar id"]
 
 
+def test_a_menu_lets_nobody_approve_what_they_created(
+    open_as: Callable[..., Page], task_type: str, complaints: Complaints
+) -> None:
+    complaints.expected.append("403")
+    page = open_as("head")
+    (task,) = Api(page.context).create(taskType=task_type)
+    open_list(page, task_type)
+    open_menu(page, task)
+    choose(page, "Aprovar")
+    error = page.locator("#toasts").get_by_role("alert")
+    expect(error).to_contain_text("outra pessoa precisa aprová-la")
+    expect(status_of(page, task)).to_have_text("Aguardando")
+
+
 def test_user_only_looks(open_as: Callable[..., Page], api: Api, task_type: str) -> None:
     (task,) = api.create(taskType=task_type)
     page = open_as("user")
@@ -322,7 +337,7 @@ def test_lost_answer_is_told_as_unknown(
     (task,) = api.create(taskType=task_type)
     page = open_as("head")
     open_list(page, task_type)
-    page.route("**/api/**", lambda route: route.abort())
+    page.route(f"**/tasks/{task['taskId']}", lambda route: route.abort())
     open_menu(page, task)
     choose(page, "Aprovar")
     expect(page.locator("#toasts").get_by_role("alert")).to_contain_text("não sabemos se")

@@ -361,6 +361,16 @@ def test_a_decision_that_somebody_else_made_is_told_with_where_the_task_stands(
     assert status_of(task) == status
 
 
+def test_a_step_to_where_the_task_stands_is_not_told_as_done() -> None:
+    task = make_task_in(TaskStatus.IN_PROGRESS)
+    fields = {"action": "start", "version": task.row["version"]}
+    client = client_of(Role.HEAD)
+    answer = client.post(address_of(task), fields, headers=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "invalid_transition")
+    html = client.post(address_of(task), fields, follow=True).content.decode()
+    assert "A tarefa já está em “Em Progresso”. Nada foi alterado." in html
+
+
 def test_user_may_do_nothing() -> None:
     task = make_task()
     answer = client_of(None).post(address_of(task), {"action": "approve", "version": 1})

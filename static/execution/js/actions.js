@@ -33,8 +33,8 @@ function canResend({ status, targets, syncDetail }) {
   );
 }
 
-/** Have targets sent again: one marketplace's, or all that are not synced. */
-export function resend({ taskId, version }, channel = "") {
+/** Have targets sent again: one marketplace's, or, given "", all that are not synced. */
+export function resend({ taskId, version }, channel) {
   return postAction(taskId, { action: RESYNC.name, channel, version });
 }
 
@@ -58,19 +58,9 @@ export function asks(action, task) {
   return action.note !== "none";
 }
 
-function actionBody(action, task, note) {
-  const body = { taskId: task.taskId, status: action.status, version: task.version };
-  if (action.failureReason) body.failureReason = action.failureReason;
-  if (note) body[action.note === "error" ? "error" : "reason"] = note;
-  return body;
-}
-
-/** Do `action` with the task as it was seen. */
-export function doAction(action, task, note) {
-  const { taskId, version } = task;
-  if (action === RESYNC) return resend(task);
-  if (data.mayOperate) return patchTask(actionBody(action, task, note));
-  return postAction(taskId, { action: action.name, note, version });
+/** Do `action` with the task as it was seen; by its name, so that no page has rules of its own. */
+export function doAction({ name }, { taskId, version }, note) {
+  return postAction(taskId, { action: name, note, version });
 }
 
 export function markTarget({ channel, synced }, task) {

@@ -68,7 +68,7 @@ export async function postJson(url, body) {
   return answer(await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
-/** The task page's own form: who may decide but not operate acts through it. */
+/** The task page's own form. */
 export function postAction(taskId, fields) {
   return postForm(taskAddress(taskId), new URLSearchParams(fields));
 }
