@@ -335,10 +335,11 @@ def test_scrolled_page_says_how_fresh_it_is_and_moves_nothing(
 
 
 def test_a_server_that_hangs_is_not_called_live(
-    page: Page, api: Api, cable: Cable, task_type: str, complaints: Complaints
+    open_as: Callable[..., Page], api: Api, cable: Cable, task_type: str, complaints: Complaints
 ) -> None:
     complaints.expected += ["WebSocket", "TimeoutError"]
     (task,) = api.create(taskType=task_type)
+    page = open_as("head")
     page.clock.install()
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
@@ -400,10 +401,15 @@ def test_a_socket_that_was_dropped_does_not_close_the_next(page: Page) -> None:
 
 
 def test_a_locked_database_is_told_and_tried_again(
-    page: Page, api: Api, environment: dict[str, str], task_type: str, complaints: Complaints
+    open_as: Callable[..., Page],
+    api: Api,
+    environment: dict[str, str],
+    task_type: str,
+    complaints: Complaints,
 ) -> None:
     complaints.expected += ["503"]
     (task,) = api.create(taskType=task_type)
+    page = open_as("head")
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
     path = Path(environment["NEXO_DATA_DIR"]) / "nexo.sqlite3"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.exceptions import ValidationError
 
-from execution.changes import Plan, TaskChange, plan_change
+from execution.changes import Edits, Plan, TaskChange, plan_change
 from execution.enums import FailureReason, SyncState, TaskStatus
 from execution.exceptions import InvalidTransition, SyncNotOpen
 from execution.lifecycle import PROGRESS_RANGE, in_range
@@ -115,8 +115,10 @@ def test_targets_may_be_marked_in_the_patch_that_enters_sync() -> None:
 
 def test_the_last_target_synced_completes_the_task() -> None:
     state = make_state("marketplace_sync", {"amazon": "synced", "shein": "queued"}, progress=87)
-    planned = plan(state, sync_status={"shein": True})
+    planned = plan(state, sync_status={"shein": True}, reason="conferido à mão")
     assert kinds(planned) == ["sync", "completed"]
+    # Nobody gave the reason for what followed by itself.
+    assert [event.reason for event in planned.events] == ["conferido à mão", None]
     assert planned.fields == {"status": "completed", "progress": 100, "ended_at": NOW}
     assert planned.events[1].actor == "system:sync"
     assert planned.events[1].execution_minutes == 20  # 14:10 to 14:30
@@ -215,6 +217,13 @@ def test_a_retry_clears_the_attempt_but_not_what_is_synced() -> None:
     }
     assert states_after(state, planned) == {"amazon": "synced", "shein": "planned"}
     assert kinds(planned) == ["retried"]
+
+
+def test_no_edit_of_the_targets_drops_what_is_synced() -> None:
+    state = make_state("pending", {"amazon": "synced", "shein": "planned"})
+    with pytest.raises(ValidationError) as raised:
+        plan(state, status="approved", edits=Edits(targets=("shein",)))
+    assert "targets" in raised.value.detail
 
 
 def test_a_step_back_plans_the_unsynced_targets_again() -> None:

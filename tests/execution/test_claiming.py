@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import translation
 from rest_framework.exceptions import ValidationError
 
-from accounts.callers import caller_for_agent
+from accounts.callers import caller_for_agent, caller_for_user
+from accounts.roles import Role
 from execution import claim_queries, claiming, queries, services, task_logs
 from execution.changes import Edits, TaskChange
 from execution.commands import Command
@@ -346,6 +347,18 @@ def test_undo_takes_back_the_last_failure_with_the_agents_hold() -> None:
         services.undo_failure(task_id, sequence=ended.row["sequence"], caller=OPERATOR)
 
 
+def test_who_only_decides_takes_back_rejections_alone() -> None:
+    qa = caller_for_user(make_user(Role.QA))
+    rejected, cancelled = (
+        change(make_task(), status=TaskStatus.FAILED, failure_reason=reason).row
+        for reason in (FailureReason.REJECTED, FailureReason.CANCELLED)
+    )
+    back = services.undo_failure(rejected["task_id"], sequence=rejected["sequence"], caller=qa)
+    assert back.row["status"] == "pending"
+    with pytest.raises(NotAllowed):
+        services.undo_failure(cancelled["task_id"], sequence=cancelled["sequence"], caller=qa)
+
+
 def test_sync_again_queues_what_is_not_synced() -> None:
     state = make_task_in(
         TaskStatus.MARKETPLACE_SYNC, agent_id="alex", targets=["amazon", "shein", "shopee"]
@@ -408,6 +421,17 @@ def test_what_has_lapsed_is_revived_by_nothing() -> None:
                 lease_id=lease_id,
             )
     assert Lease.objects.get().expires_at == held.state.row["created_at"]
+
+
+def test_what_was_renewed_since_somebody_looked_is_left_to_its_agent() -> None:
+    approved()
+    (held,) = claim()
+    task_id = held.state.row["task_id"]
+    assert not services.end_lease(task_id, held.lease_id)
+    report(held, status=TaskStatus.IN_PROGRESS)
+    Lease.objects.update(expires_at=held.state.row["created_at"])
+    assert services.end_lease(task_id, held.lease_id)
+    assert Task.objects.get().status == "approved"
 
 
 def test_only_a_line_that_names_the_lease_renews_it() -> None:

@@ -110,6 +110,17 @@ class TestList:
             "averagePredictedPerformance": 50,
         }
 
+    def test_who_stands_at_fifty_needs_no_retraining(self, head: APIClient) -> None:
+        make_agent("marina", "amazon")
+        noon = at_noon(1, clock.now())
+        completed("marina", at=noon, minutes=120)
+        failed("marina", at=noon, reason=FailureReason.ERROR)
+        for _task in range(2):
+            failed("marina", at=noon, reason=FailureReason.REJECTED)
+        found = optimization(head)
+        assert (found["baseScore"], found["recommendedAction"]) == (50, "maintain")
+        assert head.get(BASE).json()["summary"]["agentsNeedingRetraining"] == 0
+
     def test_facts_leave_after_thirty_days(self, head: APIClient) -> None:
         make_agent("marina", "amazon")
         now = clock.now()

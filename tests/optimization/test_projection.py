@@ -193,6 +193,16 @@ def test_earlier_work_that_comes_later_does_not_set_the_last_work_back() -> None
     assert worked_at >= noon
 
 
+def test_what_people_decide_is_no_work_of_the_agent() -> None:
+    make_agent("alex")
+    for reason in (FailureReason.REJECTED, FailureReason.CANCELLED):
+        task = make_task(agent_id="alex")
+        change(task, status=TaskStatus.FAILED, failure_reason=reason)
+    projection.catch_up()
+    day = AgentDay.objects.get(agent_id="alex")
+    assert (day.rejected, day.cancelled, day.worked_at) == (1, 1, None)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_facts_equal_a_recount_of_random_work(seed: int) -> None:
     rng = Random(seed)

@@ -11,7 +11,7 @@ from execution import services
 from execution.assignment import ASSIGNMENT_ACTOR, Assignment
 from execution.changes import Edits
 from execution.commands import Command
-from execution.enums import EventKind, TaskStatus
+from execution.enums import EventKind, FailureReason, TaskStatus
 from execution.models import Task, TaskEvent
 from nexo.shared import clock
 from optimization import projection, queries
@@ -19,7 +19,7 @@ from optimization.arrays import Facts
 from optimization.optimizations import optimizations
 from optimization.queries import Window
 from tests.factories import OPERATOR, make_agent, make_task_in
-from tests.optimization.work import at_noon, completed, moved
+from tests.optimization.work import at_noon, completed, failed, moved
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -140,6 +140,16 @@ def test_peers_are_the_active_agents_of_its_marketplaces_and_itself() -> None:
     make_agent("caio", "amazon", is_active=False)
     make_agent("davi", "shein")
     assert [agent.slug for agent in queries.peers_of("alex")] == ["alex", "bia"]
+
+
+def test_cancelled_tasks_are_among_those_that_ended() -> None:
+    make_agent("alex")
+    noon = at_noon(1, clock.now())
+    completed("alex", at=noon)
+    for reason in FailureReason:
+        failed("alex", at=noon, reason=reason)
+    (alex,) = optimizations(queries.peers_of("alex"), clock.now()).agents
+    assert alex.ended_tasks == 1 + len(FailureReason)
 
 
 def test_outcomes_are_those_of_the_window() -> None:

@@ -269,6 +269,13 @@ class TestDrawer:
         # 12.5 and 37.5: together they are a hundred.
         assert "Taxa de aprovação 13% Taxa de conclusão 37% Tempo de execução 50%" in text
 
+    def test_two_days_make_a_line_and_one_makes_none(self, head: Client) -> None:
+        make_agent("marina", "amazon")
+        completed("marina", at=at_noon(2, clock.now()))
+        assert "não há reta" in text_of(head, "agent=marina")
+        completed("marina", at=at_noon(1, clock.now()))
+        assert "Reta por 2 dias" in text_of(head, "agent=marina")
+
     def test_a_rate_without_data_has_no_part(self, head: Client) -> None:
         make_agent("marina", "amazon")
         failed("marina", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)

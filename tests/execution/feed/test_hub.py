@@ -516,6 +516,8 @@ async def test_a_socket_that_takes_a_little_stays(hub: Hub, time: Time, open_soc
         server.transport.held -= 1
         let_pass(hub, time, 1)
     assert slow.close_code is None
+    # It has enough to take; a ping would come behind all that.
+    assert server.transport.written == []
     # One that is written to at once between two looks has taken something too.
     server.transport.held = 0
     hub.publish(batch(0, 1))

@@ -111,6 +111,8 @@ def test_a_large_job_is_taken_and_its_results_are_paged(
 ) -> None:
     monkeypatch.setattr(rules, "DIRECT_LIMIT", 2)
     monkeypatch.setattr("orchestration.bulk.api.DIRECT_LIMIT", 2)
+    at_once = post(api, action="cancel", taskIds=make_tasks(2), reason="x")
+    assert (at_once.status_code, at_once.json()["state"]) == (200, "done")
     ids = make_tasks(3)
     taken = post(api, action="cancel", filter={"status": "pending"}, reason="x")
     assert taken.status_code == 202
