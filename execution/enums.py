@@ -1,5 +1,7 @@
 """The vocabulary of tasks: docs/reference/lifecycle.md explains each word."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -12,6 +14,26 @@ class MarketplaceSlug(models.TextChoices):
     SHEIN = "shein", "Shein"
     TIKTOKSHOP = "tiktokshop", "TikTok Shop"
     KAWAY = "kaway", "Kaway"
+
+
+# `MarketplaceSlug.values` makes its list, labels and all, each time.
+MARKETPLACES = tuple(MarketplaceSlug.values)
+_NAMES = dict(MarketplaceSlug.choices)
+_PLACES = {slug: place for place, slug in enumerate(MARKETPLACES)}
+
+
+def marketplace_name(slug: str) -> str:
+    """Its id where it has no name here: a newer version may work on the same database already."""
+    return _NAMES.get(slug, slug)
+
+
+def marketplace_names(slugs: Iterable[str]) -> str:
+    return ", ".join(map(marketplace_name, slugs))
+
+
+def marketplace_place(slug: str) -> int:
+    """Where it stands among the marketplaces; one that only a newer version knows comes last."""
+    return _PLACES.get(slug, len(_PLACES))
 
 
 class TaskStatus(models.TextChoices):

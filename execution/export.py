@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from execution import queries
-from execution.enums import FailureReason, MarketplaceSlug, Priority, SyncState, TaskStatus
+from execution.enums import FailureReason, Priority, SyncState, TaskStatus, marketplace_name
 from execution.filters import TaskSelection
 from execution.models import Task
 from execution.page_filters import PageFilters, read_filters
@@ -86,7 +86,7 @@ def _row(task: Mapping[str, Any], agent_names: Mapping[str, str]) -> list[str]:
     agent = task["agentId"]
     return [
         *(task["taskId"], task["externalId"] or "", task["title"], task["taskType"]),
-        str(MarketplaceSlug(task["channel"]).label),
+        marketplace_name(task["channel"]),
         agent_names.get(agent, agent) if agent else "",
         str(TaskStatus(task["status"]).label),
         str(FailureReason(task["failureReason"]).label) if task["failureReason"] else "",
@@ -111,4 +111,4 @@ def _in_business_time(label: str) -> str:
 
 def _sync(task: Mapping[str, Any], channel: str) -> str:
     state = SyncState(task["syncDetail"][channel]["state"])
-    return f"{MarketplaceSlug(channel).label}: {str(state.label).lower()}"
+    return f"{marketplace_name(channel)}: {str(state.label).lower()}"

@@ -12,7 +12,14 @@ from django.db import connection
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 
 from accounts.caching import BriefCache
-from execution.enums import ENDED_STATUSES, OPEN_STATUSES, EventKind, MarketplaceSlug, TaskStatus
+from execution.enums import (
+    ENDED_STATUSES,
+    MARKETPLACES,
+    OPEN_STATUSES,
+    EventKind,
+    TaskStatus,
+    marketplace_place,
+)
 from execution.lifecycle import ENTRY_PROGRESS
 from execution.models import (
     Agent,
@@ -39,7 +46,6 @@ from execution.totals import Tally, Totals
 from nexo.shared.pipelines import one_round_trip, this_connection
 from nexo.shared.reading import Asked, TableReader, among
 
-MARKETPLACE_ORDER = {slug.value: position for position, slug in enumerate(MarketplaceSlug)}
 # More than a page would carry; whoever is beyond them goes by the id.
 MOST_NAMES = 500
 # An agent that reports without end must not make one answer of all it ever said.
@@ -203,7 +209,7 @@ def _by_task(rows: Iterable[TargetRow]) -> dict[int, list[TargetRow]]:
     for row in rows:
         targets[row["task_id"]].append(row)
     for found in targets.values():
-        found.sort(key=lambda row: MARKETPLACE_ORDER[row["marketplace_id"]])
+        found.sort(key=lambda row: marketplace_place(row["marketplace_id"]))
     return targets
 
 
@@ -350,29 +356,29 @@ def overdue(at: datetime) -> Q:
 
 def counted_tallies(tasks: QuerySet[Task]) -> dict[str, Tally]:
     """Per marketplace, counted from the rows: for filters that the roll-up does not know."""
-    tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
+    tallies = {slug: Tally.empty() for slug in MARKETPLACES}
     condition = TASKS_COUNTED.condition(tasks)
     if condition is None:
         return tallies
     rest = COUNTED_REST.format(where=condition.where or "WHERE TRUE")
     for slug, status, count, progress_sum in TASKS_COUNTED.ask(rest, condition.values * 2).tuples():
         ended = count * ENDED_PROGRESS.get(status, 0)
-        tallies[slug].add(status, count, ended + progress_sum)
+        tallies.setdefault(slug, Tally.empty()).add(status, count, ended + progress_sum)
     return tallies
 
 
 def counts_by_marketplace(tasks: QuerySet[Task]) -> dict[str, int]:
     """Counted from the rows; marketplaces without a task stand there with 0."""
-    counts = dict.fromkeys(MARKETPLACE_ORDER, 0)
+    counts = dict.fromkeys(MARKETPLACES, 0)
     counts.update(tasks.order_by().values_list("marketplace_id").annotate(Count("id")))
     return counts
 
 
 def tallies_by_marketplace(rows: Asked[Any] | None = None) -> dict[str, Tally]:
     """From the rows of the roll-up, read now unless they were asked for already."""
-    tallies = {slug: Tally.empty() for slug in MARKETPLACE_ORDER}
+    tallies = {slug: Tally.empty() for slug in MARKETPLACES}
     for status, slug, count, progress_sum, _sequence in (rows or COUNTS.ask()).tuples():
-        tallies[slug].add(status, count, progress_sum)
+        tallies.setdefault(slug, Tally.empty()).add(status, count, progress_sum)
     return tallies
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from execution.enums import MarketplaceSlug, SyncState, TaskStatus
+from execution.enums import MARKETPLACES, SyncState, TaskStatus
 from execution.rows import TargetRow, TaskRow, Times, execution_minutes
 from nexo.shared.instants import to_rfc3339
 
-_NOTHING_SYNCED = dict.fromkeys((slug.value for slug in MarketplaceSlug), False)
+_NOTHING_SYNCED = dict.fromkeys(MARKETPLACES, False)
 
 
 def whole_minutes(minutes: float) -> int:

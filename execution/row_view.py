@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from execution import texts
-from execution.enums import FailureReason, MarketplaceSlug, TaskStatus
+from execution.enums import FailureReason, TaskStatus, marketplace_name
 
 TONES: Final = {
     TaskStatus.PENDING: "neutral",
@@ -128,7 +128,7 @@ def row_view(
         status_text=str(status.label),
         tone=TONES[status],
         note=_note(task),
-        channel_text=str(MarketplaceSlug(task["channel"]).label),
+        channel_text=marketplace_name(task["channel"]),
         agent=agent_names.get(agent, agent) if agent else texts.NOTHING,
         progress=task["progress"],
         time_text=time_text,

@@ -12,6 +12,7 @@ from execution.agents_serializers import (
     PauseSerializer,
 )
 from execution.enums import (
+    MARKETPLACES,
     EventKind,
     FailureReason,
     LogLevel,
@@ -44,12 +45,8 @@ from nexo.shared.schema import (
 
 
 class SyncStatusSerializer(serializers.Serializer[Any]):
-    amazon = serializers.BooleanField()
-    mercadolivre = serializers.BooleanField()
-    shopee = serializers.BooleanField()
-    shein = serializers.BooleanField()
-    tiktokshop = serializers.BooleanField()
-    kaway = serializers.BooleanField()
+    def get_fields(self) -> dict[str, Any]:
+        return {slug: serializers.BooleanField() for slug in MARKETPLACES}
 
 
 class SyncDetailSerializer(serializers.Serializer[Any]):

@@ -32,7 +32,14 @@ from execution.changes import (
     plan_undo,
 )
 from execution.commands import RULES, Command, may_command
-from execution.enums import ENDED_STATUSES, EventKind, FailureReason, Priority, TaskStatus
+from execution.enums import (
+    ENDED_STATUSES,
+    EventKind,
+    FailureReason,
+    Priority,
+    TaskStatus,
+    marketplace_place,
+)
 from execution.exceptions import (
     Duplicate,
     InvalidTransition,
@@ -268,7 +275,7 @@ def resync_task(
         state = _lock_task(task_id)
         now = clock.now()
         plan = plan_resync(state, marketplaces, actor=caller.actor, reason=reason, now=now)
-        queued = [slug for slug in queries.MARKETPLACE_ORDER if slug in plan.targets]
+        queued = sorted(plan.targets, key=marketplace_place)
         return Resync(write_change(state, plan, now) if plan.events else state, queued)
 
 
@@ -539,6 +546,9 @@ def record_histories(histories: Sequence[TaskHistory]) -> None:
         writer = Writer()
         for statement in counts.updates():
             writer.execute(*statement)
+            if not writer.rows_changed:
+                status, slug = statement[1][2:]
+                raise RuntimeError(f"The roll-up has no row for {status}/{slug}.")
         sequence = next_sequence(sum(len(history.events) for history in histories))
         for history in histories:
             sequence += len(history.events)

@@ -16,10 +16,11 @@ from django.utils.translation import ngettext
 from execution.enums import (
     EventKind,
     FailureReason,
-    MarketplaceSlug,
     Priority,
     SyncState,
     TaskStatus,
+    marketplace_name,
+    marketplace_names,
 )
 from nexo.shared.clock import BUSINESS_ZONE
 
@@ -199,7 +200,7 @@ def mark_text(channel: str, detail: Mapping[str, Any] | None, *, changed: str | 
     `detail` is the target in `syncDetail`, None when the marketplace is no target; `changed` the
     exact time of its last change.
     """
-    name = MarketplaceSlug(channel).label
+    name = marketplace_name(channel)
     if detail is None:
         return word("mark.none", channel=name)
     state = SyncState(detail["state"])
@@ -295,7 +296,7 @@ def event_text(event: Mapping[str, Any], names: Mapping[str, str] = NO_NAMES) ->
             "; no longer required: %(channels)s",
             "; no longer required: %(channels)s",
             len(withdrawn),
-        ) % {"channels": _channels(withdrawn)}
+        ) % {"channels": marketplace_names(withdrawn)}
     words = event["reason"] or details.get("error")
     return f"{sentence}: “{words}”" if words else str(sentence)
 
@@ -321,7 +322,7 @@ def _edit_value(name: str, value: Any, names: Mapping[str, str]) -> str:
         case "priority":
             return str(Priority(value).label).lower()
         case "targets":
-            return _channels(value)
+            return marketplace_names(value)
     return str(_("nobody")) if value is None else str(value)
 
 
@@ -330,9 +331,9 @@ def _marks_text(marks: Mapping[str, bool]) -> str:
     synced, others = _split_marks(marks)
     text = ""
     if synced:
-        text += _("; marked as synced: %(channels)s") % {"channels": _channels(synced)}
+        text += _("; marked as synced: %(channels)s") % {"channels": marketplace_names(synced)}
     if others:
-        text += _("; marked as not synced: %(channels)s") % {"channels": _channels(others)}
+        text += _("; marked as not synced: %(channels)s") % {"channels": marketplace_names(others)}
     return text
 
 
@@ -341,13 +342,13 @@ def _sync_text(actor: str, details: Mapping[str, Any]) -> str:
     synced, others = _split_marks(details.get("sync", {}))
     parts = []
     if synced:
-        values = {"actor": actor, "channels": _channels(synced)}
+        values = {"actor": actor, "channels": marketplace_names(synced)}
         parts.append(str(_("%(actor)s marked as synced: %(channels)s") % values))
     if others:
-        values = {"actor": actor, "channels": _channels(others)}
+        values = {"actor": actor, "channels": marketplace_names(others)}
         parts.append(str(_("%(actor)s marked as not synced: %(channels)s") % values))
     if queued := details.get("queued"):
-        values = {"actor": actor, "channels": _channels(queued)}
+        values = {"actor": actor, "channels": marketplace_names(queued)}
         parts.append(str(_("%(actor)s asked to sync again: %(channels)s") % values))
     return "; ".join(parts)
 
@@ -358,10 +359,6 @@ def _split_marks(marks: Mapping[str, bool]) -> tuple[list[str], list[str]]:
     return synced, [slug for slug in marks if slug not in synced]
 
 
-def _channels(slugs: Sequence[str]) -> str:
-    return ", ".join(MarketplaceSlug(slug).label for slug in slugs)
-
-
 # -- Why this agent ------------------------------------------------------------------------------
 
 
@@ -369,7 +366,7 @@ def assignment_text(
     assignment: Mapping[str, Any] | None, *, agent_id: str | None, channel: str
 ) -> str:
     """Which rule chose the agent, and what it saw, in a sentence."""
-    name = MarketplaceSlug(channel).label
+    name = marketplace_name(channel)
     match (assignment or {}).get("rule"):
         case None if agent_id is None:
             return str(_("No agent has been chosen yet."))

@@ -36,9 +36,14 @@ class Totals:
         """From the roll-up: (status, marketplace, tasks, sum of their progress)."""
         totals = cls(sequence)
         for status, slug, count, progress_sum in rows:
-            totals._cards[slug][CARD_OF_STATUS[status]] += count
-            totals._progress[slug] += progress_sum
+            totals._add(slug, status, count, progress_sum)
         return totals
+
+    def _add(self, slug: str, status: str, count: int, progress: int) -> None:
+        # A newer version may count in marketplaces that are unknown here.
+        cards = self._cards.setdefault(slug, dict(NO_CARDS))
+        cards[CARD_OF_STATUS[status]] += count
+        self._progress[slug] = self._progress.get(slug, 0) + progress
 
     def after(self, moves: Iterable[Move]) -> "Totals":
         """These totals and what happened since; moves that they hold already are passed over."""
@@ -48,10 +53,8 @@ class Totals:
         for move in moves:
             if move.sequence <= totals.sequence:
                 continue
-            cards = totals._cards[move.marketplace]
-            cards[CARD_OF_STATUS[move.from_status]] -= 1
-            cards[CARD_OF_STATUS[move.to_status]] += 1
-            totals._progress[move.marketplace] += move.progress
+            totals._add(move.marketplace, move.from_status, -1, 0)
+            totals._add(move.marketplace, move.to_status, 1, move.progress)
             totals.sequence = move.sequence
         return totals
 

@@ -34,9 +34,9 @@ from execution.enums import (
     EventKind,
     FailureReason,
     LogLevel,
-    MarketplaceSlug,
     SyncState,
     TaskStatus,
+    marketplace_name,
 )
 from execution.exceptions import InvalidTransition, NotAllowed, TaskNotFound, VersionConflict
 from execution.export import MOST_TASKS
@@ -208,7 +208,7 @@ def _shared_data(
         "syncStates": {state.value: str(state.label).lower() for state in SyncState},
         "signs": {SyncState(state).value: sign for state, sign in texts.MARKS.items()},
         "channels": {
-            slug: {"name": str(MarketplaceSlug(slug).label), "short": short}
+            slug: {"name": marketplace_name(slug), "short": short}
             for slug, short in short_names.items()
         },
         "agents": agent_names,

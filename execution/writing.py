@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import transaction
 
-from execution import leases, queries
+from execution import leases
 from execution.changes import EventDraft, Plan
-from execution.enums import ENDED_STATUSES, EventKind
+from execution.enums import ENDED_STATUSES, EventKind, marketplace_place
 from execution.feed import doorbell, handover
 from execution.feed.frames import Batch
 from execution.feed.handover import Handed
@@ -281,7 +281,7 @@ def _targets_after(state: TaskState, plan: Plan) -> list[TargetRow]:
     after.update(plan.targets)
     for slug in plan.removed:
         del after[slug]
-    return sorted(after.values(), key=lambda t: queries.MARKETPLACE_ORDER[t["marketplace_id"]])
+    return sorted(after.values(), key=lambda t: marketplace_place(t["marketplace_id"]))
 
 
 def _lease_statements(

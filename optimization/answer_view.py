@@ -7,7 +7,7 @@ from typing import Literal
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from execution.enums import MarketplaceSlug
+from execution.enums import marketplace_name
 from optimization import texts
 from optimization.recommendation import Ranked, Recommendation, confidence_band
 from optimization.representations import adjustment_text
@@ -61,7 +61,7 @@ def answer_to(
     """`names` are the agents' by id; who is not among them goes by the id."""
     return Answer(
         task_type=task_type,
-        channel=str(MarketplaceSlug(marketplace_id).label),
+        channel=marketplace_name(marketplace_id),
         ranking=[
             _ranked(place, ranked, task_type, names)
             for place, ranked in enumerate(found.ranking, start=1)

@@ -19,7 +19,7 @@ from rest_framework.exceptions import ValidationError
 from accounts.gate import needs
 from accounts.permissions import VIEW_OPTIMIZATION
 from execution import queries as tasks
-from execution.enums import FailureReason, MarketplaceSlug
+from execution.enums import FailureReason, marketplace_name
 from execution.page_controls import Choice
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
 from execution.representations import whole_minutes
@@ -154,7 +154,7 @@ def _shown(line: Line, fact: Fact, names: Mapping[str, str]) -> ShownLine:
         at=line.at,
         task_id=line.task_id,
         title=line.title,
-        channel=str(MarketplaceSlug(line.marketplace_id).label),
+        channel=marketplace_name(line.marketplace_id),
         what=_what(line, fact, names),
         why=line.reason,
     )

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext, pgettext, pgettext_lazy
 
-from execution.enums import MarketplaceSlug
+from execution.enums import marketplace_names
 from execution.page_filters import MOST_UNKNOWN, Ignored, one_of
 from execution.representations import whole_minutes
 from execution.texts import number_text
@@ -280,7 +280,7 @@ def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -
         slug=one.agent.slug,
         name=one.agent.name,
         is_paused=one.agent.is_paused,
-        channels=channel_names(one.agent.marketplaces),
+        channels=marketplace_names(one.agent.marketplaces),
         score=one.score,
         has_score=one.has_score,
         band=str(texts.BANDS[one.band]) if one.band else "",
@@ -304,10 +304,6 @@ def agent_card(one: Optimization, state: PageState, *, has_left: bool = False) -
         has_left=has_left,
         is_open=state.values.get("agent") == one.agent.slug,
     )
-
-
-def channel_names(slugs: Iterable[str]) -> str:
-    return ", ".join(str(MarketplaceSlug(slug).label) for slug in slugs)
 
 
 def interval_text(one: Optimization) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from execution.assignment import ASSIGNMENT_ACTOR
-from execution.enums import EventKind, FailureReason, TaskStatus
+from execution.enums import EventKind, FailureReason, TaskStatus, marketplace_place
 from execution.models import Agent, Marketplace, Task, TaskEvent
-from execution.queries import MARKETPLACE_ORDER, handovers
+from execution.queries import handovers
 from nexo.shared import clock
 from optimization.arrays import Array, Facts, Mask
 from optimization.models import TERMS, AgentDay, DailyFact
@@ -98,7 +98,7 @@ def _agent_rows(agents: QuerySet[Agent]) -> list[AgentRow]:
             slug,
             name,
             is_paused,
-            tuple(sorted(works_on.get(slug, ()), key=MARKETPLACE_ORDER.__getitem__)),
+            tuple(sorted(works_on.get(slug, ()), key=marketplace_place)),
             None if weights[0] is None else tuple(weights),
         )
         for slug, name, is_paused, *weights in rows

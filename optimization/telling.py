@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from execution.assignment import CandidateLine, Reasoning
-from execution.enums import MarketplaceSlug
+from execution.enums import marketplace_name
 from optimization import texts
 from optimization.recommendation import Reason, confidence_band
 from optimization.representations import adjustment_text
@@ -30,7 +30,7 @@ def reasoning(kept: Mapping[str, Any]) -> Reasoning:
     plain = _("Recommended for %(task_type)s on %(channel)s.")
     values = {
         "task_type": kept["taskType"],
-        "channel": MarketplaceSlug(kept["channel"]).label,
+        "channel": marketplace_name(kept["channel"]),
         "confidence": kept["confidence"],
         "band": texts.CONFIDENCE[confidence_band(kept["confidence"])],
         "ended": winner["sampleSize"],

@@ -11,7 +11,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from execution.enums import OPEN_STATUSES, Card, MarketplaceSlug, TaskStatus
+from execution.enums import (
+    OPEN_STATUSES,
+    Card,
+    MarketplaceSlug,
+    TaskStatus,
+    marketplace_name,
+    marketplace_names,
+)
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
 from optimization.behind import Fact
@@ -174,7 +181,7 @@ def _agent_card(agent: AgentState, *, with_score: bool) -> AgentCard:
     return AgentCard(
         slug=agent.slug,
         name=agent.name,
-        channels=", ".join(str(MarketplaceSlug(s).label) for s in agent.recent.agent.marketplaces),
+        channels=marketplace_names(agent.recent.agent.marketplaces),
         state=state,
         state_tone=tone,
         state_icon=icon,
@@ -257,7 +264,7 @@ def unassigned_lines(found: Overview, reader: texts.Reader) -> list[UnassignedLi
     there = queries.workers(found.unassigned) if found.unassigned else {}
     return [
         UnassignedLine(
-            channel=str(MarketplaceSlug(slug).label),
+            channel=marketplace_name(slug),
             slug=slug,
             count=count,
             what_to_do=texts.nobody_text(texts.nobody_reason(there[slug]), reader),
@@ -378,7 +385,7 @@ def _plan_panel(progress: PlanProgress, rows: Sequence[dict[str, Any]]) -> PlanP
                 "id": row["task__task_id"],
                 "title": row["task__title"],
                 "status": TaskStatus(row["task__status"]),
-                "channel": MarketplaceSlug(row["task__marketplace_id"]).label,
+                "channel": marketplace_name(row["task__marketplace_id"]),
             }
             for row in rows
         ],
@@ -389,7 +396,7 @@ def _plan_panel(progress: PlanProgress, rows: Sequence[dict[str, Any]]) -> PlanP
 def _channels(slugs: Sequence[str]) -> str:
     if len(slugs) == len(MarketplaceSlug):
         return _("all marketplaces")
-    return ", ".join(str(MarketplaceSlug(slug).label) for slug in slugs)
+    return marketplace_names(slugs)
 
 
 # -- Activation ----------------------------------------------------------------------------------
@@ -444,7 +451,7 @@ def preview(made: Activation, reader: texts.Reader) -> Preview:
         reason = texts.nobody_reason(there[slug], waking=True)
         groups.append(
             PreviewGroup(
-                channel=str(MarketplaceSlug(slug).label),
+                channel=marketplace_name(slug),
                 tasks=tasks,
                 without_agent=sum(not task.agent for task in tasks),
                 nobody=texts.nobody_text(reason, reader),

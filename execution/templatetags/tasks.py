@@ -8,7 +8,7 @@ from typing import Any
 from django import template
 
 from execution import queries, texts
-from execution.enums import FailureReason, LogLevel, MarketplaceSlug, Priority, SyncState
+from execution.enums import FailureReason, LogLevel, Priority, SyncState, marketplace_name
 from execution.row_view import TONES
 
 register = template.Library()
@@ -45,7 +45,7 @@ def iso(instant: datetime) -> str:
 
 @register.filter
 def channel_name(slug: str) -> str:
-    return str(MarketplaceSlug(slug).label)
+    return marketplace_name(slug)
 
 
 @register.filter

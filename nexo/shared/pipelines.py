@@ -159,6 +159,12 @@ class Writer:
         for statement, values in change.after:
             writer.execute(statement, values)
 
+    @property
+    def rows_changed(self) -> int:
+        """How many rows the last statement changed."""
+        count: int = self._cursor.rowcount
+        return count
+
     def fetch(self) -> list[tuple[Any, ...]]:
         """The rows that the last statement gave."""
         rows: list[tuple[Any, ...]] = self._cursor.fetchall()

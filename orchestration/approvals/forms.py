@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from execution import queries
 from execution.changes import UNSET, Edits
 from execution.commands import Command
-from execution.enums import MarketplaceSlug, Priority
+from execution.enums import MarketplaceSlug, Priority, marketplace_name
 from execution.forms import LineField, check_says_why
 from execution.representations import whole_minutes
 from execution.rows import TaskState
@@ -158,7 +158,7 @@ def _agents(state: TaskState) -> list[Any]:
     present = state.row["agent_id"]
     if present and present not in there and present not in others:
         there = {present: present, **there}
-    marketplace = MarketplaceSlug(slug).label
+    marketplace = marketplace_name(slug)
     groups: list[Any] = [] if present else [("", "—")]
     groups.append((_("Working on %(channel)s") % {"channel": marketplace}, [*there.items()]))
     if others:

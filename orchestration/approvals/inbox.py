@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from execution import assignment, queries, texts
 from execution.assignment import Reasoning
-from execution.enums import MarketplaceSlug, Priority, TaskStatus
+from execution.enums import Priority, TaskStatus, marketplace_name
 from execution.filters import TaskSelection
 from execution.models import Task
 from execution.page_filters import PageFilters, read_filters
@@ -154,14 +154,14 @@ def _row(
     first_agent = handovers[0]["agents"][0] if handovers else row["agent_id"]
     chosen = texts.assignment_text(explanation, agent_id=first_agent, channel=row["marketplace_id"])
     priority = Priority(row["priority"])
-    places = [MarketplaceSlug(target["marketplace_id"]).label for target in targets]
+    places = [marketplace_name(target["marketplace_id"]) for target in targets]
     agent = row["agent_id"]
     return PendingRow(
         task_id=row["task_id"],
         version=row["version"],
         title=row["title"],
         task_type=row["task_type"],
-        channel=str(MarketplaceSlug(row["marketplace_id"]).label),
+        channel=marketplace_name(row["marketplace_id"]),
         agent=names.get(agent, agent) if agent else texts.NOTHING,
         how_chosen=texts.handover_text(handovers[-1], names) if handovers else chosen,
         reasoning=reasoning,
