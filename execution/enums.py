@@ -92,6 +92,10 @@ class EventKind(models.TextChoices):
     EDITED = "edited", _("edited")
 
 
+# What is said of work under way, many times an hour: it changes neither a status nor an agent.
+REPORT_KINDS = (EventKind.PROGRESS, EventKind.SYNC, EventKind.RESULT, EventKind.ERROR)
+
+
 class LogLevel(models.TextChoices):
     DEBUG = "debug", _("Debug")
     INFO = "info", _("Info")

@@ -2,23 +2,12 @@
 
 from typing import Final
 
-from execution.enums import EventKind, TaskStatus
+from execution.enums import REPORT_KINDS, EventKind, TaskStatus
 from execution.models import TaskEvent
 from execution.task_story import Turn
 
 # Those that change the status.
-TURNING: Final = (
-    EventKind.CREATED,
-    EventKind.APPROVED,
-    EventKind.STARTED,
-    EventKind.SYNCING,
-    EventKind.COMPLETED,
-    EventKind.FAILED,
-    EventKind.RETURNED,
-    EventKind.RETRIED,
-    EventKind.LEASE_EXPIRED,
-    EventKind.UNDONE,
-)
+TURNING: Final = [kind for kind in EventKind if kind not in (*REPORT_KINDS, EventKind.EDITED)]
 
 
 def turns_of(task_pk: int, *, attempt: int) -> list[Turn]:

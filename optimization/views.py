@@ -21,7 +21,7 @@ from accounts.gate import needs
 from accounts.permissions import CHANGE_WEIGHTS, VIEW_OPTIMIZATION
 from execution import queries as tasks
 from execution.assignment import Need
-from execution.enums import OPEN_STATUSES, MarketplaceSlug
+from execution.enums import OPEN_STATUSES, EventKind, MarketplaceSlug
 from execution.exceptions import AgentNotFound
 from execution.models import SLUG_PATTERN
 from execution.page_strings import shared_strings
@@ -35,6 +35,7 @@ from optimization.forms import WeightsForm, percents_of
 from optimization.optimizations import Optimization, optimizations, summary
 from optimization.page import PageState
 from optimization.preview_view import rescored_days
+from optimization.projection import FACT_KINDS
 from optimization.recommending import recommend_agent
 
 SUGGESTIONS = 100
@@ -142,6 +143,8 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
             "sequence": known.position.sequence,
             "timestamp": to_rfc3339(now),
             "loginUrl": settings.LOGIN_URL,
+            # With a retry a task is no longer late.
+            "facts": [kind.value for kind in (*FACT_KINDS, EventKind.RETRIED)],
             "charts": {one.agent.slug: page.chart_data(one) for one in [*shown, *left]},
         },
         "strings": {**frame_strings(), **shared_strings(), **_strings()},

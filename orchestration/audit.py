@@ -16,7 +16,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import AuditEntry
 from execution import queries as tasks
-from execution.enums import EventKind, FailureReason
+from execution.enums import REPORT_KINDS, EventKind, FailureReason
 from execution.models import Agent, Task, TaskEvent
 
 SCAN: Final = 10_000
@@ -25,8 +25,6 @@ TASK: Final = "task"
 ROLE: Final = "role"
 OF_AGENTS: Final = ("agent", "weight")
 """Kinds of which an agent's id says which one."""
-# What an agent says of its work, many times an hour; a person's are deeds like any other.
-REPORTS: Final = (EventKind.PROGRESS, EventKind.SYNC, EventKind.RESULT, EventKind.ERROR)
 FAILURES: Final = (FailureReason.REJECTED, FailureReason.CANCELLED, FailureReason.TIMEOUT)
 EVENT_COLUMNS: Final = (*tasks.EVENT_COLUMNS, "origin", "task__task_id", "task__title")
 ENTRY_COLUMNS: Final = (
@@ -157,8 +155,9 @@ def _event_filter(query: AuditQuery) -> Q:
         wanted &= Q(kind=query.action)
     if query.origin:
         wanted &= Q(origin=query.origin)
-    if not query.reports and query.action not in REPORTS:
-        wanted &= ~Q(kind__in=REPORTS) | Q(actor__startswith="user:")
+    if not query.reports and query.action not in REPORT_KINDS:
+        # A person's are deeds like any other.
+        wanted &= ~Q(kind__in=REPORT_KINDS) | Q(actor__startswith="user:")
     return wanted
 
 

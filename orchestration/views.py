@@ -18,7 +18,7 @@ from accounts.gate import needs
 from accounts.permissions import ENTER_ADMIN, RUN_ORCHESTRATION, VIEW_OPTIMIZATION
 from execution.agents import pause_agent, resume_agent
 from execution.agents_serializers import MAX_REASON
-from execution.enums import MarketplaceSlug
+from execution.enums import REPORT_KINDS, MarketplaceSlug
 from execution.exceptions import AgentNotFound
 from execution.models import SLUG_PATTERN
 from execution.page_strings import shared_strings
@@ -127,6 +127,7 @@ def _context(
             "sequence": found.position.sequence,
             "timestamp": to_rfc3339(now),
             "loginUrl": settings.LOGIN_URL,
+            "reports": [kind.value for kind in REPORT_KINDS],
         },
         "strings": {**frame_strings(), **shared_strings(), **page.strings()},
     }

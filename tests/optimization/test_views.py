@@ -156,6 +156,9 @@ class TestOrder:
         answer = head.get(f"{PAGE}?{query}")
         assert [card.slug for card in answer.context["left"]] == ["alex"]
         assert set(answer.context["page_data"]["charts"]) == {"bia", "alex"}
+        facts = answer.context["page_data"]["facts"]
+        assert {"completed", "undone", "retried"} < set(facts)
+        assert "progress" not in facts
         page = answer.content.decode()
         assert page.count("has-left") == 1
         # No link carries the question on.

@@ -13,8 +13,11 @@ from django.utils import translation
 from accounts.models import AuditEntry
 from accounts.roles import Role
 from execution.agents import pause_agent
-from execution.enums import FailureReason, TaskStatus
-from execution.models import Agent, Task
+from execution.changes import Edits
+from execution.commands import Command
+from execution.enums import EventKind, FailureReason, TaskStatus
+from execution.models import Agent, Task, TaskEvent
+from execution.services import command_task
 from nexo.shared import clock
 from orchestration.enums import Health
 from orchestration.models import Plan
@@ -181,6 +184,20 @@ def test_each_reader_is_told_what_they_may_do_about_it(role: Role, told: str) ->
     channels = ("kaway", "tiktokshop", "shein", "amazon")
     for channel, sentence in zip(channels, told.split("|"), strict=True):
         assert advice[channel].endswith(sentence)
+
+
+def test_a_task_given_to_an_agent_is_read_as_it_happens(head: Client) -> None:
+    task = make_task(marketplace_id="shein")
+    make_agent("tren", "shein")
+    assert "1 tarefa sem agente" in text_of(head)
+    edits = Edits(agent_id="tren")
+    command_task(task.row["task_id"], Command.ASSIGN, caller=OPERATOR, edits=edits)
+    answer = head.get(PAGE)
+    assert "sem agente" not in shown(answer)
+    # Only these are no reason to read the page again.
+    reports = answer.context["page_data"]["reports"]
+    assert EventKind.PROGRESS in reports
+    assert TaskEvent.objects.latest("sequence").kind not in reports
 
 
 def test_nothing_yet(head: Client) -> None:

@@ -9,9 +9,6 @@ import { drawCharts } from "./charts.js";
 import { watchDrawer } from "./drawer.js";
 import { watchWeights } from "./weights.js";
 
-// Reports of progress change no score.
-const FACTS = ["created", "approved", "started", "completed", "failed", "undone", "retried"];
-
 const cards = new Cards({ onSettled: () => drawCharts(charts) });
 let { charts } = data;
 
@@ -26,7 +23,7 @@ drawCharts(charts);
 watchDrawer();
 watchWeights();
 followPage({
-  concerns: (kind) => FACTS.includes(kind),
+  concerns: (kind) => data.facts.includes(kind),
   address: () => cards.address,
   show,
   tick: () => cards.settleUnread(),
