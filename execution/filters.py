@@ -127,6 +127,8 @@ class TaskFilter(django_filters.FilterSet):
 
 
 FILTERS: dict[str, django_filters.Filter] = dict(TaskFilter.base_filters)
+# Of these the roll-up, and so every frame of the feed, knows the totals.
+ROLLED_UP = frozenset({"status", "channel"})
 
 
 def filter_values(parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class TaskSelection:
         self._values = values
         self._visible = visible
         # Whether the roll-up knows how many these are.
-        self.is_rolled_up = sees_all and values.keys() <= {"status", "channel"}
+        self.is_rolled_up = sees_all and values.keys() <= ROLLED_UP
 
     def asked(self) -> Hashable | None:
         """What was asked, where it means the same whoever asks and whenever; else None."""

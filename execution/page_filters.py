@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework.exceptions import ValidationError
 
 from execution.enums import CARD_OF, Card, MarketplaceSlug, TaskStatus
-from execution.filters import FILTERS, searched_words
+from execution.filters import FILTERS, ROLLED_UP, searched_words
 from nexo.shared import clock
 from nexo.shared.api import REPLACEMENT
 from nexo.shared.instants import to_rfc3339
@@ -90,7 +90,8 @@ class PageFilters:
         return urlencode(values, safe=",")
 
     def as_json(self) -> dict[str, Any]:
-        """What the scripts test a task against, to know whether it belongs to the list."""
+        """What the scripts test a task against, to know whether it belongs to the list, and whether
+        the feed's totals are the list's."""
         values = self.values
         return {
             "status": sorted(self.statuses),
@@ -102,6 +103,8 @@ class PageFilters:
             "createdBefore": to_rfc3339(values.get("createdBefore")),
             "createdUpTo": to_rfc3339(self.after[0]) if self.after else None,
             "overdue": values.get("overdue"),
+            # A frame has the totals of everything and of each marketplace.
+            "isRolledUp": values.keys() <= ROLLED_UP and len(self.channels) <= 1,
         }
 
 

@@ -1,12 +1,16 @@
-"""What a search looks for."""
+"""What a search looks for, and whether every place knows every filter."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 
-from execution.filters import MOST_WORDS, searched_words
-from execution.page_filters import read_filters
+from execution.filters import FILTERS, MOST_WORDS, ROLLED_UP, searched_words
+from execution.page_controls import filters_text
+from execution.page_filters import IN_DETAILS, KNOWN, read_filters
 from nexo.shared.clock import BUSINESS_ZONE
+from orchestration.bulk.texts import selection_texts
 
 pytestmark = pytest.mark.unit
 
@@ -69,3 +73,49 @@ def test_a_last_day_before_the_first_is_said() -> None:
     found = read_filters({"from": "2026-02-24", "to": "2026-02-23"}, now=NOW)
     assert [one.name for one in found.ignored] == ["to"]
     assert found.values == {"createdAfter": FEBRUARY_24}
+
+
+# -- Each filter -----------------------------------------------------------------------------------
+
+# As the page's address has it.
+ASKED = {
+    "status": {"status": "failed"},
+    "channel": {"channel": "shein"},
+    "agent": {"agent": "alex"},
+    "taskType": {"taskType": "banner"},
+    "q": {"q": "foto"},
+    "createdAfter": {"from": "2026-02-24"},
+    "createdBefore": {"to": "2026-02-24"},
+    "overdue": {"overdue": "true"},
+}
+# Whoever knows a task's id opens its page.
+ONLY_IN_THE_API = {"taskId"}
+
+
+def test_each_filter_is_asked_for_here() -> None:
+    assert ASKED.keys() | ONLY_IN_THE_API == FILTERS.keys()
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_a_filter_is_known_wherever_one_is_needed(name: str) -> None:
+    nothing, found = read_filters({}, now=NOW), read_filters(ASKED[name], now=NOW)
+    assert name in found.values
+    assert f"{name}=" in found.api_query()
+    assert filters_text(found, {})
+    (text,) = selection_texts({"filter": {name: "x"}}, total=1, names={})
+    assert not text.startswith(f"{name}:")
+    # What the page's scripts test a task against, and how they count.
+    told, before = found.as_json(), nothing.as_json()
+    (key,) = {key for key in told if told[key] != before[key]} - {"isRolledUp"}
+    script = (settings.BASE_DIR / "static/execution/js/tasks.js").read_text()
+    assert re.search(rf"\bfilters\.{key}\b", script)
+    assert before["isRolledUp"]
+    assert told["isRolledUp"] == (name in ROLLED_UP)
+
+
+def test_frames_have_no_totals_of_several_marketplaces() -> None:
+    assert not read_filters({"channel": "shein,kaway"}, now=NOW).as_json()["isRolledUp"]
+
+
+def test_what_stands_in_no_bar_is_counted_beside_more_filters() -> None:
+    assert KNOWN - {"status", "channel", "q", "cursor"} == set(IN_DETAILS)

@@ -17,13 +17,6 @@ function chosenCards({ status }) {
   return covered.length === status.length ? whole : null;
 }
 
-function isKnownToFeed(filters) {
-  const { agent, taskType, words, createdAfter, createdBefore, overdue, channel } = filters;
-  const others = [agent, taskType, createdAfter, createdBefore, overdue];
-  const isOther = others.some((value) => value !== null);
-  return !isOther && !words.length && channel.length <= 1 && chosenCards(filters);
-}
-
 const sum = (summary, cards) => cards.reduce((total, card) => total + summary[card], 0);
 
 export class Summary {
@@ -43,12 +36,12 @@ export class Summary {
 
   /** A frame's summary, over everything and by channel. */
   receive({ all, byChannel }) {
-    if (!isKnownToFeed(this.#filters)) {
+    const cards = this.#filters.isRolledUp && chosenCards(this.#filters);
+    if (!cards) {
       this.read();
       return;
     }
     this.#heard += 1;
-    const cards = chosenCards(this.#filters);
     const [channel] = this.#filters.channel;
     const summary = channel ? byChannel[channel] : all;
     const channels = Object.fromEntries(
