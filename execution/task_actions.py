@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.permissions import APPROVE_TASKS, OPERATE_TASKS
 from execution.changes import UNSET, TaskChange
-from execution.commands import Command
-from execution.enums import FailureReason, TaskStatus
+from execution.commands import RULES, Command
+from execution.enums import OPEN_STATUSES, FailureReason, TaskStatus
 
 # How the person's words are kept: not asked for, as the event's reason, as the task's error.
 Note = Literal["none", "optional", "reason", "error"]
@@ -46,16 +46,23 @@ class TaskAction:
         )
 
 
-OPEN: Final = (
-    TaskStatus.PENDING,
-    TaskStatus.APPROVED,
-    TaskStatus.IN_PROGRESS,
-    TaskStatus.MARKETPLACE_SYNC,
-)
+def _command(command: Command, label: Any, **fields: Any) -> TaskAction:
+    """A command that is a step leads from and to what its rule says."""
+    rule = RULES[command]
+    assert rule.status is not None
+    return TaskAction(
+        command.value,
+        label,
+        rule.sources,
+        rule.status,
+        failure_reason=rule.failure_reason,
+        **fields,
+    )
+
 
 # In the order of likelihood: what moves the task on first, what ends it badly last.
 ACTIONS: Final = (
-    TaskAction("approve", _("Approve"), (TaskStatus.PENDING,), TaskStatus.APPROVED),
+    _command(Command.APPROVE, _("Approve")),
     TaskAction(
         "start",
         _("Start work"),
@@ -84,38 +91,34 @@ ACTIONS: Final = (
         (TaskStatus.MARKETPLACE_SYNC,),
         TaskStatus.IN_PROGRESS,
     ),
-    TaskAction("retry", _("Try again"), (TaskStatus.FAILED,), TaskStatus.PENDING),
-    TaskAction(
-        "reject",
+    _command(Command.RETRY, _("Try again")),
+    _command(
+        Command.REJECT,
         _("Reject task"),
-        (TaskStatus.PENDING,),
-        TaskStatus.FAILED,
         note="reason",
         effect=_("The task will not be carried out. It can be tried again later."),
-        failure_reason=FailureReason.REJECTED,
     ),
     TaskAction(
         "fail",
         _("Record a failure"),
-        OPEN,
+        OPEN_STATUSES,
         TaskStatus.FAILED,
         note="error",
         effect=_("The task ends as failed, with this cause. It can be tried again later."),
         failure_reason=FailureReason.ERROR,
     ),
-    TaskAction(
-        "cancel",
+    _command(
+        Command.CANCEL,
         _("Cancel task"),
-        OPEN,
-        TaskStatus.FAILED,
         note="reason",
         effect=_("The task stops here. It can be tried again later."),
-        failure_reason=FailureReason.CANCELLED,
     ),
 )
 BY_NAME: Final = {action.name: action for action in ACTIONS}
 # Given as commands, here as in the inbox: those ask whose task it is.
-DECISIONS: Final = {"approve": Command.APPROVE, "reject": Command.REJECT}
+DECISIONS: Final = {
+    command.value: command for command, rule in RULES.items() if rule.permission == APPROVE_TASKS
+}
 
 
 def permitted_actions(may: Callable[[str], bool]) -> list[TaskAction]:
