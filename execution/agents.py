@@ -1,8 +1,9 @@
-"""Pause and resume agents."""
+"""Pause, resume and activate agents."""
 
 from typing import Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts import audit
 from accounts.callers import Caller
@@ -42,9 +43,7 @@ def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) 
         if agent is None:
             raise AgentNotFound
         if agent.is_paused != is_paused:
-            agent.is_paused = is_paused
-            agent._change_reason = reason[:LONGEST_IN_HISTORY]  # type: ignore[attr-defined]  # simple-history's
-            agent.save(update_fields=["is_paused"])
+            _set(agent, "is_paused", is_paused, reason)
             audit.record(
                 "paused" if is_paused else "resumed",
                 actor=caller.actor,
@@ -53,3 +52,31 @@ def _set_paused(agent_id: str, is_paused: bool, *, caller: Caller, reason: str) 
                 reason=reason,
             )
         return agent
+
+
+def activate_agents(inactive: QuerySet[Agent], *, caller: Caller) -> list[str]:
+    """Have these agents work again, in the transaction that is open; the ids of all.
+
+    Raises
+    ------
+    NotAllowed
+    """
+    if not caller.may(RUN_ORCHESTRATION):
+        raise NotAllowed
+    agents = list(inactive.select_for_update(no_key=True))
+    for agent in agents:
+        _set(agent, "is_active", True, f"activation by {caller.actor}")
+        audit.record(
+            "activate",
+            actor=caller.actor,
+            object_kind="agent",
+            object_id=agent.slug,
+            details={"old": {"active": False}, "new": {"active": True}},
+        )
+    return [agent.slug for agent in agents]
+
+
+def _set(agent: Agent, name: str, value: bool, reason: str) -> None:
+    setattr(agent, name, value)
+    agent._change_reason = reason[:LONGEST_IN_HISTORY]  # type: ignore[attr-defined]  # simple-history's
+    agent.save(update_fields=[name])

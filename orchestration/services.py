@@ -16,6 +16,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.callers import Caller
 from accounts.permissions import RUN_ORCHESTRATION
+from execution.agents import activate_agents
 from execution.assignment import Need, assign
 from execution.enums import MarketplaceSlug, Priority
 from execution.exceptions import NotAllowed
@@ -98,7 +99,7 @@ def activate(
     with transaction.atomic():
         found = queries.in_order(queries.locked(templates))
         # First the agents, so that the work can be theirs.
-        agents = _wake_agents(asked, actor=caller.actor)
+        agents = activate_agents(queries.inactive_agents(asked), caller=caller)
         chosen, skipped = _choice(found)
         if chosen:
             made = _make_plan(chosen, skipped, asked, actor=caller.actor)
@@ -107,23 +108,6 @@ def activate(
             # All of it is made already, and in the log.
             made = Activation(queries.running_plan(found), asked, [], skipped, [], [], [])
     return replace(made, agents=agents)
-
-
-def _wake_agents(channels: Collection[str], *, actor: str) -> list[str]:
-    woken = []
-    for agent in queries.inactive_agents(channels).select_for_update(no_key=True):
-        agent.is_active = True
-        agent._change_reason = f"activation by {actor}"[:100]  # type: ignore[attr-defined]  # read by simple_history
-        agent.save(update_fields=["is_active"])
-        audit.record(
-            "activate",
-            actor=actor,
-            object_kind="agent",
-            object_id=agent.slug,
-            details={"old": {"active": False}, "new": {"active": True}},
-        )
-        woken.append(agent.slug)
-    return woken
 
 
 def _would_get(chosen: Sequence[TaskTemplate], waking: Collection[str]) -> list[str | None]:
