@@ -97,6 +97,38 @@ class EventDraft(NamedTuple):
     details: Mapping[str, Any] | None = None
 
 
+def first_event(
+    *, actor: str, at: datetime, agent_id: str | None, estimated_minutes: float
+) -> EventDraft:
+    """That a task was created; it waits to be approved."""
+    return EventDraft(
+        kind=EventKind.CREATED,
+        from_status=None,
+        to_status=TaskStatus.PENDING.value,
+        progress=lifecycle.ENTRY_PROGRESS[TaskStatus.PENDING],
+        actor=actor,
+        reason=None,
+        at=at,
+        agent_id=agent_id,
+        attempt=1,
+        failure_reason=None,
+        estimated_minutes=estimated_minutes,
+    )
+
+
+def planned_target(task_pk: int, slug: str, now: datetime) -> TargetRow:
+    return {
+        "task_id": task_pk,
+        "marketplace_id": slug,
+        "state": SyncState.PLANNED.value,
+        "attempts": 0,
+        "error": None,
+        "retryable": None,
+        "synced_at": None,
+        "updated_at": now,
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to write. No event means that nothing changes.
@@ -408,16 +440,7 @@ class _Planner:
             del self.targets[slug]
         for slug in wanted:
             if slug not in self.targets:
-                self.targets[slug] = {
-                    "task_id": self.before["id"],
-                    "marketplace_id": slug,
-                    "state": SyncState.PLANNED.value,
-                    "attempts": 0,
-                    "error": None,
-                    "retryable": None,
-                    "synced_at": None,
-                    "updated_at": self.now,
-                }
+                self.targets[slug] = planned_target(self.before["id"], slug, self.now)
             elif self.targets[slug]["state"] == SyncState.NOT_REQUIRED:
                 self._set_target(slug, SyncState.PLANNED)
         order = [slug.value for slug in MarketplaceSlug]

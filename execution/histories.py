@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from execution.changes import EventDraft, TaskChange, plan_change
-from execution.enums import EventKind, SyncState, TaskStatus
+from execution.changes import EventDraft, TaskChange, first_event, plan_change, planned_target
+from execution.enums import TaskStatus
 from execution.models import Task, TaskTarget
-from execution.rows import TargetRow, TaskRow, TaskState, merged
+from execution.rows import TaskRow, TaskState, merged
 from execution.services import NewTask, TaskHistory, new_task_id
 
 NOT_SAVED = 0
@@ -34,8 +34,13 @@ def tell(new: NewTask, steps: Iterable[Step], *, created_at: datetime, actor: st
     ------
     InvalidTransition, ValidationError: the life cycle does not allow a step
     """
-    state = TaskState(_first_row(new, created_at), _first_targets(new, created_at))
-    events = [_created(new, actor, created_at)]
+    slugs = new.targets or [new.marketplace_id]
+    targets = [planned_target(NOT_SAVED, slug, created_at) for slug in slugs]
+    state = TaskState(_first_row(new, created_at), targets)
+    minutes = new.estimated_minutes
+    events = [
+        first_event(actor=actor, at=created_at, agent_id=new.agent_id, estimated_minutes=minutes)
+    ]
     for step in steps:
         state = _after(state, step, events)
     return TaskHistory(_task(state.row), [TaskTarget(**row) for row in _unsaved(state)], events)
@@ -67,38 +72,6 @@ def _first_row(new: NewTask, created_at: datetime) -> TaskRow:
         "version": 1,
         "sequence": NOT_SAVED,
     }
-
-
-def _first_targets(new: NewTask, created_at: datetime) -> list[TargetRow]:
-    return [
-        {
-            "task_id": NOT_SAVED,
-            "marketplace_id": slug,
-            "state": SyncState.PLANNED.value,
-            "attempts": 0,
-            "error": None,
-            "retryable": None,
-            "synced_at": None,
-            "updated_at": created_at,
-        }
-        for slug in new.targets or [new.marketplace_id]
-    ]
-
-
-def _created(new: NewTask, actor: str, at: datetime) -> EventDraft:
-    return EventDraft(
-        kind=EventKind.CREATED,
-        from_status=None,
-        to_status=TaskStatus.PENDING.value,
-        progress=0,
-        actor=actor,
-        reason=None,
-        at=at,
-        agent_id=new.agent_id,
-        attempt=1,
-        failure_reason=None,
-        estimated_minutes=new.estimated_minutes,
-    )
 
 
 def _after(state: TaskState, step: Step, events: list[EventDraft]) -> TaskState:

@@ -26,6 +26,7 @@ from execution.changes import (
     Edits,
     EventDraft,
     TaskChange,
+    first_event,
     plan_change,
     plan_resync,
     plan_return,
@@ -483,19 +484,8 @@ def _history(
         updated_at=now,
         assignment=chosen.explanation if chosen else None,
     )
-    created = EventDraft(
-        kind=EventKind.CREATED,
-        from_status=None,
-        to_status=TaskStatus.PENDING.value,
-        progress=ENTRY_PROGRESS[TaskStatus.PENDING],
-        actor=actor,
-        reason=None,
-        at=now,
-        agent_id=task.agent_id,
-        attempt=1,
-        failure_reason=None,
-        estimated_minutes=new.estimated_minutes,
-    )
+    minutes = new.estimated_minutes
+    created = first_event(actor=actor, at=now, agent_id=agent_id, estimated_minutes=minutes)
     events = [created]
     if is_approved:
         approved = created._replace(
