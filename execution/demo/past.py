@@ -18,9 +18,9 @@ from execution.demo.catalogue import (
     causes_of,
     rejections_of,
 )
-from execution.demo.roster import HEAD, HISTORY_DAYS, PROFILES, QA, Form, Profile
+from execution.demo.roster import DEMO_MARKETPLACES, HEAD, HISTORY_DAYS, PROFILES, QA, Form, Profile
 from execution.demo.telling import Story
-from execution.enums import MarketplaceSlug, Priority
+from execution.enums import Priority
 from execution.services import NewTask
 from nexo.shared import clock
 
@@ -115,7 +115,7 @@ def new_task(profile: Profile, rng: Random, *, targets: int) -> NewTask:
     at_home = rng.random() < SHARE_AT_HOME
     marketplace = profile.home if at_home else rng.choice(profile.also)
     kind = _kind(profile, rng)
-    others = [slug for slug in MarketplaceSlug.values if slug != marketplace]
+    others = [slug for slug in DEMO_MARKETPLACES if slug != marketplace]
     return NewTask(
         task_type=kind.task_type,
         title=kind.title(rng),

@@ -6,7 +6,14 @@ from typing import Final
 from accounts.roles import Role
 from execution.enums import MarketplaceSlug
 
-AMAZON, MERCADOLIVRE, SHOPEE, SHEIN, TIKTOKSHOP, KAWAY = (slug.value for slug in MarketplaceSlug)
+AMAZON = MarketplaceSlug.AMAZON.value
+MERCADOLIVRE = MarketplaceSlug.MERCADOLIVRE.value
+SHOPEE = MarketplaceSlug.SHOPEE.value
+SHEIN = MarketplaceSlug.SHEIN.value
+TIKTOKSHOP = MarketplaceSlug.TIKTOKSHOP.value
+KAWAY = MarketplaceSlug.KAWAY.value
+# The demo's own: one more in the product would change every number that is drawn after it.
+DEMO_MARKETPLACES: Final = (AMAZON, MERCADOLIVRE, SHOPEE, SHEIN, TIKTOKSHOP, KAWAY)
 HISTORY_DAYS: Final = 40
 
 
