@@ -20,6 +20,7 @@ from nexo.shared.api import check_parameters, success
 from nexo.shared.exceptions import validation_error
 from nexo.shared.renderers import JSONRenderer
 from nexo.shared.views import ApiView
+from optimization.api import MaySee
 from orchestration import schema, services
 from orchestration.models import Plan
 from orchestration.overview import metrics, overview
@@ -58,11 +59,6 @@ class IsPerson(BasePermission):
         return caller_of(request).agent_id is None
 
 
-class MaySeeNumbers(BasePermission):
-    def has_permission(self, request: Request, view: Any) -> bool:
-        return caller_of(request).may(VIEW_OPTIMIZATION)
-
-
 class _ReadViewSet(ApiView, viewsets.GenericViewSet[Agent]):
     queryset = Agent.objects.none()
     filter_backends = ()
@@ -80,7 +76,7 @@ class StatusViewSet(_ReadViewSet):
 
 
 class MetricsViewSet(_ReadViewSet):
-    permission_classes = (*viewsets.GenericViewSet.permission_classes, MaySeeNumbers)
+    permission_classes = (*viewsets.GenericViewSet.permission_classes, MaySee)
     serializer_class = schema.MetricsSerializer
 
     @extend_schema(**schema.METRICS)
@@ -97,7 +93,7 @@ class MetricsViewSet(_ReadViewSet):
 
 
 class ReportsViewSet(_ReadViewSet):
-    permission_classes = (*viewsets.GenericViewSet.permission_classes, MaySeeNumbers)
+    permission_classes = (*viewsets.GenericViewSet.permission_classes, MaySee)
     renderer_classes = (*viewsets.GenericViewSet.renderer_classes, *DOCUMENTS.values())
     serializer_class = schema.ReportAnswerSerializer
 

@@ -19,9 +19,11 @@ from execution.enums import (
     marketplace_name,
     marketplace_names,
 )
+from execution.page_controls import ICON_OF, TONE_OF
 from execution.texts import number_text
 from execution.totals import CARD_OF_STATUS
 from optimization.behind import Fact
+from optimization.page import SummaryCard
 from optimization.texts import BAND_TONES, BANDS, ended_text, rate
 from orchestration import queries, texts
 from orchestration.bottlenecks import Bottleneck, Measure
@@ -38,23 +40,13 @@ SHOWN_AT_FIRST: Final = 24
 # -- Figures -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    key: str
-    label: str
-    figure: str
-    note: str
-    tone: str
-    icon: str
-
-
-def figures(found: Overview, *, with_rates: bool) -> list[Figure]:
+def figures(found: Overview, *, with_rates: bool) -> list[SummaryCard]:
     """What everybody may see, and the window's numbers only for those who may see metrics."""
     paused = ngettext("%(count)s paused", "%(count)s paused", found.paused)
     of_all = _("of %(total)s") % {"total": number_text(len(found.agents))}
     recent = found.metrics
     return [
-        Figure(
+        SummaryCard(
             "health",
             _("System health"),
             str(found.health.label),
@@ -64,7 +56,7 @@ def figures(found: Overview, *, with_rates: bool) -> list[Figure]:
             texts.HEALTH_TONES[found.health],
             "health",
         ),
-        Figure(
+        SummaryCard(
             "agents",
             _("Active agents"),
             number_text(found.active),
@@ -78,13 +70,13 @@ def figures(found: Overview, *, with_rates: bool) -> list[Figure]:
     ]
 
 
-def _recent_figures(found: Overview) -> list[Figure]:
+def _recent_figures(found: Overview) -> list[SummaryCard]:
     recent = found.metrics
     in_window = _("%(count)s in 30 days")
     return [
         _generated(found, in_window % {"count": number_text(recent.generated)}),
         _completed(found, in_window % {"count": number_text(recent.completed)}),
-        Figure(
+        SummaryCard(
             "completion",
             _("Completion in 30 days"),
             rate(recent.completion_rate),
@@ -95,14 +87,14 @@ def _recent_figures(found: Overview) -> list[Figure]:
     ]
 
 
-def _total_figures(found: Overview) -> list[Figure]:
+def _total_figures(found: Overview) -> list[SummaryCard]:
     ever = found.totals
     still_open = ngettext("%(count)s open", "%(count)s open", found.metrics.open)
     not_done = ngettext("%(count)s ended in error", "%(count)s ended in error", ever.failed)
     return [
         _generated(found, still_open % {"count": number_text(found.metrics.open)}),
         _completed(found, not_done % {"count": number_text(ever.failed)}),
-        Figure(
+        SummaryCard(
             "success",
             _("Success rate"),
             rate(ever.success_rate),
@@ -113,14 +105,14 @@ def _total_figures(found: Overview) -> list[Figure]:
     ]
 
 
-def _generated(found: Overview, note: str) -> Figure:
+def _generated(found: Overview, note: str) -> SummaryCard:
     count = number_text(found.totals.generated)
-    return Figure("generated", _("Tasks generated"), count, note, "neutral", "generated")
+    return SummaryCard("generated", _("Tasks generated"), count, note, "neutral", "generated")
 
 
-def _completed(found: Overview, note: str) -> Figure:
+def _completed(found: Overview, note: str) -> SummaryCard:
     count = number_text(found.totals.completed)
-    return Figure("completed", _("Tasks completed"), count, note, "green", "completed")
+    return SummaryCard("completed", _("Tasks completed"), count, note, "green", "completed")
 
 
 # -- Agents --------------------------------------------------------------------------------------
@@ -302,19 +294,6 @@ def _bottleneck_line(one: Bottleneck, share: tuple[int, int] | None) -> Bottlene
 
 # -- The plan ------------------------------------------------------------------------------------
 
-CARD_TONES: Final = {
-    Card.PENDING: "neutral",
-    Card.IN_PROGRESS: "blue",
-    Card.COMPLETED: "green",
-    Card.FAILED: "red",
-}
-CARD_ICONS: Final = {
-    Card.PENDING: "pending",
-    Card.IN_PROGRESS: "in_progress",
-    Card.COMPLETED: "completed",
-    Card.FAILED: "failed",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class PlanCount:
@@ -377,7 +356,7 @@ def _plan_panel(progress: PlanProgress, rows: Sequence[dict[str, Any]]) -> PlanP
         ended=progress.ended,
         total=progress.total,
         counts=[
-            PlanCount(str(card.label), number_text(count), CARD_TONES[card], CARD_ICONS[card])
+            PlanCount(str(card.label), number_text(count), TONE_OF[card], ICON_OF[card])
             for card, count in by_card.items()
         ],
         tasks=[

@@ -39,6 +39,7 @@ from execution.totals import Totals
 
 logger = logging.getLogger(__name__)
 
+READERS = 2
 SWEEP_SECONDS = 1.0
 SWEPT_AT_ONCE = 100
 HEARD_WITHIN_SECONDS = 0.02
@@ -56,7 +57,7 @@ class Feed:
         self.hub = Hub(loop.time, loop.call_later)
         self.crowd = callers.Crowd(settings.SOCKETS_PER_CALLER)
         # Threads of its own: in asgiref's single shared one a slow query delays every socket.
-        self._readers = ThreadPoolExecutor(2, thread_name_prefix="feed-read")
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="feed-read")
         self._tail = ThreadPoolExecutor(1, thread_name_prefix="feed-tail")
         self._shelf = Shelf()
         # Over Redis, with the ring. The oldest is let go: the others find the gap.
@@ -121,9 +122,9 @@ class Feed:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pool in (self._readers, self._tail):
-            all_there = threading.Barrier(pool._max_workers)
-            for _ in range(pool._max_workers):
+        for pool, size in ((self._readers, READERS), (self._tail, 1)):
+            all_there = threading.Barrier(size)
+            for _ in range(size):
                 pool.submit(_close_connection, all_there)
             pool.shutdown()
 

@@ -8,10 +8,10 @@ from execution.changes import TaskChange
 from execution.enums import TaskStatus
 from execution.histories import Step, tell
 from execution.importing.rows import LogRow
+from execution.models import STARTED_STATUSES
 from execution.services import NewTask, TaskHistory
 
 ACTOR: Final = "system:import"
-STARTED: Final = (TaskStatus.IN_PROGRESS, TaskStatus.MARKETPLACE_SYNC, TaskStatus.COMPLETED)
 
 
 def history_of(row: LogRow, *, now: datetime) -> TaskHistory:
@@ -49,7 +49,7 @@ def _steps(row: LogRow, created_at: datetime) -> Iterator[Step]:
         yield _step(TaskStatus.APPROVED, approved_at)
         latest = max(latest, approved_at)
     started_at = row.started_at
-    if status in STARTED:
+    if status in STARTED_STATUSES:
         started_at = started_at or latest
     if started_at is not None and status != TaskStatus.APPROVED:
         # Without an approval before it, the start approves.

@@ -25,7 +25,7 @@ export function exactText(instant, zone) {
 }
 
 /** `3 min ago` within a day, else `24/02/2026 14:30`. */
-export function momentText(iso, zone, now) {
+function momentText(iso, zone, now) {
   if (!iso) return NOTHING;
   const age = now - Date.parse(iso);
   if (age >= DAY) return exactText(iso, zone).slice(0, -3);
