@@ -107,8 +107,8 @@ def _in_order(weights: Mapping[str, float] | None) -> dict[str, float] | None:
 
 
 def shares_of(weights: Mapping[str, float]) -> Shares:
-    """The three weights in their order, from JSON."""
-    approval, completion, execution = (float(weights[key]) for key in WEIGHT_KEYS)
+    """The three weights in their order, from JSON; a term that it does not know weighed nothing."""
+    approval, completion, execution = (float(weights.get(key, 0)) for key in WEIGHT_KEYS)
     return approval, completion, execution
 
 

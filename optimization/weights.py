@@ -35,7 +35,7 @@ def adaptive_weights(daily: Rates) -> Array:
     completion = daily.completion
     is_low = (completion.count > 0) & (completion.mean() < LOW_COMPLETION_BELOW - _BINARY_SLACK)
     adjusted = np.where(is_low[:, None], LOW_COMPLETION, BASE) * reliability
-    has_any = daily.approval.known | daily.completion.known | daily.execution.known
+    has_any = np.logical_or.reduce([term.known for term in daily.terms])
     scored_days = row_sums(has_any.astype(np.float64))
     return np.where((scored_days < 2)[:, None], BASE, normalised(adjusted))
 

@@ -18,6 +18,7 @@ from execution.texts import NO_NAMES, actor_text, event_text, exact_text
 from nexo.shared.clock import BUSINESS_ZONE
 from nexo.shared.spreadsheets import instant_text
 from optimization.forms import plain
+from optimization.representations import WEIGHT_KEYS
 from orchestration import texts
 from orchestration.audit import FAILURES, OF_AGENTS, ROLE, TASK, Line, Source
 from orchestration.bulk.enums import BulkAction
@@ -130,8 +131,6 @@ FIELDS: Final = {
     "scope": gettext_lazy("scope"),
     "expires_at": gettext_lazy("expires at"),
 }
-# Kept as shares of 1, told in percent as wherever people see them.
-WEIGHTS: Final = ("approvalRate", "completionRate", "executionTime")
 ORIGINS: Final = {
     "command": gettext_lazy("command line"),
     "worker": gettext_lazy("background work"),
@@ -331,7 +330,8 @@ def _value(name: str, value: Any) -> str:
         return NOTHING
     if isinstance(value, bool):
         return pgettext("value", "yes") if value else pgettext("value", "no")
-    if name in WEIGHTS and isinstance(value, int | float):
+    # Kept as shares of 1, told in percent as wherever people see them.
+    if name in WEIGHT_KEYS and isinstance(value, int | float):
         return f"{number_format(plain(value * 100))}%"
     if isinstance(value, float):
         return str(number_format(value))

@@ -360,6 +360,15 @@ class TestWeights:
         assert len(first["changes"]) == len(rest["changes"]) == 1
         assert rest["nextCursor"] is None
 
+    def test_a_change_from_before_a_term_was_added_is_read_all_the_same(
+        self, head: APIClient
+    ) -> None:
+        make_agent("marina", "amazon")
+        self.send(head)
+        WeightChange.objects.update(new={"approvalRate": 0.6, "completionRate": 0.4})
+        (change,) = head.get(f"{WEIGHTS}?agentId=marina").json()["changes"]
+        assert change["new"] == {"approvalRate": 0.6, "completionRate": 0.4, "executionTime": 0}
+
     def test_the_same_weights_again_are_no_change(self, head: APIClient) -> None:
         make_agent("marina", "amazon")
         self.send(head)
