@@ -59,10 +59,7 @@ MESSAGES = {
 }
 # What people alone may do, each with its permission.
 COMMANDS = {
-    "approve": RULES[Command.APPROVE].permission,
-    "reject": RULES[Command.REJECT].permission,
-    "retry": RULES[Command.RETRY].permission,
-    "cancel": RULES[Command.CANCEL].permission,
+    **{command.value: RULES[command].permission for command in MESSAGES},
     "sync": OPERATE_TASKS,
 }
 

@@ -27,6 +27,15 @@ def test_links_lead_to_files(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_where_things_are_entered_is_where_they_are() -> None:
+    text = (PROJECT / "docs/howto/change.md").read_text()
+    files = set(re.findall(r"`([\w/.]+\.(?:py|js|html|md|po))`", text))
+    # One that an item names without its folder is of the app that the item is about.
+    folders = ("", "optimization", "orchestration", "execution/migrations", "tests/optimization")
+    assert len(files) > 30
+    assert [f for f in files if not any((PROJECT / at / f).exists() for at in folders)] == []
+
+
 def test_every_command_is_documented() -> None:
     own = {
         command

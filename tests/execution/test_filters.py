@@ -9,6 +9,7 @@ from django.conf import settings
 from execution.filters import FILTERS, MOST_WORDS, ROLLED_UP, searched_words
 from execution.page_controls import filters_text
 from execution.page_filters import IN_DETAILS, KNOWN, read_filters
+from execution.schema import LIST
 from nexo.shared.clock import BUSINESS_ZONE
 from orchestration.bulk.texts import selection_texts
 
@@ -94,6 +95,12 @@ ONLY_IN_THE_API = {"taskId"}
 
 def test_each_filter_is_asked_for_here() -> None:
     assert ASKED.keys() | ONLY_IN_THE_API == FILTERS.keys()
+
+
+def test_each_filter_is_documented() -> None:
+    assert {parameter.name for parameter in LIST["parameters"]} >= FILTERS.keys()
+    text = (settings.BASE_DIR / "docs/reference/api.md").read_text()
+    assert [name for name in FILTERS if f"`{name}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", ASKED)

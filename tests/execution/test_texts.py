@@ -7,6 +7,7 @@ import pytest
 from django.utils import translation
 
 from execution import texts
+from execution.enums import EventKind, FailureReason
 
 pytestmark = pytest.mark.unit
 NOW = datetime(2026, 2, 24, 17, 30, tzinfo=UTC)
@@ -177,6 +178,11 @@ def event(kind: str, **values: Any) -> dict[str, Any]:
 )
 def test_events_are_sentences(row: dict[str, Any], text: str) -> None:
     assert texts.event_text(row) == text
+
+
+def test_whatever_happens_is_a_sentence() -> None:
+    assert texts.DEEDS.keys() | {EventKind.FAILED} == set(EventKind)
+    assert texts.FAILURE_DEEDS.keys() == set(FailureReason)
 
 
 def test_completion_by_hand_names_what_it_withdrew() -> None:

@@ -25,6 +25,7 @@ from execution.changes import Edits
 from execution.commands import Command
 from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task, TaskEvent
+from execution.page_filters import IN_DETAILS
 from execution.services import command_task
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 
@@ -128,6 +129,12 @@ def test_filters_select_and_cards_ignore_the_status() -> None:
     assert total_of(html) == "1"
     cards = [card_of(html, name) for name in ("pending", "inProgress", "completed", "failed")]
     assert cards == ["0", "1", "0", "1"]
+
+
+def test_each_filter_has_its_field() -> None:
+    html = client_of(None).get(LIST).content.decode()
+    fields = {"q", *IN_DETAILS}
+    assert {name for name in fields if f'name="{name}"' in html} == fields
 
 
 def test_unreadable_filters_are_left_out_and_said() -> None:
