@@ -492,7 +492,7 @@ def test_a_csv_is_in_the_readers_language_and_opens_in_their_spreadsheet() -> No
     }
     english = client_of(Role.QA, **{"accept-language": "en"})
     text = get(english, "reports?type=bottlenecks&format=csv").content.decode("utf-8-sig")
-    assert text.splitlines()[1].startswith('alex,Alex,Approval rate,66.67%,2,3,yes,at least 70%')
+    assert text.splitlines()[1].startswith("alex,Alex,Approval rate,66.67%,2,3,yes,at least 70%")
 
 
 @pytest.mark.usefixtures("worked")
