@@ -287,7 +287,9 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
     head: Page, tasks: list[dict[str, Any]], cable: Cable, complaints: Complaints
 ) -> None:
     complaints.expected += ["WebSocket", "ERR_"]
-    box(head, tasks[0]).check()
+    # What asks and orders comes with the selection; the last of it is what reads pages.
+    with head.expect_request_finished(lambda request: "/pages." in request.url):
+        box(head, tasks[0]).check()
     cable.cut()
     try:
         bar(head).get_by_role("button", name="Cancelar tarefas…").click()

@@ -1,18 +1,13 @@
-// Bulk actions on the list: select, see what would happen, say why, watch it happen.
+// Bulk actions on the list: what is selected, and what can be done with it.
 
-import { refusal as reasonOf, unread } from "../../execution/js/actions.js";
-import { postJson, whileLate } from "../../execution/js/api.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
-import { readPage } from "../../execution/js/pages.js";
-import { forgetWords, keepWords, keptWords } from "../../execution/js/unsent.js";
-import { showsNothing } from "../../shared/js/lines.js";
+import { forgetWords } from "../../execution/js/unsent.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
+import { toast } from "../../shared/js/toasts.js";
 import { Picks } from "./picks.js";
 
-const READ_EVERY = 2_000;
-const OUTCOME = '[data-part="job"] [data-job-state]';
 // What is written is kept for what is selected, also where a row or two join it or leave it.
 const SELECTION = "selection";
 
@@ -20,14 +15,8 @@ const byId = (id) => document.getElementById(id);
 addStrings(JSON.parse(byId("bulk-strings").textContent));
 
 const bar = byId("bulk-bar");
-const dialog = byId("bulk-dialog");
-const form = byId("bulk-form");
-const result = byId("bulk-result");
-const fault = byId("bulk-fault");
-const note = byId("bulk-note");
-const agent = byId("bulk-agent");
 const shownBox = byId("pick-shown");
-const slot = (parent, name) => parent.querySelector(`[data-field="${name}"]`);
+const slot = (name) => bar.querySelector(`[data-field="${name}"]`);
 // The likeliest first, as the server has them.
 const buttons = [...bar.querySelectorAll("[data-bulk]")];
 const picks = new Picks(byId("rows"), { onChange: showPicked });
@@ -40,6 +29,8 @@ function total() {
 
 function showPicked() {
   if (picks.isEmpty) forgetWritten();
+  // Nobody is to wait for it, or to lack it once the connection is gone.
+  else loadOrder().catch(() => {});
   arrangeButtons();
   showBar();
 }
@@ -49,9 +40,9 @@ function showBar() {
   bar.hidden = picks.isEmpty;
   // It must not cover the row that it came for.
   if (hasCome) document.activeElement.closest?.("tr.task")?.scrollIntoView({ block: "nearest" });
-  const all = slot(bar, "all");
+  const all = slot("all");
   const count = formatNumber(total());
-  slot(bar, "count").textContent = picks.isAll
+  slot("count").textContent = picks.isAll
     ? t("bulk.allPicked", { count })
     : plural("bulk.picked", picks.ids.size);
   all.hidden = picks.isAll || total() <= picks.ids.size;
@@ -62,6 +53,12 @@ function showBar() {
 
 function pickedCount() {
   return picks.isAll ? total() : picks.ids.size;
+}
+
+/** Done, or given up: the next selection has another reason. */
+function forgetWritten() {
+  byId("bulk-form").reset();
+  forgetWords(SELECTION);
 }
 
 /** The statuses of what is selected; null where the page does not know them all. */
@@ -90,7 +87,7 @@ function arrangeButtons() {
   const ordered = [...buttons.filter(isPossible), ...buttons.filter((one) => !isPossible(one))];
   const shown = [...bar.querySelectorAll("[data-bulk]")];
   if (ordered.every((button, place) => button === shown[place])) return;
-  slot(bar, "buttons").prepend(...ordered);
+  slot("buttons").prepend(...ordered);
   bar.scrollLeft = 0;
 }
 
@@ -98,20 +95,36 @@ function isPossible(button) {
   return button.getAttribute("aria-disabled") !== "true";
 }
 
+/** The bar goes, and the focus with it: back to the row in hand, else to the first. */
+function standInList() {
+  const rows = byId("rows");
+  (rows.querySelector('[data-pick][tabindex="0"]') ?? rows.querySelector(".title"))?.focus();
+}
+
+/** Few who look on select: what asks and orders comes with the first selection. */
+const loadOrder = () => import("./bulk-order.js");
+
+async function order(button) {
+  try {
+    const { openOrder } = await loadOrder();
+    openOrder(button, { picks, count: pickedCount, about: SELECTION });
+  } catch {
+    toast(t("unreachable"), { error: true, untilLive: true });
+  }
+}
+
 shownBox.addEventListener("change", () => picks.pickShown(shownBox.checked));
-slot(bar, "all").addEventListener("click", () => {
+slot("all").addEventListener("click", () => {
   picks.pickAll();
   bar.querySelector("[data-bulk]").focus();
 });
-slot(bar, "clear").addEventListener("click", () => {
+slot("clear").addEventListener("click", () => {
   picks.pickShown(false);
-  // The bar goes, and the focus with it: back to the row in hand, else to the first.
-  const rows = byId("rows");
-  (rows.querySelector('[data-pick][tabindex="0"]') ?? rows.querySelector(".title"))?.focus();
+  standInList();
 });
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
-  if (button && isPossible(button)) open(button);
+  if (button && isPossible(button)) order(button);
 });
 byId("rows").addEventListener("tasks", () => {
   picks.follow();
@@ -120,225 +133,4 @@ byId("rows").addEventListener("tasks", () => {
 // How many match changes while somebody selects.
 new MutationObserver(showBar).observe(byId("shown"), { attributeFilter: ["data-total"] });
 shortcuts({ x: () => picks.toggleFocused() });
-
-// -- Before ----------------------------------------------------------------------------------------
-
-let action = "";
-// What the preview counted: the order is about exactly these tasks, whatever matches later.
-let selectionId = null;
-
-/** Done, or given up: the next selection has another reason. */
-function forgetWritten() {
-  form.reset();
-  forgetWords(SELECTION);
-}
-
-function open(button) {
-  action = button.dataset.bulk;
-  const confirm = slot(form, "confirm");
-  const isDestructive = button.classList.contains("danger");
-  confirm.classList.toggle("danger", isDestructive);
-  confirm.classList.toggle("primary", !isDestructive);
-  offer(true);
-  byId("bulk-effect").hidden = false;
-  form.hidden = false;
-  result.hidden = true;
-  note.value = keptWords(SELECTION, action);
-  fault.textContent = "";
-  dialog.showModal();
-  (action === "assign" ? agent : note).focus();
-  preview();
-}
-
-/** Nothing is asked for where nothing can be done. */
-function offer(isOffered) {
-  slot(form, "agent-field").hidden = !isOffered || action !== "assign";
-  slot(form, "note-field").hidden = slot(form, "confirm").hidden = !isOffered;
-  if (!isOffered) slot(form, "back").focus();
-}
-
-function order(fields) {
-  return { action, ...selection(), ...fields };
-}
-
-function selection() {
-  if (!picks.isAll) return { taskIds: [...picks.ids] };
-  if (selectionId) return { selectionId };
-  return { filter: Object.fromEntries(new URLSearchParams(data.apiQuery)) };
-}
-
-/** Title and button say how many tasks would change, once that is known and where any would. What
-    would come of it goes by what is selected until then. */
-function name(count) {
-  const bare = bar.querySelector(`[data-bulk="${action}"]`).dataset.title;
-  const title = count ? plural(`bulk.title.${action}`, count) : bare;
-  byId("bulk-title").textContent = title;
-  byId("bulk-effect").textContent = plural(`bulk.effect.${action}`, count || pickedCount());
-  slot(form, "confirm").textContent = title;
-}
-
-async function preview() {
-  const confirm = slot(form, "confirm");
-  const asked = action;
-  confirm.disabled = true;
-  selectionId = null;
-  name(0);
-  say(t("bulk.asking"));
-  try {
-    const answer = postJson(bar.dataset.api, order({ dryRun: true }));
-    const told = await whileLate(answer, (isLate) => isLate && say(t("action.late")));
-    if (asked !== action || !dialog.open) return;
-    selectionId = told.selectionId;
-    name(told.done);
-    say(foretold(told), told.refused);
-    confirm.disabled = !told.done;
-    if (told.done) return;
-    // No word of what would come of it beside that it cannot be done.
-    byId("bulk-effect").hidden = true;
-    offer(false);
-  } catch (error) {
-    if (asked !== action || !dialog.open) return;
-    say(whyUnasked(error));
-    slot(form, "preview").append(again());
-  }
-}
-
-function foretold({ done, total: asked }) {
-  if (!done) return plural("bulk.none", asked);
-  const values = { done: formatNumber(done), total: formatNumber(asked) };
-  return plural(done === asked ? "bulk.willAll" : "bulk.will", done, values);
-}
-
-function whyUnasked(error) {
-  if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
-  return error.status === undefined ? t("bulk.unasked") : unread(error);
-}
-
-/** Whether the server's own sentence is about this order; the rest has words of the page's. */
-function isSaid({ status, sentence: told }) {
-  return [400, 409].includes(status) && told !== null;
-}
-
-function again() {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "button small";
-  button.textContent = t("again");
-  button.addEventListener("click", () => {
-    // The button goes with what it is about.
-    note.focus();
-    preview();
-  });
-  return button;
-}
-
-function say(sentence, refused = []) {
-  const line = document.createElement("p");
-  line.textContent = sentence;
-  const parts = [line];
-  if (refused.length) {
-    const list = document.createElement("ul");
-    list.className = "bulk-refusals";
-    list.append(...refused.map(refusal));
-    parts.push(list);
-  }
-  slot(form, "preview").replaceChildren(...parts);
-}
-
-function refusal({ code, count }) {
-  const item = document.createElement("li");
-  const number = document.createElement("strong");
-  number.textContent = plural("bulk.tasks", count);
-  item.append(number, `: ${plural(`bulk.code.${code}`, count)}`);
-  return item;
-}
-
-// -- The order -------------------------------------------------------------------------------------
-
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const confirm = slot(form, "confirm");
-  if (confirm.disabled || !isComplete()) return;
-  confirm.disabled = true;
-  confirm.setAttribute("aria-busy", "true");
-  const fields = { reason: note.value.trim() };
-  if (action === "assign") fields.agentId = agentId(agent.value.trim());
-  try {
-    const answer = postJson(bar.dataset.api, order(fields));
-    const { jobId } = await whileLate(answer, (isLate) => {
-      fault.textContent = isLate ? t("action.late") : "";
-    });
-    watch(jobId, confirm.textContent);
-  } catch (error) {
-    fault.textContent = whyNot(error);
-    confirm.disabled = false;
-  }
-  confirm.removeAttribute("aria-busy");
-});
-
-function whyNot(error) {
-  if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
-  const isUnknown = error.status === undefined || (error.status >= 500 && error.status !== 503);
-  return isUnknown ? t("bulk.unknown") : reasonOf(error);
-}
-
-/** What is wrong, without the name that programs know the field by. */
-function sentence({ details, code, sentence: told }) {
-  return code === "validation_error" ? Object.values(details)[0][0] : told;
-}
-
-/** People know agents by their names. */
-function agentId(text) {
-  const name = text.toLowerCase();
-  const found = Object.entries(data.agents).find(([, known]) => known.toLowerCase() === name);
-  return found?.[0] ?? text;
-}
-
-function isComplete() {
-  const missing = action === "assign" && !agent.value.trim() ? agent : null;
-  const field = missing ?? (showsNothing(note.value) ? note : null);
-  agent.setAttribute("aria-invalid", String(field === agent));
-  note.setAttribute("aria-invalid", String(field === note));
-  fault.textContent = field ? t(field === agent ? "bulk.needsAgent" : "bulk.needsNote") : "";
-  field?.focus();
-  return !field;
-}
-
-note.addEventListener("input", () => keepWords(SELECTION, action, note.value));
-slot(form, "back").addEventListener("click", () => dialog.close());
-
-// -- While it runs, and after ----------------------------------------------------------------------
-
-let watched = "";
-
-function watch(jobId, title) {
-  watched = bar.dataset.page.replace(/0$/, encodeURIComponent(jobId));
-  form.hidden = true;
-  result.hidden = false;
-  slot(result, "title").textContent = title;
-  slot(result, "page").href = watched;
-  slot(result, "outcome").replaceChildren();
-  slot(result, "fault").textContent = "";
-  slot(result, "title").focus();
-  picks.pickShown(false);
-  read(watched);
-}
-
-/** The outcome as the job's own page has it, again and again until the job is done. */
-async function read(address) {
-  let isDone = false;
-  try {
-    const fresh = (await readPage(address)).querySelector(OUTCOME);
-    if (address !== watched || !dialog.open) return;
-    const shown = slot(result, "outcome");
-    if (shown.firstElementChild?.outerHTML !== fresh.outerHTML) shown.replaceChildren(fresh);
-    isDone = fresh.dataset.jobState === "done";
-    slot(result, "fault").textContent = "";
-  } catch {
-    slot(result, "fault").textContent = t("bulk.unread");
-  }
-  if (!isDone && dialog.open) setTimeout(() => read(address), READ_EVERY);
-}
-
-slot(result, "close").addEventListener("click", () => dialog.close());
 showBar();
