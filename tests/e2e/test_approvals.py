@@ -267,8 +267,9 @@ def test_what_others_decide_turns_grey_and_what_is_new_waits(
     expect(row(page, second)).to_have_count(0)
     api.update(third, "in_progress")
     expect(row(page, third)).to_contain_text("aprovada e iniciada por admin")
-    page.get_by_role("button", name="Ocultar 1 já decidida").click()
+    page.get_by_role("button", name="Ocultar 1 já decidida").press("Enter")
     expect(page.locator(".pending")).to_have_count(2)
+    expect(page.locator(".pending .title").first).to_be_focused()
 
 
 def test_the_keyboard_stays_where_somebody_else_decides(
@@ -307,9 +308,12 @@ def test_a_rejection_can_be_tried_again_by_who_operates(
     page.get_by_role("dialog").get_by_label("Motivo").fill("engano")
     page.get_by_role("dialog").get_by_role("button", name="Rejeitar tarefa").click()
     expect(page.get_by_text("Nenhum resultado com esses filtros")).to_be_visible()
-    page.locator(".toast").get_by_role("button", name="Tentar de novo").click()
+    # The last row is gone, and the focus with it: on to what can be done now.
+    expect(page.locator("#empty a")).to_be_focused()
+    page.locator(".toast").get_by_role("button", name="Tentar de novo").press("Enter")
     # Nobody reads an empty list: what comes need not wait.
     expect(row(page, task)).to_contain_text("tentativa 2")
+    expect(row(page, task).locator(".title")).to_be_focused()
 
 
 def test_on_a_phone_nothing_stands_before_the_tasks_or_over_them(

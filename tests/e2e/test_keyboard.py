@@ -79,6 +79,27 @@ def test_question_mark_shows_the_keys(listed: Page) -> None:
     expect(help_dialog).to_be_hidden()
 
 
+def test_what_goes_gives_the_focus_back(
+    page: Page, api: Api, tasks: list[dict[str, Any]], task_type: str
+) -> None:
+    page.goto(f"{LIST}?taskType={task_type}&status=pending")
+    wait_until_live(page)
+    account = page.locator("summary", has_text="admin")
+    account.press("Enter")
+    page.get_by_role("button", name="Teclado").press("Enter")
+    page.keyboard.press("Escape")
+    expect(account).to_be_focused()
+    copy = row_of(page, tasks[1]).locator("[data-copy]")
+    copy.press("Enter")
+    page.locator(".toast").get_by_role("button", name="Fechar").press("Enter")
+    expect(page.locator(".toast")).to_have_count(0)
+    expect(copy).to_be_focused()
+    api.update(tasks[0], "approved")
+    page.locator("#left").press("Enter")
+    expect(row_of(page, tasks[0])).to_have_count(0)
+    expect(title_of(page, tasks[1])).to_be_focused()
+
+
 def test_keys_belong_to_the_field_that_is_written_in(listed: Page) -> None:
     listed.keyboard.press("/")
     listed.keyboard.type("jkp?m")

@@ -379,7 +379,11 @@ pill.addEventListener("click", () => {
   scrollTo({ top: 0 });
   body.querySelector(".title")?.focus({ preventScroll: true });
 });
-leftButton.addEventListener("click", settle);
+leftButton.addEventListener("click", ({ detail }) => {
+  settle();
+  // The button is gone. A mouse needs no place to go on from, and the list is to live on under it.
+  if (!detail) document.querySelector("#rows .title, #empty:not([hidden]) a")?.focus();
+});
 byId("filter-form").addEventListener("formdata", leaveOutUnset);
 addEventListener("pagehide", rememberPlace);
 

@@ -164,9 +164,24 @@ function showState() {
   if (waiting.size) pill.lastElementChild.textContent = plural("new", waiting.size);
   leftButton.hidden = !list.left;
   if (list.left) leftButton.textContent = plural("left", list.left);
-  byId("rows").hidden = !list.size;
-  byId("empty").hidden = Boolean(list.size);
+  showWhich();
   showChosen();
+}
+
+/** The rows, or that there are none; who stood on what goes stands on what comes. */
+function showWhich() {
+  const isEmpty = !list.size;
+  if (byId("rows").hidden === isEmpty) return;
+  const stood = document.activeElement;
+  const isLost = isEmpty ? stood === document.body : byId("empty").contains(stood);
+  byId("rows").hidden = isEmpty;
+  byId("empty").hidden = !isEmpty;
+  if (isLost) standAtTop();
+}
+
+function standAtTop() {
+  const link = byId(list.size ? "rows" : "empty").querySelector(".title, .button");
+  link.focus({ preventScroll: true });
 }
 
 function showChosen() {
@@ -226,6 +241,7 @@ function showOutcome({ taskId, code, sentence }) {
   if (!row) return;
   if (code === "done") {
     list.remove(row);
+    showWhich();
     noteMove();
   } else if (code === "version_conflict") readSoon();
   else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
@@ -418,6 +434,7 @@ pill.addEventListener("click", settle);
 leftButton.addEventListener("click", () => {
   list.letGo();
   showState();
+  standAtTop();
 });
 refreshButton.addEventListener("click", async (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -122,6 +122,10 @@ slot("clear").addEventListener("click", () => {
   picks.pickShown(false);
   standInList();
 });
+// Once ordered nothing is selected any more, and the button that opened it is gone.
+byId("bulk-dialog").addEventListener("close", () => {
+  if (document.activeElement.matches("body, dialog *")) standInList();
+});
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
   if (button && isPossible(button)) order(button);

@@ -21,7 +21,8 @@ document.addEventListener("click", (event) => {
   }
   const opener = event.target.closest("[data-opens]");
   if (opener) {
-    opener.closest("details[data-menu]")?.removeAttribute("open");
+    const menu = opener.closest("details[data-menu]");
+    if (menu) close(menu);
     document.getElementById(opener.dataset.opens).showModal();
   }
   const copier = event.target.closest("[data-copy]");
@@ -31,13 +32,16 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     const menu = document.querySelector("details[data-menu][open]");
-    if (menu) {
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    }
+    if (menu) close(menu);
   }
   if (event.key === "?" && !isTyping(event)) document.getElementById("help").showModal();
 });
+
+/** What stands in it goes: the focus is to be where a dialog can give it back. */
+function close(menu) {
+  menu.open = false;
+  menu.querySelector("summary").focus();
+}
 
 // A menu that asks for a word is ready to be written in. The event of a toggle does not rise.
 document.addEventListener(

@@ -6,6 +6,9 @@ import { t } from "./strings.js";
 const SHOWN_MILLISECONDS = 6000;
 const CONFIRMED_MILLISECONDS = 2500;
 
+// What had the focus when the last toast came.
+let stoodAt = null;
+
 /**
  * `action` is what can be done about it, such as taking it back: {label, act}, or where one has to
  * go: {label, href}. What `stays` is there until somebody takes it away; what is true only
@@ -27,8 +30,9 @@ export function toast(
   letGo(box, { stays });
   const place = document.getElementById("toasts");
   for (const other of place.querySelectorAll(".toast")) {
-    if (other.querySelector("p").textContent === text) other.remove();
+    if (other.querySelector("p").textContent === text) drop(other);
   }
+  if (!place.contains(document.activeElement)) stoodAt = document.activeElement;
   reachable(place);
   place.querySelector(error ? ".toast-errors" : "[role=status]").append(box);
   return box;
@@ -43,15 +47,25 @@ function reachable(place) {
   dialog.addEventListener("close", () => home.insertBefore(place, next), { once: true });
 }
 
+/** Take it away; who stood in it goes on where they were, or at the page's content. */
+function drop(box) {
+  const stoodHere = box.contains(document.activeElement);
+  box.remove();
+  if (!stoodHere) return;
+  for (const place of [stoodAt, document.getElementById("content")]) {
+    if (document.activeElement === document.body) place?.focus({ preventScroll: true });
+  }
+}
+
 /** The page is live again: what was said of not being able to read it is over. */
 export function dropUntilLive() {
-  for (const box of document.querySelectorAll("#toasts [data-until-live]")) box.remove();
+  for (const box of document.querySelectorAll("#toasts [data-until-live]")) drop(box);
 }
 
 /** What a toast announced has happened: it says so, and goes. */
 export function confirmToast(box, text) {
   box.querySelector("p").textContent = text;
-  setTimeout(() => box.remove(), CONFIRMED_MILLISECONDS);
+  setTimeout(() => drop(box), CONFIRMED_MILLISECONDS);
 }
 
 /** Those that the server has drawn, after a form that was sent without scripts or to a page. */
@@ -74,7 +88,7 @@ function doing(box, { label, act, href }) {
   button.className = "button small";
   button.textContent = label;
   button.addEventListener("click", () => {
-    box.remove();
+    drop(box);
     act();
   });
   return button;
@@ -85,7 +99,7 @@ function letGo(box, { stays }) {
   close.type = "button";
   close.className = "button quiet small";
   close.textContent = t("close");
-  close.addEventListener("click", () => box.remove());
+  close.addEventListener("click", () => drop(box));
   box.append(close);
-  if (!stays) setTimeout(() => box.remove(), SHOWN_MILLISECONDS);
+  if (!stays) setTimeout(() => drop(box), SHOWN_MILLISECONDS);
 }
