@@ -237,6 +237,25 @@ def wait_until_live(page: Page) -> None:
     expect(page.locator("#live")).to_have_attribute("data-state", "live")
 
 
+def listen(page: Page) -> Callable[[], list[str]]:
+    """Hear what is written into live regions from now on, as a screen reader does."""
+    page.evaluate(
+        """() => {
+          window.told = [];
+          const elementOf = ({ target }) => (target.closest ? target : target.parentElement);
+          const isLive = (change) => elementOf(change).closest("[aria-live], [role=status]");
+          const hear = (changes) => {
+            for (const change of changes.filter(isLive)) {
+              if (change.target.textContent) window.told.push(change.target.textContent);
+            }
+          };
+          const what = { childList: true, characterData: true, subtree: true };
+          new MutationObserver(hear).observe(document.body, what);
+        }"""
+    )
+    return lambda: list(page.evaluate("window.told"))
+
+
 def reset_at_each_change(page: Page) -> None:
     """Let the feed answer each change as it does a page that was away for over 1,000 events."""
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import Api, Complaints, wait_until_live
+from tests.e2e.conftest import Api, Complaints, listen, wait_until_live
 from tests.e2e.test_quality import serious_faults
 
 INBOX = "/marketplace/tasks/approvals"
@@ -140,6 +140,11 @@ def test_keyboard_walks_approves_rejects_and_selects(
     page.keyboard.press("j")
     page.keyboard.press("x")
     expect(page.get_by_text("2 selecionadas")).to_be_visible()
+    # It is said once, whatever happens meanwhile.
+    told = listen(page)
+    api.create(taskType=task_type)
+    expect(page.get_by_role("button", name="1 nova")).to_be_visible()
+    assert [sentence for sentence in told() if "selecionada" in sentence] == []
     # With a selection the keys are about all of it.
     page.keyboard.press("r")
     expect(dialog.get_by_role("heading", name="Rejeitar 2 tarefas")).to_be_visible()

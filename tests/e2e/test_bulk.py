@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import LIST, Api, Complaints, row_of, wait_until_live
+from tests.e2e.conftest import LIST, Api, Complaints, listen, row_of, wait_until_live
 from tests.e2e.test_quality import serious_faults
 
 
@@ -216,7 +216,13 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     # Tasks that come while somebody selects wait above the list.
     api.create(taskType=task_type)
     expect(head.locator("#pill")).to_be_visible()
+    told = listen(head)
     bar(head).get_by_role("button", name="Selecionar todas as 6").click()
+    expect(head.locator("#announcer")).to_contain_text("Todas as 6")
+    # The number moves on; it is said when somebody selects, and not again.
+    api.create(taskType=task_type)
+    expect(bar(head)).to_contain_text("Todas as 7")
+    assert len([sentence for sentence in told() if "filtro" in sentence]) == 1
     bar(head).get_by_role("button", name="Rejeitar…").click()
     dialog = head.get_by_role("dialog")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
@@ -224,7 +230,7 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     api.create(taskType=task_type)
     dialog.get_by_label("Motivo").fill("Teste em massa")
     dialog.locator("[data-field=confirm]").click()
-    expect(dialog).to_contain_text("5 de 6 feitas")
+    expect(dialog).to_contain_text("6 de 7 feitas")
 
 
 def test_what_has_left_the_filter_is_not_among_all_that_match(

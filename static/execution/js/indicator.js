@@ -118,6 +118,7 @@ export function announce(sentence) {
   setTimeout(() => (place.textContent = sentence), BREATH);
 }
 
-function setText(element, text) {
+/** A live region tells whatever is written into it, the same once more too. */
+export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -7,7 +7,7 @@ import { toast } from "../../shared/js/toasts.js";
 import { ask, refusal, sayRefusal, unread } from "../../execution/js/actions.js";
 import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
 import { Feed } from "../../execution/js/feed.js";
-import { announce, Indicator, tellState } from "../../execution/js/indicator.js";
+import { announce, Indicator, setText, tellState } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
 import { pageDataOf, readPage } from "../../execution/js/pages.js";
@@ -188,7 +188,7 @@ function showChosen() {
   const boxes = list.boxes();
   const chosen = boxes.filter((box) => box.checked).length;
   if (chosen) asked?.remove();
-  byId("chosen").textContent = chosen ? plural("chosen", chosen) : "";
+  setText(byId("chosen"), chosen ? plural("chosen", chosen) : "");
   all.checked = chosen > 0 && chosen === boxes.length;
   all.indeterminate = chosen > 0 && chosen < boxes.length;
 }

@@ -1,5 +1,6 @@
 // Bulk actions on the list: what is selected, and what can be done with it.
 
+import { announce } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
@@ -33,6 +34,8 @@ function showPicked() {
   else loadOrder().catch(() => {});
   arrangeButtons();
   showBar();
+  // Of all that match the number moves on by itself: it is told when somebody selects.
+  if (!picks.isEmpty) announce(slot("count").textContent);
 }
 
 function showBar() {
