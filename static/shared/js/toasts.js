@@ -1,5 +1,5 @@
 // What the user just did, said once. An error stays until it is dismissed, and the same one again
-// takes the place of the first.
+// takes the place of the first. What can be done about something stays too, until the next such.
 
 import { t } from "./strings.js";
 
@@ -16,7 +16,7 @@ let stoodAt = null;
  */
 export function toast(
   text,
-  { error = false, action = null, stays = error, tone = "green", untilLive = false } = {},
+  { error = false, action = null, stays = error || action !== null, tone = "green", untilLive = false } = {},
 ) {
   const box = document.createElement("div");
   box.className = "toast";
@@ -27,10 +27,12 @@ export function toast(
   box.append(sentence);
   if (untilLive) box.dataset.untilLive = "";
   if (action) box.append(doing(box, action));
+  if (action && !error) box.dataset.offer = "";
   letGo(box, { stays });
   const place = document.getElementById("toasts");
   for (const other of place.querySelectorAll(".toast")) {
-    if (other.querySelector("p").textContent === text) drop(other);
+    const isSame = other.querySelector("p").textContent === text;
+    if (isSame || ("offer" in box.dataset && "offer" in other.dataset)) drop(other);
   }
   if (!place.contains(document.activeElement)) stoodAt = document.activeElement;
   reachable(place);
@@ -57,6 +59,12 @@ function drop(box) {
   }
 }
 
+/** Nothing goes from under a hand or the keyboard: then its time begins anew. */
+function fade(box, milliseconds) {
+  const end = () => (box.matches(":hover, :focus-within") ? fade(box, milliseconds) : drop(box));
+  setTimeout(end, milliseconds);
+}
+
 /** The page is live again: what was said of not being able to read it is over. */
 export function dropUntilLive() {
   for (const box of document.querySelectorAll("#toasts [data-until-live]")) drop(box);
@@ -65,7 +73,7 @@ export function dropUntilLive() {
 /** What a toast announced has happened: it says so, and goes. */
 export function confirmToast(box, text) {
   box.querySelector("p").textContent = text;
-  setTimeout(() => drop(box), CONFIRMED_MILLISECONDS);
+  fade(box, CONFIRMED_MILLISECONDS);
 }
 
 /** Those that the server has drawn, after a form that was sent without scripts or to a page. */
@@ -101,5 +109,5 @@ function letGo(box, { stays }) {
   close.textContent = t("close");
   close.addEventListener("click", () => drop(box));
   box.append(close);
-  if (!stays) setTimeout(() => drop(box), SHOWN_MILLISECONDS);
+  if (!stays) fade(box, SHOWN_MILLISECONDS);
 }
