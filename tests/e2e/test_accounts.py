@@ -1,5 +1,6 @@
 """Signing in and out, the password, and what a person's browser remembers."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -73,7 +74,14 @@ def test_password_is_changed_and_the_old_one_no_longer_works(
     sign_in(page, newcomer)
     page.goto("/accounts/password/")
     page.get_by_label("Senha antiga").fill(PASSWORD)
-    page.get_by_label("Nova senha", exact=True).fill(OTHER_PASSWORD)
+    new = page.get_by_label("Nova senha", exact=True)
+    new.fill("123")
+    page.get_by_label("Confirmação da nova senha").fill("123")
+    page.get_by_role("button", name="Alterar senha").click()
+    # Each of the errors is the field's.
+    expect(new).to_have_accessible_description(re.compile("8 caracteres.*comum.*numérica"))
+    page.get_by_label("Senha antiga").fill(PASSWORD)
+    new.fill(OTHER_PASSWORD)
     page.get_by_label("Confirmação da nova senha").fill(OTHER_PASSWORD)
     page.get_by_role("button", name="Alterar senha").click()
     toast = page.locator(".toast")

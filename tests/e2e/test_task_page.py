@@ -104,7 +104,8 @@ def test_actions_of_the_page(opened: Page, task: dict[str, Any]) -> None:
     for nothing in (" ", "\u200b \u2800"):
         note.get_by_label("Motivo").fill(nothing)
         note.get_by_role("button").click()
-        expect(opened.get_by_role("alert").filter(has_text="Diga o motivo.").last).to_be_visible()
+        expect(note.get_by_label("Motivo")).to_have_accessible_description("Diga o motivo.")
+        expect(note.get_by_label("Motivo")).to_be_focused()
         expect(opened.locator(".badge")).to_have_text("Sincronizando")
     note.get_by_label("Motivo").fill("a Shein recusou a foto")
     note.get_by_role("button").click()

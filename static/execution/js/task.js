@@ -1,5 +1,6 @@
 // A task's page, kept true by the same feed: an event of this task makes it read itself again.
 
+import { clearFaults, showFaults } from "../../shared/js/faults.js";
 import { showsNothing } from "../../shared/js/lines.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
@@ -160,8 +161,7 @@ function submit(event) {
   const { note } = form.elements;
   // A browser takes a blank for a reason.
   if (note?.required && showsNothing(note.value)) {
-    toast(t("action.needsNote"), { error: true });
-    note.focus();
+    showFaults(form, { note: [t("action.needsNote")] });
     return;
   }
   // Twice pressed is once meant.
@@ -237,7 +237,9 @@ function restoreWords() {
 
 document.addEventListener("input", ({ target }) => {
   const form = target.closest("form[data-action]");
-  if (form) keepWords(task.taskId, form.dataset.action, target.value);
+  if (!form) return;
+  clearFaults(form);
+  keepWords(task.taskId, form.dataset.action, target.value);
 });
 pauseButton.addEventListener("click", () => setPaused(!isPaused));
 refreshButton.addEventListener("click", async (event) => {
