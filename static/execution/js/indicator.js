@@ -2,7 +2,7 @@
 
 import { plural, t } from "../../shared/js/strings.js";
 import { ago } from "../../shared/js/times.js";
-import { dropUntilLive, toast } from "../../shared/js/toasts.js";
+import { dropUntilLive, reachable, toast } from "../../shared/js/toasts.js";
 import { signInAddress } from "./page-data.js";
 
 const TONES = {
@@ -114,6 +114,7 @@ function showHalt(state) {
 /** Speak to those who hear the page: rarely, and only whole sentences. */
 export function announce(sentence) {
   const place = document.getElementById("announcer");
+  reachable(place);
   place.textContent = "";
   setTimeout(() => (place.textContent = sentence), BREATH);
 }

@@ -58,14 +58,14 @@ function showPlan(page) {
 function take(page, dialog) {
   const next = page?.getElementById("activation");
   if (!next) return false;
-  for (const child of [...dialog.childNodes]) if (!isToasts(child)) child.remove();
+  for (const child of [...dialog.childNodes]) if (!isTold(child)) child.remove();
   dialog.prepend(...next.childNodes);
   dialog.querySelector("[autofocus]")?.focus();
   return true;
 }
 
 /** What was said while the dialog is open stands in it, and stays. */
-const isToasts = ({ id }) => id === "toasts";
+const isTold = ({ id }) => id === "toasts" || id === "announcer";
 
 function leave(dialog) {
   dialog.remove();

@@ -40,8 +40,8 @@ export function toast(
   return box;
 }
 
-/** Behind an open dialog nothing can be read or pressed: then they stand in it. */
-function reachable(place) {
+/** Behind an open dialog nothing can be heard, read or pressed: then it stands in it. */
+export function reachable(place) {
   const dialog = document.querySelector("dialog:modal");
   if (!dialog || dialog.contains(place)) return;
   const { parentElement: home, nextSibling: next } = place;
