@@ -286,7 +286,10 @@ def test_the_keyboard_stays_where_somebody_else_decides(
         row(page, task).locator(control).first.focus()
         api.update(task, "failed", failureReason="rejected", reason="não")
         expect(row(page, task)).to_contain_text("rejeitada por admin")
-        expect(row(page, task).locator(".title")).to_be_focused()
+        title = row(page, task).locator(".title")
+        expect(title).to_be_focused()
+        expect(title).to_have_accessible_description("rejeitada por admin")
+        expect(page.locator("#announcer")).to_have_text(f"{task['title']}: rejeitada por admin")
     page.keyboard.press("j")
     expect(row(page, tasks[3]).locator(".title")).to_be_focused()
     # So it does where a dialog was open about the task, and it says what became of the decision.
@@ -299,6 +302,9 @@ def test_the_keyboard_stays_where_somebody_else_decides(
         dialog.get_by_label("Motivo").fill("sem foto")
         api.update(task, "approved")
         expect(row(page, task)).to_contain_text("aprovada por admin")
+        # What lies behind an open dialog nobody hears: it is told in it.
+        told = dialog.locator("#announcer")
+        expect(told).to_have_text(f"{task['title']}: aprovada por admin")
         dialog.get_by_role("button", name=confirm).press("Enter")
         expect(page.locator(".toast", has_text=task["title"])).to_contain_text("Nada foi alterado")
         expect(row(page, task).locator(".title")).to_be_focused()

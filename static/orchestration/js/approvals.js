@@ -35,6 +35,8 @@ const here = refreshButton.href;
 const waiting = new Set();
 // What this page is deciding itself: the feed may tell of it before the answer does.
 const deciding = new Set();
+// The tasks that the open dialog is about.
+let inDialog = [];
 let newest = null;
 // The tasks that frames have told of since the last read was begun, which may not know of that.
 let heard = new Set();
@@ -84,10 +86,17 @@ function take(task, event) {
     if (belongs && list.isInRange(task)) waiting.add(task.taskId);
     else waiting.delete(task.taskId);
   } else if (!belongs) {
-    if (!deciding.has(task.taskId)) list.leave(row, fateText(task, event));
+    if (!deciding.has(task.taskId)) leave(row, fateText(task, event));
   } else if (list.hasLeft(row) || task.version !== Number(row.dataset.version)) {
     readSoon();
   }
+}
+
+/** Somebody else has decided; who was about to hears so. */
+function leave(row, fate) {
+  const isInHand = row.contains(document.activeElement) || inDialog.includes(row.dataset.task);
+  list.leave(row, fate);
+  if (isInHand) announce(`${titleOf(row)}: ${fate}`);
 }
 
 function count({ taskId, from, to }, tasks) {
@@ -130,7 +139,7 @@ function reconcile(snapshot) {
     if (!list.row(taskId) && !heard.has(taskId)) waiting.add(taskId);
   }
   const isWhole = newest.getElementById("more").hidden;
-  list.follow(fresh, { isWhole, except: heard }, t("fate.gone"));
+  list.follow(fresh, { isWhole, except: heard, onGone: (row) => leave(row, t("fate.gone")) });
   // Nobody reads an empty list: there is nothing to keep still.
   if (!list.size) {
     list.append(newest);
@@ -288,10 +297,12 @@ async function approve(row) {
 }
 
 async function reject(rows) {
-  const taskId = rows.map((row) => row.dataset.task).join();
+  inDialog = rows.map((row) => row.dataset.task);
+  const taskId = inDialog.join();
   const note = await (rows.length === 1
     ? ask(data.reject, { taskId, title: titleOf(rows[0]) })
     : ask({ ...data.reject, ...rejectMany(rows.length) }, { taskId, title: "" }));
+  inDialog = [];
   comeBack(rows[0].dataset.task);
   if (note === null) return;
   const fields = rows.map((row) => ["task", keyOf(row)]);
@@ -347,6 +358,7 @@ async function edit(row) {
     }
     byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
     editDialog.querySelector('[data-field="form"]').replaceChildren(form);
+    inDialog = [form.dataset.edit];
     editDialog.showModal();
     form.elements.title.focus();
   } catch (error) {
@@ -362,6 +374,7 @@ editDialog.addEventListener("click", (event) => {
   editDialog.close();
 });
 editDialog.addEventListener("close", () => {
+  inDialog = [];
   comeBack(editDialog.querySelector("[data-edit]").dataset.edit);
 });
 editDialog.addEventListener("submit", async (event) => {

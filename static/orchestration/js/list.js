@@ -118,7 +118,7 @@ export class List {
   }
 
   /** Take over what a page read anew says of the rows that are shown. */
-  follow(fresh, { isWhole, except }, goneText) {
+  follow(fresh, { isWhole, except, onGone }) {
     const last = [...fresh.values()].at(-1)?.dataset.created ?? "";
     for (const row of [...this.#body.children]) {
       if (except.has(row.dataset.task)) continue;
@@ -127,7 +127,7 @@ export class List {
       if (now && (this.hasLeft(row) || now.dataset.version !== row.dataset.version)) {
         this.#replace(row, now.cloneNode(true));
       } else if (!now && wasRead && !this.hasLeft(row)) {
-        this.leave(row, goneText);
+        onGone(row);
       }
     }
   }
