@@ -1,6 +1,6 @@
 """The weights form of the page, in percent; the admin's own is made of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -34,7 +34,14 @@ def _weight(label: Any) -> PercentField:
     return PercentField(
         label=label,
         localize=True,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={
+                "inputmode": "decimal",
+                "autocomplete": "off",
+                # One rule for three fields: what is wrong, and what they sum to, is said once.
+                "aria-describedby": "weights-error weights-sum",
+            }
+        ),
     )
 
 
@@ -53,18 +60,22 @@ class WeightsForm(forms.Form):
         data: dict[str, Any] = super().clean() or {}
         wrong = [name for name in TERMS if not 0 <= data.get(name, -1) <= 100]
         for name in wrong:
-            # Three fields, one rule: it is said once, and the fields are marked.
             self.errors.pop(name, None)
-            self.fields[name].widget.attrs["aria-invalid"] = "true"
+        self._mark(wrong)
         if wrong:
             raise forms.ValidationError(gettext("Each weight is a percentage from 0% to 100%."))
         if not may_be_set(np.array(shares_in(data))):
             message = gettext(
                 "The weights must sum to 100%% (95%% to 105%% will do); this is %(sum)s%%."
             )
+            self._mark(TERMS)
             total = refused_sum(sum(data[name] for name in TERMS) / 100)
             raise forms.ValidationError(message % {"sum": number_format(plain(100 * total))})
         return data
+
+    def _mark(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.fields[name].widget.attrs["aria-invalid"] = "true"
 
     @property
     def shares(self) -> Shares:

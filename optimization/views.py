@@ -153,6 +153,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
 
 def _strings() -> dict[str, str]:
     return {
+        "weights.stale": _("The numbers have changed: preview them again before saving."),
         "weights.sum": _("Sum: {sum}% (target: 100%, from 95% to 105% will do)"),
         "cards.left": _("No longer in this list"),
         "cards.entered.one": _("{count} agent came in"),

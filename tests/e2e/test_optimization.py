@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Api, Complaints, wait_until_live
+from tests.e2e.test_quality import serious_faults
 
 PAGE = "/marketplace/orchestration/optimization"
 API_OF_PAGE = f"/api{PAGE}"
@@ -273,7 +274,10 @@ def test_the_chart_shows_days_between_gaps_and_whole_lines_at_the_top(page: Page
     assert drawn_on(page, [100, 100, 100])["height"] == level
 
 
-def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
+def test_weights_are_changed_through_the_preview_and_reset(
+    page: Page, complaints: Complaints
+) -> None:
+    complaints.expected.append("400")
     page.goto(PAGE)
     page.get_by_role("link", name="Sunny", exact=True).click()
     drawer = page.locator("#agent")
@@ -284,8 +288,19 @@ def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     drawer.locator("[name=execution_time]").fill("30")
     expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 120% ({target})")
     expect(drawer.locator("[data-sum]")).to_have_class(re.compile("field-error"))
+    # Whoever does not see the red hears it, and finds it at the fields.
+    first = drawer.locator("[name=approval_rate]")
+    page.keyboard.press("Tab")
+    expect(page.locator("#announcer")).to_have_text(f"Soma: 120% ({target})")
+    expect(first).to_have_attribute("aria-invalid", "true")
+    first.fill("abc")
+    drawer.get_by_role("button", name="Ver prévia").click()
+    expect(first).to_be_focused()
+    expect(first).to_have_accessible_description("Cada peso é uma porcentagem de 0% a 100%.")
+    first.fill("20")
     drawer.locator("[name=execution_time]").fill("10")
     expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 100% ({target})")
+    expect(first).to_have_attribute("aria-invalid", "false")
     expect(drawer.get_by_role("button", name="Salvar pesos")).to_have_count(0)
     drawer.get_by_role("button", name="Ver prévia").click()
     expect(drawer.locator("#preview")).to_contain_text("Posição entre")
@@ -293,6 +308,8 @@ def test_weights_are_changed_through_the_preview_and_reset(page: Page) -> None:
     save = drawer.get_by_role("button", name="Salvar pesos")
     drawer.locator("[name=execution_time]").fill("12")
     expect(save).to_be_disabled()
+    expect(save).to_have_accessible_description(re.compile("Os números mudaram"))
+    assert serious_faults(page) == []
     drawer.locator("[name=execution_time]").fill("10")
     drawer.get_by_role("button", name="Ver prévia").click()
     drawer.locator("[name=reason]").fill("mais peso na conclusão")
