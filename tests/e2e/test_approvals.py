@@ -145,6 +145,13 @@ def test_keyboard_walks_approves_rejects_and_selects(
     api.create(taskType=task_type)
     expect(page.get_by_role("button", name="1 nova")).to_be_visible()
     assert [sentence for sentence in told() if "selecionada" in sentence] == []
+    # On the way through the filters a letter decides nothing.
+    page.locator(".chip").nth(1).focus()
+    for key in ("a", "r"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator(".pending[aria-busy=true]")).to_have_count(0)
+    page.locator(".pending .title").nth(1).focus()
     # With a selection the keys are about all of it.
     page.keyboard.press("r")
     expect(dialog.get_by_role("heading", name="Rejeitar 2 tarefas")).to_be_visible()

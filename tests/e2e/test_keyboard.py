@@ -79,6 +79,26 @@ def test_question_mark_shows_the_keys(listed: Page) -> None:
     expect(help_dialog).to_be_hidden()
 
 
+def test_single_keys_can_be_turned_off(listed: Page, tasks: list[dict[str, Any]]) -> None:
+    listed.keyboard.press("?")
+    listed.get_by_label("Atalhos de uma tecla").press("Space")
+    listed.keyboard.press("Escape")
+    for _load in range(2):
+        for key in ("j", "p", "?"):
+            listed.keyboard.press(key)
+        expect(title_of(listed, tasks[0])).not_to_be_focused()
+        expect(listed.locator("#live")).to_have_attribute("data-state", "live")
+        expect(listed.get_by_role("dialog")).to_have_count(0)
+        listed.reload()
+        wait_until_live(listed)
+    listed.locator("summary", has_text="admin").press("Enter")
+    listed.get_by_role("button", name="Teclado").press("Enter")
+    listed.get_by_label("Atalhos de uma tecla").press("Space")
+    listed.keyboard.press("Escape")
+    listed.keyboard.press("j")
+    expect(title_of(listed, tasks[0])).to_be_focused()
+
+
 def test_what_goes_gives_the_focus_back(
     page: Page, api: Api, tasks: list[dict[str, Any]], task_type: str
 ) -> None:

@@ -1,7 +1,7 @@
 // The keyboard does everything: j and k walk the rows, arrows walk the marks of one row. Of the
 // controls inside the rows only those of the row in hand are in the tab order.
 
-import { isTyping } from "../../shared/js/frame.js";
+import { belongsElsewhere } from "../../shared/js/frame.js";
 
 const CONTROLS = "[data-pick], [data-copy], [data-row-menu]";
 
@@ -73,7 +73,7 @@ export function leaveOnEscape(field) {
 /** `keys` maps a key to what it does; fields, menus and dialogs keep their keys. */
 export function shortcuts(keys) {
   document.addEventListener("keydown", (event) => {
-    if (!(event.key in keys) || isTyping(event)) return;
+    if (!(event.key in keys) || belongsElsewhere(event)) return;
     event.preventDefault();
     keys[event.key]();
   });

@@ -1,7 +1,7 @@
 // The drawer takes the focus when it opens and gives it back to its card when it closes. Both are
 // links to a place in another state of the page, so that they work without this too.
 
-import { isTyping } from "../../shared/js/frame.js";
+import { belongsElsewhere } from "../../shared/js/frame.js";
 
 export function watchDrawer() {
   focusPlace();
@@ -25,7 +25,7 @@ function showOpened() {
 }
 
 function closeOnEscape(event) {
-  if (event.key !== "Escape" || isTyping(event)) return;
+  if (event.key !== "Escape" || belongsElsewhere(event)) return;
   if (document.querySelector("details[data-menu][open]")) return;
   document.querySelector("[data-close]")?.click();
 }

@@ -472,6 +472,13 @@ byId("more").addEventListener("click", async (event) => {
     more.removeAttribute("aria-busy");
   }
 });
+/** A letter decides for who is at the tasks or nowhere, not on the way through something else. */
+function atTasks(act) {
+  return () => {
+    if (document.activeElement.matches("body, #content, #rows *, #decisions *")) act();
+  };
+}
+
 shortcuts({
   j: () => list.step(1),
   k: () => list.step(-1),
@@ -480,8 +487,11 @@ shortcuts({
     if (box && !box.disabled) box.checked = !box.checked;
     showChosen();
   },
-  a: () => (list.chosen().length ? approveChosen() : list.current() && approve(list.current())),
-  r: () => inHand().length && reject(inHand()),
+  a: atTasks(() => {
+    if (list.chosen().length) approveChosen();
+    else if (list.current()) approve(list.current());
+  }),
+  r: atTasks(() => inHand().length && reject(inHand())),
   e: () => list.current() && edit(list.current()),
 });
 setInterval(() => {

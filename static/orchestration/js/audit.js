@@ -1,7 +1,7 @@
 // The audit by keyboard; everything else is links and a form.
 
 import { leaveOutUnset } from "../../shared/js/filter-form.js";
-import { isTyping } from "../../shared/js/frame.js";
+import { belongsElsewhere } from "../../shared/js/frame.js";
 
 const rows = [...document.querySelectorAll("#rows > tr")];
 
@@ -21,7 +21,7 @@ const KEYS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (isTyping(event)) return;
+  if (belongsElsewhere(event)) return;
   if (event.key === "Enter" && event.target.matches("#rows > tr")) {
     event.target.querySelector(".object-title > a, .object-id > a.id")?.click();
     return;

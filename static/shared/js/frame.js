@@ -7,13 +7,25 @@ import { adoptToasts, toast } from "./toasts.js";
 // What is pressed or ticked takes no letters.
 const PRESSED = ["checkbox", "radio", "button", "submit", "reset", "image", "file", "color"];
 const WRITTEN = `input:not(${PRESSED.map((type) => `[type="${type}"]`).join()}), textarea`;
+const page = document.documentElement;
+const keysBox = document.getElementById("keys-on");
 const OWN_KEYS = `${WRITTEN}, select, dialog, [contenteditable]`;
 
-/** Whether a key belongs to a field, a menu or a dialog rather than to the page. */
-export function isTyping(event) {
+/**
+ * Whether a key belongs to a field, a menu or a dialog rather than to the page; a character to
+ * nobody where single keys are turned off, as for who speaks what they write.
+ */
+export function belongsElsewhere(event) {
+  if (event.key.length === 1 && page.classList.contains("no-keys")) return true;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return true;
   return event.target.closest(OWN_KEYS) !== null;
 }
+
+keysBox.checked = !page.classList.contains("no-keys");
+keysBox.addEventListener("change", () => {
+  page.classList.toggle("no-keys", !keysBox.checked);
+  localStorage.setItem("nexo.keys", keysBox.checked ? "on" : "off");
+});
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details[data-menu][open]")) {
@@ -34,7 +46,7 @@ document.addEventListener("keydown", (event) => {
     const menu = document.querySelector("details[data-menu][open]");
     if (menu) close(menu);
   }
-  if (event.key === "?" && !isTyping(event)) document.getElementById("help").showModal();
+  if (event.key === "?" && !belongsElsewhere(event)) document.getElementById("help").showModal();
 });
 
 /** What stands in it goes: the focus is to be where a dialog can give it back. */
