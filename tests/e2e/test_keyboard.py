@@ -126,6 +126,27 @@ def test_what_goes_gives_the_focus_back(
     expect(title_of(page, tasks[1])).to_be_focused()
 
 
+def test_a_menu_that_is_left_covers_nothing(listed: Page) -> None:
+    opened = listed.locator("details[data-menu][open]")
+    listed.locator("summary[aria-label=Idioma]").press("Enter")
+    for _item in range(2):
+        listed.keyboard.press("Tab")
+    expect(opened).to_have_count(1)
+    listed.keyboard.press("Tab")
+    expect(listed.locator("summary[aria-label=Tema]")).to_be_focused()
+    expect(opened).to_have_count(0)
+    # Words are not put out of sight; Escape does it, and the focus stays where it has come to.
+    views = listed.locator("details:has(.save-view)")
+    views.locator("summary").press("Enter")
+    views.get_by_role("textbox").fill("Minhas")
+    row = listed.locator("#rows .title").first
+    row.focus()
+    expect(opened).to_have_count(1)
+    listed.keyboard.press("Escape")
+    expect(opened).to_have_count(0)
+    expect(row).to_be_focused()
+
+
 def test_keys_belong_to_the_field_that_is_written_in(listed: Page) -> None:
     listed.keyboard.press("/")
     listed.keyboard.type("jkp?m")

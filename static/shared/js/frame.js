@@ -49,10 +49,25 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?" && !belongsElsewhere(event)) document.getElementById("help").showModal();
 });
 
-/** What stands in it goes: the focus is to be where a dialog can give it back. */
+/** Who stands in it goes to what opened it, from where a dialog can give the focus back too. */
 function close(menu) {
+  const stoodHere = menu.contains(document.activeElement);
   menu.open = false;
-  menu.querySelector("summary").focus();
+  if (stoodHere) menu.querySelector("summary").focus();
+}
+
+// One that Tab has left would lie over what has the focus then; with words in it, it stays. A click
+// beside its buttons gives the focus to what is around it.
+document.addEventListener("focusout", ({ target, relatedTarget: next }) => {
+  for (const menu of document.querySelectorAll("details[data-menu][open]")) {
+    const isLeft = next && menu.contains(target) && !menu.contains(next) && !next.contains(menu);
+    if (isLeft && !isWrittenIn(menu)) menu.open = false;
+  }
+});
+
+function isWrittenIn(menu) {
+  const fields = [...menu.querySelectorAll("input, textarea")];
+  return fields.some((field) => field.value !== field.defaultValue);
 }
 
 // A menu that asks for a word is ready to be written in. The event of a toggle does not rise.
