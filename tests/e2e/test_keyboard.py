@@ -37,6 +37,20 @@ def test_j_and_k_walk_and_enter_opens(listed: Page, tasks: list[dict[str, Any]])
     expect(listed.get_by_role("heading", name=tasks[0]["title"])).to_be_visible()
 
 
+def test_what_every_row_has_is_named_after_its_task(
+    listed: Page, api: Api, tasks: list[dict[str, Any]], task_type: str
+) -> None:
+    (new,) = api.create(taskType=task_type)
+    for task in (new, tasks[0]):
+        row = row_of(listed, task)
+        for name in ("Ações", "Copiar id"):
+            button = row.get_by_role("button", name=f"{name} {task['title']}", exact=True)
+            expect(button).to_have_count(1)
+        progress = row.get_by_role("progressbar", name=f"Progresso {task['title']}", exact=True)
+        expect(progress).to_have_count(1)
+        expect(row.get_by_role("rowheader")).to_contain_text(task["title"])
+
+
 def test_m_opens_the_menu_and_escape_gives_the_focus_back(
     listed: Page, tasks: list[dict[str, Any]]
 ) -> None:

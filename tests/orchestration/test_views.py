@@ -90,6 +90,7 @@ def test_it_says_how_everything_stands(head: Client) -> None:
     assert "Taxa de aprovação 66,7% 2 de 3 · mínimo 70%" in text
     assert "Taxa de erro 50,0% 1 de 2 · máximo 10%" in text
     assert "oriente o agente" in text
+    assert "O que fazer Alex" in text  # heard alone too, it says with whom
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ def test_error_is_a_page_that_says_what_next(
     answer = handler(request_)
     html = answer.content.decode()
     assert answer.status_code == status
-    assert title in html
+    # The heading's words are what the tab and a screen reader's first sentence say.
+    (heading,) = re.findall(r"<h1>(.*)</h1>", html)
+    assert title in heading
+    assert f"<title>{heading} · NEXO</title>" in html
     assert '<a class="button" href="/">Voltar às tarefas</a>' in html
     assert "database is locked" not in html
 

@@ -73,6 +73,7 @@ export class Rows {
   #create(taskId) {
     const element = this.#template.content.querySelector("tr").cloneNode(true);
     element.dataset.task = taskId;
+    nameControls(element, taskId);
     this.#fill(element, this.#store.tasks.get(taskId));
     this.#adopt(element);
     return element;
@@ -133,6 +134,15 @@ export class Rows {
       slots.title.href = taskAddress(task.taskId);
       element.querySelector("[data-copy]").dataset.copy = task.taskId;
     }
+  }
+}
+
+/** What every row has is told apart by the task's title. */
+function nameControls(element, taskId) {
+  for (const part of element.querySelectorAll("[id]")) {
+    part.id += taskId;
+    const isNamed = part.hasAttribute("aria-labelledby");
+    if (isNamed) part.setAttribute("aria-labelledby", `${part.id} title-${taskId}`);
   }
 }
 
