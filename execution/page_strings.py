@@ -25,6 +25,7 @@ def shared_strings() -> dict[str, str]:
         "announce.live": _("Live again."),
         "announce.lost": _("Connection lost. The page keeps trying every 5 seconds."),
         "announce.lostPaused": _("Connection lost. The page is paused and reads when you resume."),
+        "announce.read": _("Updated."),
         "announce.paused": _("Paused. Changes wait until you resume."),
         "signedOut": _("Your session has ended. Sign in again to go on; nothing was lost."),
         "notAllowed": _("Your account may no longer watch tasks. Ask an administrator."),

@@ -39,6 +39,8 @@ def inbox_strings() -> dict[str, str]:
         "retried": _("Waits again: {title}"),
         "chooseFirst": _("Select at least one task: tick its box."),
         "moreFailed": _("The next tasks could not be read. Try again."),
+        "announce.more.one": _("{count} more task in the list."),
+        "announce.more.other": _("{count} more tasks in the list."),
         "announce.new.one": _("{count} new task waits for approval."),
         "announce.new.other": _("{count} new tasks wait for approval."),
     }

@@ -156,6 +156,7 @@ def test_what_a_paused_list_had_to_read_anew_waits_for_resume(
     expect(status).to_have_text("Aguardando")
     page.locator("#refresh").click()
     expect(status).to_have_text("Aprovada")
+    expect(page.locator("#announcer")).to_have_text("Atualizado.")
     with page.expect_response(f"**{API}?*") as answer:
         api.update(task, "in_progress")
     answer.value.finished()
@@ -536,6 +537,7 @@ def test_a_task_beyond_the_loaded_part_does_not_enter_when_it_changes(
     assert shown_ids(page) == loaded
     page.locator("#more").click()
     expect(page.locator("#rows tr")).to_have_count(60)
+    expect(page.locator("#announcer")).to_have_text("60 de 60")
     assert shown_ids(page) == [task["taskId"] for task in tasks]
 
 

@@ -226,6 +226,7 @@ async function refresh() {
     // Not before: what is held is nowhere else until a read has brought it.
     takeHeld();
     settle();
+    announce(t("announce.read"));
   } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 }
 
@@ -238,6 +239,7 @@ async function showMore() {
     store.append(trimmed ? await listFromTop(shown.length + pageSize) : await listPage(cursor));
     rows.sync();
     showCounts();
+    announce(byId("shown").textContent);
     rememberPlace();
   } catch {
     toast(t("moreFailed"), { error: true, untilLive: true });

@@ -3,7 +3,7 @@
 // shows, so it also reads when somebody comes back to it, and once a minute while they look at it.
 
 import { Feed } from "./feed.js";
-import { Indicator, tellState } from "./indicator.js";
+import { announce, Indicator, tellState } from "./indicator.js";
 import { data } from "./page-data.js";
 import { pageDataOf, readPage } from "./pages.js";
 import * as pending from "./pending.js";
@@ -89,7 +89,8 @@ export function followPage({
     refreshButton.setAttribute("aria-busy", "true");
     const wasRead = await feed.refresh();
     refreshButton.removeAttribute("aria-busy");
-    if (!wasRead && !feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+    if (wasRead) announce(t("announce.read"));
+    else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
   });
   document.addEventListener("visibilitychange", readAgain);
   setInterval(() => {

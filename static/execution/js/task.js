@@ -248,8 +248,10 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (wasRead) takeHeld();
-  else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+  if (wasRead) {
+    takeHeld();
+    announce(t("announce.read"));
+  } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 document.addEventListener("click", ignoreSecondClick);
 document.addEventListener("submit", submit);

@@ -455,8 +455,10 @@ refreshButton.addEventListener("click", async (event) => {
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (wasRead) await settle();
-  else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+  if (wasRead) {
+    await settle();
+    announce(t("announce.read"));
+  } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 byId("more").addEventListener("click", async (event) => {
   event.preventDefault();
@@ -464,8 +466,10 @@ byId("more").addEventListener("click", async (event) => {
   if (more.getAttribute("aria-busy") === "true") return;
   more.setAttribute("aria-busy", "true");
   try {
+    const before = list.size;
     list.append(await readPage(more.href));
     showState();
+    announce(plural("announce.more", list.size - before));
   } catch {
     toast(t("moreFailed"), { error: true, untilLive: true });
   } finally {
