@@ -71,6 +71,15 @@ def test_count_in_the_bar_follows_on_every_live_page(page: Page, api: Api, addre
     expect_the_servers_count()
     api.update(tasks[1], "failed", failureReason="cancelled", reason="teste")
     expect_the_servers_count()
+    # And each of them rests while somebody reads.
+    live = page.locator("#live")
+    page.keyboard.press("p")
+    expect(live).to_have_attribute("data-state", "paused")
+    api.update(api.create()[0], "failed", failureReason="cancelled", reason="teste")
+    expect(live).to_contain_text("2 mudanças à espera")
+    page.get_by_role("button", name="Retomar").click()
+    expect(live).to_have_attribute("data-state", "live")
+    expect(live).not_to_contain_text("à espera")
 
 
 def test_a_page_that_was_read_before_a_decision_does_not_undo_it(
@@ -269,8 +278,12 @@ def test_what_others_decide_turns_grey_and_what_is_new_waits(
     assert places_of(page) == places
     expect(row(page, second).get_by_role("checkbox")).to_be_disabled()
     expect(page.locator(".pending")).to_have_count(3)
+    page.keyboard.press("p")
     (new,) = api.create(taskType=task_type)
+    expect(page.locator("#live")).to_contain_text("1 mudança à espera")
     pill = page.get_by_role("button", name="1 nova")
+    expect(pill).to_be_hidden()
+    page.keyboard.press("p")
     expect(pill).to_be_visible()
     expect(row(page, new)).to_have_count(0)
     expect(row(page, first).locator(".title")).to_be_focused()

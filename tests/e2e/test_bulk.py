@@ -82,6 +82,8 @@ def test_select_cancel_and_undo(head: Page, tasks: list[dict[str, Any]], api: Ap
     expect(done.get_by_role("link", name=tasks[0]["title"])).to_be_visible()
     expect(head.get_by_text("5 tarefas escolhidas uma a uma")).to_be_visible()
     wait_until_live(head)
+    head.keyboard.press("p")
+    expect(head.locator("#live")).to_have_attribute("data-state", "paused")
     found = api.read(f"taskId={tasks[0]['taskId']}")["tasks"]
     assert found[0]["status"] == "pending"
 

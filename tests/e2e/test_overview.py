@@ -54,6 +54,14 @@ def test_figures_and_cards_follow_the_work(page: Page, api: Api) -> None:
     api.update(task, "completed")
     expect(figure(page, "completed")).to_have_text(number(done + 1), timeout=SOON)
     expect(card.locator(".now time")).to_have_text("agora", timeout=SOON)
+    # Paused, nothing moves beside what is read, for longer than the page waits between two reads.
+    page.keyboard.press("p")
+    api.create(agentId="tren", channel="shein", targets=["shein"])
+    expect(page.locator("#live")).to_contain_text("1 mudança à espera")
+    page.wait_for_timeout(2_200)
+    expect(figure(page, "generated")).to_have_text(number(generated + 1))
+    page.keyboard.press("p")
+    expect(figure(page, "generated")).to_have_text(number(generated + 2), timeout=SOON)
 
 
 def test_activation_previews_confirms_and_is_followed(page: Page, api: Api) -> None:

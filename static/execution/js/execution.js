@@ -11,6 +11,7 @@ import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
 import { data } from "./page-data.js";
+import { Pause } from "./pause.js";
 import * as pending from "./pending.js";
 import { RowMenu } from "./row-menu.js";
 import { exactText, isReasonInLog } from "./row-view.js";
@@ -32,7 +33,6 @@ const body = byId("rows");
 const pill = byId("pill");
 const leftButton = byId("left");
 const more = byId("more");
-const pauseButton = byId("pause");
 const refreshButton = byId("refresh");
 
 const rows = new Rows(body, byId("row-template"), store);
@@ -42,16 +42,20 @@ const summary = new Summary({ total: data.snapshot.totalTasks, onTotal: showCoun
 let heldSummary = null;
 // What was read meanwhile: no frame will tell again of what is in it.
 let heldSnapshot = null;
-let isPaused = false;
-// Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
-let pausedFreshAt = 0;
+const pause = new Pause({
+  feed: () => feed,
+  onChange: (isOn) => {
+    if (!isOn) takeHeld();
+    showFreshness();
+  },
+});
 const isHandThere = watchHand(body);
 
 const feed = new Feed({
   path: SOCKET_PATH,
   position: data.snapshot,
   read: () => listFromTop(Math.max(data.pageSize, store.shown.length)),
-  maySkipReading: () => isPaused,
+  maySkipReading: () => pause.isOn,
   on: {
     frame: receive,
     summary: receiveSummary,
@@ -66,7 +70,7 @@ const feed = new Feed({
 // -- What comes in ---------------------------------------------------------------------------------
 
 function receive(frame) {
-  if (isPaused) {
+  if (pause.isOn) {
     held.add(frame);
     showNews();
     return;
@@ -75,12 +79,12 @@ function receive(frame) {
 }
 
 function receiveSummary(latest) {
-  if (isPaused) heldSummary = latest;
+  if (pause.isOn) heldSummary = latest;
   else summary.receive(latest);
 }
 
 function receiveSnapshot(snapshot) {
-  if (isPaused) heldSnapshot = snapshot;
+  if (pause.isOn) heldSnapshot = snapshot;
   else takeSnapshot(snapshot);
 }
 
@@ -120,7 +124,7 @@ function readSoon() {
 /** Whether somebody is looking at a place in the list that must not move under them. */
 function isReading() {
   return (
-    isPaused ||
+    pause.isOn ||
     (touched.matches && store.shown.length > 0) ||
     scrollY > 8 ||
     body.contains(document.activeElement) ||
@@ -141,7 +145,7 @@ function settle() {
 // -- What is shown around the rows -----------------------------------------------------------------
 
 function showNews() {
-  const waiting = store.waiting.size + (isPaused ? heldNews() : 0);
+  const waiting = store.waiting.size + (pause.isOn ? heldNews() : 0);
   if (waiting && pill.hidden) announce(plural("announce.new", waiting));
   pill.hidden = !waiting;
   if (waiting) pill.lastElementChild.textContent = plural("new", waiting);
@@ -172,14 +176,14 @@ function showCounts() {
 
 function showFreshness() {
   const { state } = feed;
-  const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
-  indicator.show({ state, freshAt, paused: isPaused, waiting: held.events });
+  const { freshAt, isOn: paused } = pause;
+  indicator.show({ state, freshAt, paused, waiting: held.events });
   byId("read-at").textContent = exactText(freshAt, data.zone);
 }
 
 function changeState(state, before) {
   showFreshness();
-  tellState(state, before, { isPaused });
+  tellState(state, before, { isPaused: pause.isOn });
 }
 
 let spokenAt = 0;
@@ -196,18 +200,8 @@ function speakSummary() {
 
 // -- Pause, refresh, more --------------------------------------------------------------------------
 
-function setPaused(value) {
-  isPaused = value;
-  pausedFreshAt = feed.freshAt;
-  pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
-  pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
-  if (isPaused) announce(t("announce.paused"));
-  else takeHeld();
-  showFreshness();
-}
-
 function takeHeld() {
-  pausedFreshAt = feed.freshAt;
+  pause.mark();
   if (heldSnapshot) takeSnapshot(heldSnapshot);
   heldSnapshot = null;
   const { before } = held;
@@ -303,7 +297,7 @@ async function act(label, task, begin) {
   setBusy(task.taskId, changed.sequence, confirm);
   confirmBusy();
   // No event will come to a page that is paused or cut off; the answer is as true as one.
-  if (isPaused || !feed.isLive) take([changed]);
+  if (pause.isOn || !feed.isLive) take([changed]);
   else setTimeout(() => busy.has(task.taskId) && take([changed]), CONFIRMED_WITHIN);
 }
 
@@ -365,7 +359,6 @@ body.addEventListener("click", (event) => {
 
 // -- Wiring ----------------------------------------------------------------------------------------
 
-pauseButton.addEventListener("click", () => setPaused(!isPaused));
 refreshButton.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -376,7 +369,7 @@ more.addEventListener("click", (event) => {
   if (more.getAttribute("aria-busy") !== "true") showMore();
 });
 pill.addEventListener("click", () => {
-  if (isPaused) takeHeld();
+  if (pause.isOn) takeHeld();
   settle();
   scrollTo({ top: 0 });
   body.querySelector(".title")?.focus({ preventScroll: true });
@@ -402,7 +395,6 @@ shortcuts({
   j: walk.next,
   k: walk.previous,
   m: walk.menu,
-  p: () => setPaused(!isPaused),
 });
 
 setInterval(() => {

@@ -5,6 +5,7 @@
 import { Feed } from "./feed.js";
 import { announce, Indicator, tellState } from "./indicator.js";
 import { data } from "./page-data.js";
+import { PagePause } from "./page-pause.js";
 import { pageDataOf, readPage } from "./pages.js";
 import * as pending from "./pending.js";
 import { t } from "../../shared/js/strings.js";
@@ -32,6 +33,7 @@ export function followPage({
   // When the last read began; the first one was the page itself.
   let lastRead = performance.timeOrigin;
   let timer = 0;
+  const pause = new PagePause({ feed: () => feed, show, onChange: showFreshness });
 
   const feed = new Feed({
     path: SOCKET_PATH,
@@ -42,14 +44,20 @@ export function followPage({
       return { ...pageDataOf(page), page };
     },
     on: {
-      frame: ({ events }) => events.some(({ kind }) => concerns(kind)) && readSoon(),
+      frame: receive,
       summary: () => {},
-      snapshot: show,
+      snapshot: (snapshot) => pause.receive(snapshot),
       state: changeState,
       epoch: () => location.reload(),
     },
+    maySkipReading: () => pause.isOn,
     count: pending,
   });
+
+  function receive({ events }) {
+    const own = events.filter(({ kind }) => concerns(kind));
+    if (own.length && !pause.holds(own)) readSoon();
+  }
 
   function untilTurn() {
     return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
@@ -71,16 +79,17 @@ export function followPage({
   }
 
   function readAgain() {
-    if (!document.hidden && !feed.hasEnded) readSoon();
+    if (!document.hidden && !feed.hasEnded && !pause.isOn) readSoon();
   }
 
   function showFreshness() {
-    indicator.show({ state: feed.state, freshAt: feed.freshAt });
+    const { freshAt, isOn: paused, waiting } = pause;
+    indicator.show({ state: feed.state, freshAt, paused, waiting });
   }
 
   function changeState(state, before) {
     showFreshness();
-    tellState(state, before);
+    tellState(state, before, { isPaused: pause.isOn });
   }
 
   refreshButton.addEventListener("click", async (event) => {
@@ -89,13 +98,15 @@ export function followPage({
     refreshButton.setAttribute("aria-busy", "true");
     const wasRead = await feed.refresh();
     refreshButton.removeAttribute("aria-busy");
-    if (wasRead) announce(t("announce.read"));
-    else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+    if (wasRead) {
+      pause.takeHeld();
+      announce(t("announce.read"));
+    } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
   });
   document.addEventListener("visibilitychange", readAgain);
   setInterval(() => {
     showFreshness();
-    tick();
+    if (!pause.isOn) tick();
     const longest = isHurried() ? READ_AT_MOST_EVERY : READ_AT_LEAST_EVERY;
     if (Date.now() - lastRead >= longest) readAgain();
   }, TICK);

@@ -7,9 +7,9 @@ import { toast } from "../../shared/js/toasts.js";
 import { doAction, markTarget, resend, settled } from "./actions.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, tellState } from "./indicator.js";
-import { shortcuts } from "./keyboard.js";
 import { Logs } from "./logs.js";
 import { data } from "./page-data.js";
+import { PagePause } from "./page-pause.js";
 import { pageDataOf, readPage } from "./pages.js";
 import { replaceParts } from "./parts.js";
 import * as pending from "./pending.js";
@@ -21,7 +21,6 @@ const TICK = 1_000;
 const READ_AT_MOST_EVERY = 500;
 const FORMS = "form[data-action], form[data-mark], form[data-resync]";
 
-const pauseButton = document.getElementById("pause");
 const refreshButton = document.getElementById("refresh");
 // Log lines leave no event: they have a socket of their own.
 const logs = new Logs({
@@ -35,13 +34,14 @@ const logs = new Logs({
 });
 const indicator = new Indicator();
 let { task } = data;
-let isPaused = false;
-// Of what the page shows while it is paused: as old as the pause, whatever the feed still hears.
-let pausedFreshAt = 0;
-// The numbers of this task's events that are not shown yet.
-let waiting = [];
-// What was read meanwhile: no frame will tell again of what is in it.
-let held = null;
+const pause = new PagePause({
+  feed: () => feed,
+  show,
+  onChange: (isOn) => {
+    logs.setPaused(isOn);
+    showFreshness();
+  },
+});
 let timer = 0;
 
 const feed = new Feed({
@@ -51,11 +51,11 @@ const feed = new Feed({
     const page = await readPage();
     return { ...pageDataOf(page), page };
   },
-  maySkipReading: () => isPaused,
+  maySkipReading: () => pause.isOn,
   on: {
     frame: receive,
     summary: () => {},
-    snapshot: receiveSnapshot,
+    snapshot: (snapshot) => pause.receive(snapshot),
     state: changeState,
     epoch: () => location.reload(),
   },
@@ -64,9 +64,7 @@ const feed = new Feed({
 
 function receive({ events }) {
   const own = events.filter((event) => event.taskId === task.taskId);
-  if (!own.length) return;
-  if (isPaused) waiting.push(...own.map(({ sequence }) => sequence));
-  else readSoon();
+  if (own.length && !pause.holds(own)) readSoon();
 }
 
 function readSoon() {
@@ -76,15 +74,9 @@ function readSoon() {
   }, READ_AT_MOST_EVERY);
 }
 
-function receiveSnapshot(snapshot) {
-  if (isPaused) held = snapshot;
-  else show(snapshot);
-}
-
 function show(snapshot) {
   const before = task.status;
   ({ task } = snapshot);
-  waiting = waiting.filter((sequence) => sequence > task.sequence);
   const hadFocus = document.activeElement !== document.body;
   replaceParts(snapshot.page);
   if (hadFocus && document.activeElement === document.body) focusNext();
@@ -121,37 +113,14 @@ function confirmSent() {
 
 function showFreshness() {
   const { state } = feed;
-  const freshAt = isPaused ? pausedFreshAt : feed.freshAt;
-  indicator.show({ state, freshAt, paused: isPaused, waiting: waiting.length });
+  const { freshAt, isOn: paused, waiting } = pause;
+  indicator.show({ state, freshAt, paused, waiting });
   document.getElementById("read-at").textContent = exactText(freshAt, data.zone);
 }
 
 function changeState(state, before) {
   showFreshness();
-  tellState(state, before, { isPaused });
-}
-
-function setPaused(value) {
-  isPaused = value;
-  logs.setPaused(value);
-  pausedFreshAt = feed.freshAt;
-  pauseButton.querySelector("use").setAttribute("href", isPaused ? "#icon-play" : "#icon-pause");
-  pauseButton.querySelector(".pause-word").textContent = t(isPaused ? "resume" : "pause");
-  if (isPaused) announce(t("announce.paused"));
-  else goOn();
-  showFreshness();
-}
-
-function goOn() {
-  takeHeld();
-  if (waiting.length) feed.catchUp(task.sequence);
-  waiting = [];
-}
-
-function takeHeld() {
-  pausedFreshAt = feed.freshAt;
-  if (held) show(held);
-  held = null;
+  tellState(state, before, { isPaused: pause.isOn });
 }
 
 function submit(event) {
@@ -198,7 +167,7 @@ async function act(form, seen, begin) {
   confirmSent();
   closeMenu(form.closest("details"));
   // The event will bring it; to a page that is paused or cut off nothing comes.
-  if (isPaused) setPaused(false);
+  if (pause.isOn) pause.set(false);
   if (!feed.isLive) feed.refresh();
 }
 
@@ -241,7 +210,6 @@ document.addEventListener("input", ({ target }) => {
   clearFaults(form);
   keepWords(task.taskId, form.dataset.action, target.value);
 });
-pauseButton.addEventListener("click", () => setPaused(!isPaused));
 refreshButton.addEventListener("click", async (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -249,13 +217,12 @@ refreshButton.addEventListener("click", async (event) => {
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
   if (wasRead) {
-    takeHeld();
+    pause.takeHeld();
     announce(t("announce.read"));
   } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
 });
 document.addEventListener("click", ignoreSecondClick);
 document.addEventListener("submit", submit);
-shortcuts({ p: () => setPaused(!isPaused) });
 setInterval(showFreshness, TICK);
 showFreshness();
 restoreWords();

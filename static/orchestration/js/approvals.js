@@ -10,6 +10,7 @@ import { Feed } from "../../execution/js/feed.js";
 import { announce, Indicator, setText, tellState } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { data } from "../../execution/js/page-data.js";
+import { PagePause } from "../../execution/js/page-pause.js";
 import { pageDataOf, readPage } from "../../execution/js/pages.js";
 import * as pending from "../../execution/js/pending.js";
 import { matches } from "../../execution/js/tasks.js";
@@ -46,6 +47,8 @@ let timer = 0;
 // When rows moved up last, or a dialog above them closed.
 let movedAt = -HAND_STEADY;
 
+const pause = new PagePause({ feed: () => feed, show: reconcile, onChange: showFreshness });
+
 const feed = new Feed({
   path: SOCKET_PATH,
   position: data,
@@ -57,16 +60,18 @@ const feed = new Feed({
   on: {
     frame: receive,
     summary: () => {},
-    snapshot: reconcile,
+    snapshot: (snapshot) => pause.receive(snapshot),
     state: changeState,
     epoch: () => location.reload(),
   },
+  maySkipReading: () => pause.isOn,
   count: pending,
 });
 
 // -- What comes in ---------------------------------------------------------------------------------
 
 function receive({ events, tasks }) {
+  if (pause.holds(events)) return;
   const last = new Map();
   for (const event of events) {
     last.set(event.taskId, event);
@@ -156,7 +161,10 @@ function readSoon() {
 }
 
 async function settle() {
-  if (waiting.size) await feed.refresh();
+  if (waiting.size) {
+    await feed.refresh();
+    pause.takeHeld();
+  }
   list.letGo();
   const [first] = newest && waiting.size ? list.letIn(list.rowsOf(newest), waiting) : [];
   waiting.clear();
@@ -203,12 +211,13 @@ function showChosen() {
 }
 
 function showFreshness() {
-  indicator.show({ state: feed.state, freshAt: feed.freshAt });
+  const { freshAt, isOn: paused, waiting: unseen } = pause;
+  indicator.show({ state: feed.state, freshAt, paused, waiting: unseen });
 }
 
 function changeState(state, before) {
   showFreshness();
-  tellState(state, before);
+  tellState(state, before, { isPaused: pause.isOn });
 }
 
 // -- Decisions -------------------------------------------------------------------------------------
@@ -252,8 +261,11 @@ function showOutcome({ taskId, code, sentence }) {
     list.remove(row);
     showWhich();
     noteMove();
-  } else if (code === "version_conflict") readSoon();
-  else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
+  } else if (code === "version_conflict") {
+    // What it is now has to be seen before it is decided.
+    if (pause.isOn) pause.set(false);
+    readSoon();
+  } else if (code === "invalid_transition" || code === "not_found") list.leave(row, t("fate.gone"));
   else list.refuse(row, sentence);
 }
 
@@ -353,7 +365,8 @@ async function edit(row) {
     const form = page.querySelector("#decide form[data-edit]");
     // Whoever decided meanwhile is told by the feed.
     if (!form) {
-      feed.refresh();
+      await feed.refresh();
+      pause.takeHeld();
       return;
     }
     byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
@@ -456,6 +469,7 @@ refreshButton.addEventListener("click", async (event) => {
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
   if (wasRead) {
+    pause.takeHeld();
     await settle();
     announce(t("announce.read"));
   } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
