@@ -74,6 +74,27 @@ def test_axe_finds_nothing_serious(open_as: Callable[..., Page], width: int, que
           .map((control) => control.outerHTML.slice(0, 120))"""
     )
     assert width > 640 or small == []
+    narrow = page.locator(".copy, .same").evaluate_all(
+        """(tools) => tools.map((tool) => tool.getBoundingClientRect())
+          .filter(({ width, height }) => Math.min(width, height) < 24).length"""
+    )
+    assert narrow == 0
     assert serious_faults(page) == []
     page.get_by_text("Mais filtros").click()
     assert serious_faults(page) == []
+
+
+def test_a_finger_sees_what_it_presses_and_is_told_the_instant(
+    open_as: Callable[..., Page], api: Api
+) -> None:
+    api.create(agentId="tren", channel="shein", targets=["shein"])
+    page = open_as("head", has_touch=True)
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.goto(AUDIT)
+    for tool in (".copy", ".same"):
+        expect(page.locator(tool).first).to_have_css("opacity", "1")
+    page.goto("/marketplace/orchestration")
+    moment = page.locator("#agent-tren .now time")
+    moment.tap()
+    expect(page.locator("#tip")).to_have_text(moment.get_attribute("title") or "-")
+    expect(page.locator("#tip")).to_be_visible()

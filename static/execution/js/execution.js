@@ -18,7 +18,6 @@ import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
 import { bornIn, Held } from "./store.js";
 import { Summary } from "./summary.js";
-import { showTips } from "./tips.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
@@ -385,7 +384,6 @@ addEventListener("pagehide", rememberPlace);
 document.querySelector(".save-view")?.addEventListener("submit", saveView);
 
 const walk = walkRows(body);
-showTips(body, ".mark");
 leaveOnEscape(byId("search"));
 shortcuts({
   "/": () => {

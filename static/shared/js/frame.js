@@ -2,6 +2,7 @@
 
 import { guardLeaving } from "./reach.js";
 import { t } from "./strings.js";
+import { showTips } from "./tips.js";
 import { adoptToasts, toast } from "./toasts.js";
 
 // What is pressed or ticked takes no letters.
@@ -105,4 +106,5 @@ function scrollStrip(strip, item) {
 }
 
 adoptToasts();
+showTips(document.body, ".mark");
 guardLeaving();

@@ -1,6 +1,6 @@
-// What a sync mark says, on hover and on focus; and the exact instant of a time that a finger, which
-// cannot hover, touches. The bubble can be hovered itself, and Escape closes
-// it; screen readers have the same words as the mark's name.
+// What a sync mark says, on hover and on focus; and, on every page, the exact instant of a time that
+// a finger, which cannot hover, touches. The bubble can be hovered itself, and Escape closes it;
+// screen readers have the same words as the mark's name.
 
 const GAP = 6;
 const LINGER = 120;
@@ -46,7 +46,7 @@ export function showTips(root, selector) {
   document.addEventListener("pointerdown", ({ target }) => {
     if (!tip.contains(target) && target !== owner) hide();
   });
-  root.addEventListener("focusin", (event) => (found(event) ? show(found(event)) : hide()));
+  root.addEventListener("focusin", (event) => found(event) && show(found(event)));
   root.addEventListener("focusout", (event) => found(event) && hideSoon());
   tip.addEventListener("pointerenter", () => clearTimeout(hiding));
   tip.addEventListener("pointerleave", hideSoon);
