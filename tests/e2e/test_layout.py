@@ -225,6 +225,47 @@ def test_a_row_shows_a_long_title_whole_in_the_same_height(
     assert not rows.first.evaluate(overflowing)
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_word_is_cut_where_letters_and_words_stand_farther_apart(
+    open_as: Callable[..., Page], api: Api, task_type: str, width: int
+) -> None:
+    title = "Roteirizar vídeo curto: Jaqueta corta-vento com capuz"
+    fields = {"channel": "mercadolivre", "targets": ["amazon", "mercadolivre"], "title": title}
+    first, second = api.create(times=2, taskType=task_type, **fields)
+    page = open_as("head")
+    page.set_viewport_size({"width": width, "height": 844})
+    for address in (LIST, APPROVALS):
+        page.goto(f"{address}?taskType={task_type}")
+        wait_until_live(page)
+        if address == LIST:
+            api.update(second, "in_progress")
+            expect(page.locator("#rows")).to_contain_text("Em Progresso")
+        else:
+            api.update(first, "approved")
+            expect(page.locator("#rows")).to_contain_text("aprovada por admin")
+        # What WCAG 1.4.12 lets readers set.
+        page.evaluate(
+            """() => {
+              const sheet = new CSSStyleSheet();
+              sheet.replaceSync(`* { line-height: 1.5 !important; letter-spacing: 0.12em !important;
+                word-spacing: 0.16em !important; }`);
+              document.adoptedStyleSheets = [sheet];
+            }"""
+        )
+        page.wait_for_timeout(200)
+        targets = ".targets > :not(.visually-hidden, .why)"
+        words = f".title, .at-status, .at-who > span, .about, {targets}, .fate"
+        cut = page.locator(f"#rows > * :is({words})").evaluate_all(
+            """(parts) => parts.filter((part) => part.checkVisibility()).filter((part) => {
+              const row = part.closest("#rows > *").getBoundingClientRect();
+              const { top, bottom } = part.getBoundingClientRect();
+              return part.scrollWidth > part.clientWidth + 1 || top < row.top || bottom > row.bottom
+                || part.scrollHeight > part.clientHeight + (part.matches(".fate") ? 16 : 1);
+            }).map((part) => `${part.className}: ${part.textContent}`)"""
+        )
+        assert cut == [], address
+
+
 # -- Approvals -------------------------------------------------------------------------------------
 
 
