@@ -8,9 +8,13 @@ import { adoptToasts, toast } from "./toasts.js";
 // What is pressed or ticked takes no letters.
 const PRESSED = ["checkbox", "radio", "button", "submit", "reset", "image", "file", "color"];
 const WRITTEN = `input:not(${PRESSED.map((type) => `[type="${type}"]`).join()}), textarea`;
+const OWN_KEYS = `${WRITTEN}, select, dialog, [contenteditable]`;
+// What F6 goes round, and what it goes to there.
+const PLACES = "#decisions, #bulk-bar, #toasts";
+const STOP = "button:enabled:not([hidden], [tabindex='-1'], [aria-disabled='true']), a";
+
 const page = document.documentElement;
 const keysBox = document.getElementById("keys-on");
-const OWN_KEYS = `${WRITTEN}, select, dialog, [contenteditable]`;
 
 /**
  * Whether a key belongs to a field, a menu or a dialog rather than to the page; a character to
@@ -47,8 +51,31 @@ document.addEventListener("keydown", (event) => {
     const menu = document.querySelector("details[data-menu][open]");
     if (menu) close(menu);
   }
+  if (event.key === "F6" && !event.ctrlKey && goRound()) event.preventDefault();
   if (event.key === "?" && !belongsElsewhere(event)) document.getElementById("help").showModal();
 });
+
+// Where F6 was pressed first: there it leads back to.
+let leftAt = null;
+
+/**
+ * On to what stands beside the list, and past all of it in the order of Tab: what acts on those
+ * selected, and the toasts. Answers whether there is anything of it.
+ */
+function goRound() {
+  const around = document.querySelector("dialog:modal") ?? document;
+  const stops = [...around.querySelectorAll(PLACES)]
+    .filter((place) => place.checkVisibility())
+    .flatMap((place) => place.querySelector(STOP) ?? []);
+  const here = stops.findIndex((stop) => placeOf(stop) === placeOf(document.activeElement));
+  if (here < 0) leftAt = document.activeElement;
+  if (!stops.length) return false;
+  const isThere = leftAt?.isConnected && leftAt !== document.body;
+  (stops[here + 1] ?? (isThere ? leftAt : document.getElementById("content"))).focus();
+  return true;
+}
+
+const placeOf = (element) => element.closest(PLACES);
 
 /** Who stands in it goes to what opened it, from where a dialog can give the focus back too. */
 function close(menu) {
