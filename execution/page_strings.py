@@ -28,7 +28,7 @@ def shared_strings() -> dict[str, str]:
         "announce.read": _("Updated."),
         "announce.paused": _("Paused. Changes wait until you resume."),
         "signedOut": _("Your session has ended. Sign in again to go on; nothing was lost."),
-        "notAllowed": _("Your account may no longer watch tasks. Ask an administrator."),
+        "notAllowed": _("Your account may no longer see this page. Ask an administrator."),
         "noFeed": _("This server offers no live feed. The page reads every 5 seconds instead."),
         "signIn": _("Sign in again"),
         "action.sent": _("{action}: sent. The task changes here when it is confirmed."),

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 from django.views.decorators.http import require_http_methods
 
-from accounts.callers import Caller, caller_for_user
+from accounts.callers import Caller, actor_of_user, caller_for_user
 from accounts.gate import needs
 from accounts.permissions import CHANGE_WEIGHTS, VIEW_OPTIMIZATION
 from execution import queries as tasks
@@ -139,6 +139,7 @@ def _context(request: HttpRequest, state: PageState, editor: Editor) -> dict[str
         "who": _who(state, found),
         "now": now,
         "page_data": {
+            "me": actor_of_user(request.user),
             "epoch": known.position.epoch,
             "sequence": known.position.sequence,
             "timestamp": to_rfc3339(now),

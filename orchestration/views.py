@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.callers import Caller, caller_for_user
+from accounts.callers import Caller, actor_of_user, caller_for_user
 from accounts.gate import needs
 from accounts.permissions import ENTER_ADMIN, RUN_ORCHESTRATION, VIEW_OPTIMIZATION
 from execution.agents import pause_agent, resume_agent
@@ -123,6 +123,7 @@ def _context(
         "preview": preview,
         "now": now,
         "page_data": {
+            "me": actor_of_user(request.user),
             "epoch": found.position.epoch,
             "sequence": found.position.sequence,
             "timestamp": to_rfc3339(now),

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import APIException
 
-from accounts.callers import Caller, caller_for_user
+from accounts.callers import Caller, actor_of_user, caller_for_user
 from execution.page_filters import SHARED_WITH_API
 from execution.page_strings import shared_strings
 from execution.queries import Position, agent_names, stream_position, titles_of
@@ -123,6 +123,7 @@ def _context(
         "undone_text": texts.undone_text(undo) if undo else "",
         "is_running": not job.is_done or (undo is not None and not undo.is_done),
         "page_data": {
+            "me": actor_of_user(request.user),
             "loginUrl": settings.LOGIN_URL,
             "epoch": position.epoch,
             "sequence": position.sequence,

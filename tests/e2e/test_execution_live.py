@@ -757,6 +757,42 @@ def test_signing_out_elsewhere_is_told_with_the_way_back(
     lines += "return range.getClientRects().length; }"
     assert notice.get_by_role("link").evaluate(lines) == 1
     assert shifts(page) == []
+    # Signed in again in the other window, the page goes on.
+    sign_in(other, "user")
+    page.locator("#refresh").click()
+    wait_until_live(page)
+    expect(notice).to_have_count(0)
+
+
+def test_what_ended_a_socket_is_asked_for_before_it_is_told(
+    page: Page, signed_in: Callable[[str], Any], complaints: Complaints
+) -> None:
+    complaints.expected.append("403")
+    sockets: list[WebSocketRoute] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page.route_web_socket("**/ws/marketplace/tasks/execution/**", pass_on)
+    for number, address in enumerate((LIST, "/marketplace/orchestration/optimization")):
+        page.goto(address)
+        wait_until_live(page)
+        with page.expect_websocket():
+            sockets[-1].close(code=4401)
+        wait_until_live(page)
+        expect(page.locator("#halt")).to_have_count(0)
+        assert len(sockets) == 2 * number + 2
+    page.route("**/optimization?*", lambda route: route.fulfill(status=403, body=""))
+    sockets[-1].close(code=4401)
+    expect(page.locator("#halt")).to_contain_text("não pode mais ver esta página")
+    # What was drawn for one is not shown to the next.
+    page.goto(LIST)
+    wait_until_live(page)
+    page.context.clear_cookies()
+    page.context.add_cookies(signed_in("qa")["cookies"])
+    sockets[-1].close(code=4401)
+    expect(page.get_by_label("Conta: qa")).to_have_count(1)
 
 
 def test_scripts_fill_a_row_as_the_server_does(page: Page, api: Api, task_type: str) -> None:

@@ -11,6 +11,7 @@ import { announce, Indicator, tellState } from "./indicator.js";
 import { leaveOnEscape, shortcuts, walkRows } from "./keyboard.js";
 import { store } from "./list.js";
 import { data } from "./page-data.js";
+import { readPage } from "./pages.js";
 import { Pause } from "./pause.js";
 import * as pending from "./pending.js";
 import { RowMenu } from "./row-menu.js";
@@ -53,7 +54,11 @@ const isHandThere = watchHand(body);
 const feed = new Feed({
   path: SOCKET_PATH,
   position: data.snapshot,
-  read: () => listFromTop(Math.max(data.pageSize, store.shown.length)),
+  read: async ({ isInDoubt }) => {
+    // Only a page says for whom it is.
+    if (isInDoubt) await readPage();
+    return listFromTop(Math.max(data.pageSize, store.shown.length));
+  },
   maySkipReading: () => pause.isOn,
   on: {
     frame: receive,

@@ -12,7 +12,10 @@ const SPREAD = 1_000;
 // live any more. A new one costs little, and loses nothing if the word was only late.
 export const SILENCE = 23_000;
 
-const CLOSED_FOR_GOOD = { 4401: "signedOut", 4403: "notAllowed" };
+// What ended may have been the session, or a right or password only: a read tells.
+const CLOSED_IN_DOUBT = 4401;
+const NOT_ALLOWED = 4403;
+const ENDED_BY = { 401: "signedOut", 403: "notAllowed" };
 
 /** Exponential, capped, and spread so that a restarted server is not stormed. */
 export function backoff(attempt, random = Math.random) {
@@ -30,10 +33,12 @@ export class Feed {
   #next = null;
   #lackedSince = null;
   #hasSocketPath = true;
+  #isInDoubt = false;
 
   /**
    * `position` is {sequence, epoch} of the page's snapshot. `read` gives a new snapshot with its
-   * own position, or throws {status}. `on` hears `state()`, `frame(frame)`, `summary(summary)`,
+   * own position, or throws {status}; whether it is the same person's page yet is its to ask where
+   * it hears that this `isInDoubt`. `on` hears `state()`, `frame(frame)`, `summary(summary)`,
    * `snapshot(snapshot)` and `epoch()`, which means that the database is another one. What the page
    * counts besides, `count`, is to `follow(frame)` and to `read()` itself where frames leave a gap.
    * While `maySkipReading()` nothing is read, and whether there is a connection is the socket's to
@@ -50,14 +55,22 @@ export class Feed {
   }
 
   start() {
-    this.#connect();
-    this.#every(READ_EVERY, () => this.#whileDown());
+    this.#run();
     // A network that went away closes nothing: the socket would only be silent.
     addEventListener("offline", () => this.#reconnectNow());
     addEventListener("online", () => this.#connectNow());
     // A page with an open socket is not kept for "back"; without it the page comes back as it was.
     addEventListener("pagehide", () => this.#drop());
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
+    // Who comes back may have signed in again in another tab.
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.hasEnded) this.refresh();
+    });
+  }
+
+  #run() {
+    this.#connect();
+    this.#every(READ_EVERY, () => this.#whileDown());
   }
 
   get isLive() {
@@ -65,7 +78,7 @@ export class Feed {
   }
 
   get hasEnded() {
-    return Object.values(CLOSED_FOR_GOOD).includes(this.state);
+    return Object.values(ENDED_BY).includes(this.state);
   }
 
   /** Read now, whatever the socket does. What is asked for during a read needs one begun later. */
@@ -165,13 +178,20 @@ export class Feed {
 
   #closed(code, { isAnswered = true } = {}) {
     this.#socket = null;
-    if (code in CLOSED_FOR_GOOD) {
-      this.#become(CLOSED_FOR_GOOD[code]);
+    if (code === NOT_ALLOWED) {
+      this.#become("notAllowed");
       return;
     }
     if (code === 4404) this.#hasSocketPath = false;
     if (!isAnswered && this.maySkipReading()) this.#become("offline");
     else if (this.isLive || this.state === "connecting") this.#become("reconnecting");
+    if (code === CLOSED_IN_DOUBT) {
+      this.#isInDoubt = true;
+      this.refresh().then(() => this.hasEnded || this.#connectLater());
+    } else this.#connectLater();
+  }
+
+  #connectLater() {
     const delay = backoff(this.#attempt);
     this.#attempt += 1;
     if (this.#hasSocketPath) this.#after(delay, () => this.#connect());
@@ -202,8 +222,9 @@ export class Feed {
   }
 
   async #read() {
+    const isInDoubt = this.#isInDoubt || this.hasEnded;
     try {
-      const snapshot = await this.read();
+      const snapshot = await this.read({ isInDoubt });
       if (snapshot.epoch !== this.epoch) {
         this.on.epoch();
         return false;
@@ -212,11 +233,14 @@ export class Feed {
       if (!this.#socket) this.sequence = Math.max(this.sequence, snapshot.sequence);
       this.on.snapshot(snapshot);
       this.count.read();
+      if (isInDoubt) this.#isInDoubt = false;
+      const goesOn = this.hasEnded;
       this.#fresh(this.isLive ? "live" : this.#hasSocketPath ? "reconnecting" : "noFeed");
+      if (goesOn) this.#run();
       return true;
     } catch (error) {
-      if (error.status === 401) this.#become("signedOut");
-      else if (!this.isLive) this.#become("offline");
+      if (error.status in ENDED_BY) this.#become(ENDED_BY[error.status]);
+      else if (!this.isLive && !this.hasEnded) this.#become("offline");
       this.on.readFailed?.(error);
       return false;
     }
@@ -235,6 +259,8 @@ export class Feed {
     if (this.hasEnded) {
       this.#drop();
       for (const timer of this.#timers) clearTimeout(timer);
+      this.#timers.clear();
+      this.#lackedSince = null;
     }
     if (before !== state) this.on.state(state, before);
   }

@@ -15,7 +15,7 @@ const TONES = {
 const WORDS = { noFeed: "stopped", notAllowed: "stopped" };
 // A sentence that is said twice is heard twice only if the place was empty in between.
 const BREATH = 100;
-const HALTS = { signedOut: "signedOut", notAllowed: "notAllowed" };
+const HALTS = ["signedOut", "notAllowed"];
 
 export class Indicator {
   #faces = [...document.querySelectorAll("#live, #live-here")].map((element) => new Face(element));
@@ -90,16 +90,17 @@ export function tellState(state, before, { isPaused = false } = {}) {
   if (state === "live" && before !== "connecting") announce(t("announce.live"));
 }
 
-/** What ended the feed for good, and the one thing to do about it. */
+/** What ended the feed, and the one thing to do about it. */
 function showHalt(state) {
-  if (!(state in HALTS) || document.getElementById("halt")) return;
+  document.getElementById("halt")?.remove();
+  if (!HALTS.includes(state)) return;
   const notice = document.createElement("div");
   notice.className = "notice";
   notice.id = "halt";
   notice.dataset.tone = "red";
   notice.setAttribute("role", "alert");
   const sentence = document.createElement("p");
-  sentence.textContent = t(HALTS[state]);
+  sentence.textContent = t(state);
   notice.append(sentence);
   if (state === "signedOut") {
     const link = document.createElement("a");

@@ -43,6 +43,12 @@ export class Logs {
     addEventListener("pageshow", (event) => event.persisted && this.#connect());
   }
 
+  /** Who it was closed to may watch again. */
+  goOn() {
+    this.#hasEnded = false;
+    this.#connect();
+  }
+
   /** A paused log asks for nothing; on resuming it gets what it missed. */
   setPaused(value) {
     this.#isPaused = value;

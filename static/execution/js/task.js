@@ -121,6 +121,7 @@ function showFreshness() {
 function changeState(state, before) {
   showFreshness();
   tellState(state, before, { isPaused: pause.isOn });
+  if (state === "live" && before !== "connecting") logs.goOn();
 }
 
 function submit(event) {
