@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from accounts import access
 from accounts.callers import AgentPrincipal, SignedIn
 from accounts.tokens import Grant, find_grant
+from nexo.shared.exceptions import CsrfFailed
 
 SCHEME = "Token"
 
@@ -51,9 +52,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
         # Django's own request: DRF's finds each attribute by failing to have it first. No view,
         # for the check asks it only whether it is exempt, and none of the API is.
         if _csrf.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # no view
-            raise PermissionDenied(
-                _("The CSRF token is missing or wrong, or another site sent this.")
-            )
+            raise CsrfFailed
         return SimpleLazyObject(partial(_person, caller.user_id)), SignedIn(caller)
 
     def authenticate_header(self, request: Request) -> str:

@@ -41,6 +41,11 @@ def shared_strings() -> dict[str, str]:
             "The task can no longer do this: it is now {status}. Nothing was done."
         ),
         "action.forbidden": _("Your account may not do this. Ask an administrator."),
+        "action.stale": _(
+            "Somebody has signed in anew in this browser since this page was opened."
+            " Nothing was done: reload it and repeat."
+        ),
+        "reload": _("Reload"),
         "action.gone": _("This task no longer exists. Refresh the list."),
         "action.network": _(
             "No answer from the server, so we do not know whether this was done."

@@ -814,17 +814,21 @@ def test_a_session_alone_writes_nothing(
         headers = {**headers, "X-CSRFToken": strict.cookies["csrftoken"].value}
     method, path = writes(task_id)[call]
     body = good_body(method, path, task_id)
-    refused(send(strict, method, path, body, headers=headers), 403, "permission_denied")
+    refused(send(strict, method, path, body, headers=headers), 403, "csrf_failed")
     page = f"/marketplace/tasks/{task_id}"
-    answer = strict.post(page, {"action": "complete", "version": 2}, headers=headers)
+    form = {"action": "complete", "version": 2}
+    answer = strict.post(page, form, headers=headers)
     assert answer.status_code == 403
+    assert 'data-code="csrf_failed"' in answer.content.decode()
+    as_script = {**headers, "Accept": "application/json"}
+    refused(strict.post(page, form, headers=as_script), 403, "csrf_failed")
 
 
 @pytest.mark.parametrize("referer", ["", "https://elsewhere.example/", "http://testserver/", "x"])
 def test_over_https_the_referer_counts_too(strict: Client, referer: str) -> None:
     headers = {"X-CSRFToken": strict.cookies["csrftoken"].value, "Referer": referer}
     answer = send(strict, "POST", TASKS, NEW_TASK, headers=headers, secure=True)
-    refused(answer, 403, "permission_denied")
+    refused(answer, 403, "csrf_failed")
 
 
 @EVERY_WRITE

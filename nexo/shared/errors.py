@@ -23,7 +23,7 @@ from rest_framework.views import set_rollback
 
 from nexo.shared import clock
 from nexo.shared.context import frame
-from nexo.shared.exceptions import NeedsRole, PayloadTooLarge, Unavailable
+from nexo.shared.exceptions import CsrfFailed, NeedsRole, PayloadTooLarge, Unavailable
 from nexo.shared.instants import to_rfc3339
 from nexo.shared.renderers import JSONRenderer, dump_json
 from nexo.shared.turns import TurnNotCome
@@ -228,11 +228,12 @@ def _error_page(
     status: HTTPStatus,
     sentence: Any,
     *,
+    code: str,
     template: str = "",
     roles: Sequence[str] = (),
     may_sign_out: bool = False,
 ) -> HttpResponse:
-    context = {"status_code": int(status), "sentence": sentence, "roles": roles}
+    context = {"status_code": int(status), "code": code, "sentence": sentence, "roles": roles}
     context["may_sign_out"] = may_sign_out
     context["role_names"] = get_text_list(list(roles))
     template = template or f"errors/{int(status)}.html"
@@ -257,7 +258,7 @@ def _answer(
         body = dump_json(error_body(error=str(sentence), code=code))
         response = HttpResponse(body, status=status, content_type="application/json")
     else:
-        response = _error_page(request, status, sentence, **page)
+        response = _error_page(request, status, sentence, code=code, **page)
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -288,7 +289,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(
         request,
         HTTPStatus.FORBIDDEN,
-        "permission_denied",
+        CsrfFailed.default_code,
         sentence,
         template="errors/csrf.html",
     )

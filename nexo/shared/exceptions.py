@@ -23,6 +23,13 @@ class PayloadTooLarge(ApiError):
     default_code = "payload_too_large"
 
 
+class CsrfFailed(exceptions.PermissionDenied):
+    """Also where somebody has signed in anew since the page was drawn."""
+
+    default_detail = _("The CSRF token is missing or wrong, or another site sent this.")
+    default_code = "csrf_failed"
+
+
 class Conflict(ApiError):
     status_code = HTTPStatus.CONFLICT
     default_detail = _("The change conflicts with the present state.")

@@ -13,6 +13,8 @@ const SYNCING = "marketplace_sync";
 const RESYNC = { name: "sync", label: t("menu.resync"), note: "none", isDestructive: false };
 // The same may work in a moment; done twice it cannot be, for it names the version it is about.
 const UNAVAILABLE = 503;
+// Of a page that was drawn before somebody signed in anew.
+const STALE = "csrf_failed";
 const OPEN_TARGETS = ["planned", "queued"];
 // What moves while an agent works. Nobody decides by it: what differs in nothing else is tried again.
 const MOVING = new Set(["version", "sequence", "progress", "lastUpdate", "timeSpent", "overdue"]);
@@ -111,7 +113,8 @@ export function sayRefusal(error, again = null) {
   toast(refusal(error), { error: true, action: remedy(error, again) });
 }
 
-function remedy({ status }, again) {
+function remedy({ status, code }, again) {
+  if (code === STALE) return { label: t("reload"), act: () => location.reload() };
   if (status === 401) return { label: t("signIn"), href: signInAddress() };
   return status === UNAVAILABLE && again ? { label: t("again"), act: again } : null;
 }
@@ -126,6 +129,7 @@ export function unread(error) {
 /** Why something was not done, and what to do about it. */
 export function refusal(error) {
   if (error.code === "own_task") return error.sentence;
+  if (error.code === STALE) return t("action.stale");
   switch (error.status) {
     case undefined:
       return t("action.network");

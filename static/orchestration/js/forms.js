@@ -23,10 +23,12 @@ export async function sendForm(form, button) {
     });
     const isSignIn = new URL(response.url).pathname === data.loginUrl;
     if (isSignIn) throw new ApiError(401, null, null);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (!response.ok && response.status !== BAD_FORM) {
-      throw new ApiError(response.status, null, response.headers.get("X-Request-Id"));
+      const refused = page.querySelector("[data-code]")?.dataset;
+      throw new ApiError(response.status, refused, response.headers.get("X-Request-Id"));
     }
-    return new DOMParser().parseFromString(await response.text(), "text/html");
+    return page;
   });
 }
 
