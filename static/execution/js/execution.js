@@ -3,8 +3,8 @@
 import { leaveOutUnset } from "../../shared/js/filter-form.js";
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { ask, asks, doAction, markTarget, settled, unread } from "./actions.js";
-import { failureReason, listFromTop, listPage } from "./api.js";
+import { asks } from "./actions.js";
+import { failureReason, listFromTop, listPage, whileLate } from "./api.js";
 import { Feed } from "./feed.js";
 import { watchHand } from "./hand.js";
 import { announce, Indicator, tellState } from "./indicator.js";
@@ -14,6 +14,7 @@ import { data } from "./page-data.js";
 import { readPage } from "./pages.js";
 import { Pause } from "./pause.js";
 import * as pending from "./pending.js";
+import { unread } from "./refusals.js";
 import { RowMenu } from "./row-menu.js";
 import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
@@ -280,19 +281,43 @@ async function restorePlace() {
 const busy = new Map();
 
 const menu = new RowMenu({
-  onAction: async (action, task) => {
-    const note = asks(action, task) ? await ask(action, task) : "";
-    if (note !== null) act(action.label, task, (seen) => doAction(action, seen, note));
-  },
-  onMark: (mark, task) => act(mark.label, task, (seen) => markTarget(mark, seen)),
+  onAction: (action, task) =>
+    withActing(task, async (acting) => {
+      const note = asks(action, task) ? await acting.ask(action, task) : "";
+      const begin = (seen) => acting.doAction(action, seen, note);
+      if (note !== null) await act(acting, action.label, task, begin);
+    }),
+  onMark: (mark, task) =>
+    withActing(task, (acting) =>
+      act(acting, mark.label, task, (seen) => acting.markTarget(mark, seen)),
+    ),
 });
 
-async function act(label, task, begin) {
+/** What is needed by those alone who do something comes when they do. */
+async function withActing(task, use) {
+  setBusy(task.taskId, Infinity);
+  const module = whileLate(import("./acting.js"), (isLate) => sayLate(task, isLate));
+  const acting = await loaded(module);
+  setBusy(task.taskId, null);
+  if (acting) await use(acting);
+}
+
+/** The module, or null where it does not come, which is said. */
+async function loaded(module) {
+  try {
+    return await module;
+  } catch {
+    toast(t("unreachable"), { error: true, untilLive: true });
+    return null;
+  }
+}
+
+async function act(acting, label, task, begin) {
   setBusy(task.taskId, Infinity);
   const onConflict = (current) => take([current]);
   const onLate = (isLate) => sayLate(task, isLate);
-  const again = () => act(label, task, begin);
-  const settling = await settled(begin, { task, label, onConflict, onLate, again });
+  const again = () => act(acting, label, task, begin);
+  const settling = await acting.settled(begin, { task, label, onConflict, onLate, again });
   if (!settling) {
     setBusy(task.taskId, null);
     return;
@@ -339,15 +364,10 @@ async function showReason(row) {
   }
 }
 
-/** Few who look on save a view: what does it comes when it is asked for. */
 async function saveView(event) {
   event.preventDefault();
-  try {
-    const { saveInPlace } = await import("./saved-views.js");
-    saveInPlace(event.target);
-  } catch {
-    toast(t("unreachable"), { error: true, untilLive: true });
-  }
+  const views = await loaded(import("./saved-views.js"));
+  views?.saveInPlace(event.target);
 }
 
 // It does not bubble.
@@ -358,7 +378,10 @@ body.addEventListener(
 );
 body.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-row-menu]");
-  if (opener) menu.open(opener, store.tasks.get(opener.closest("tr").dataset.task));
+  if (!opener) return;
+  menu.open(opener, store.tasks.get(opener.closest("tr").dataset.task));
+  // So that it is there when something is chosen.
+  import("./acting.js").catch(() => {});
 });
 
 // -- Wiring ----------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // Saving the filters as a view: what is wrong with the name is said where it was written.
 
 import { showFaults } from "../../shared/js/faults.js";
-import { refusal } from "./actions.js";
+import { refusal } from "./refusals.js";
 import { postForm } from "./api.js";
 
 export async function saveInPlace(form) {

@@ -4,7 +4,7 @@ import { clearFaults, showFaults } from "../../shared/js/faults.js";
 import { showsNothing } from "../../shared/js/lines.js";
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { doAction, markTarget, resend, settled } from "./actions.js";
+import { doAction, markTarget, resend, settled } from "./acting.js";
 import { Feed } from "./feed.js";
 import { announce, Indicator, tellState } from "./indicator.js";
 import { Logs } from "./logs.js";

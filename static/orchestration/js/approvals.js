@@ -4,7 +4,7 @@
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { showFaults } from "../../shared/js/faults.js";
 import { toast } from "../../shared/js/toasts.js";
-import { ask, refusal, sayRefusal, unread } from "../../execution/js/actions.js";
+import { ask } from "../../execution/js/acting.js";
 import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
 import { Feed } from "../../execution/js/feed.js";
 import { announce, Indicator, setText, tellState } from "../../execution/js/indicator.js";
@@ -13,6 +13,7 @@ import { data } from "../../execution/js/page-data.js";
 import { PagePause } from "../../execution/js/page-pause.js";
 import { pageDataOf, readPage } from "../../execution/js/pages.js";
 import * as pending from "../../execution/js/pending.js";
+import { refusal, sayRefusal, unread } from "../../execution/js/refusals.js";
 import { matches } from "../../execution/js/tasks.js";
 import { forgetWords } from "../../execution/js/unsent.js";
 import { List } from "./list.js";

@@ -1,9 +1,9 @@
 // A bulk action on what is selected: see what would happen, say why, watch it happen.
 
-import { refusal as reasonOf, unread } from "../../execution/js/actions.js";
 import { postJson, whileLate } from "../../execution/js/api.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/pages.js";
+import { refusal as reasonOf, unread } from "../../execution/js/refusals.js";
 import { keepWords, keptWords } from "../../execution/js/unsent.js";
 import { showsNothing } from "../../shared/js/lines.js";
 import { formatNumber, plural, t } from "../../shared/js/strings.js";

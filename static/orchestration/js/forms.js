@@ -3,11 +3,11 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { sayRefusal } from "../../execution/js/actions.js";
 import { ApiError } from "../../execution/js/api.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/pages.js";
 import { replaceParts } from "../../execution/js/parts.js";
+import { sayRefusal } from "../../execution/js/refusals.js";
 
 // A form that cannot be carried out as it is comes back with its faults.
 const BAD_FORM = 400;
