@@ -22,6 +22,7 @@ from execution.queries import Position, agent_names, stream_position, titles_of
 from execution.texts import actor_text
 from nexo.shared import clock
 from nexo.shared.exceptions import Conflict
+from nexo.shared.instants import to_rfc3339
 from nexo.shared.pagination import Listing, decode_place, encode_place
 from nexo.shared.strings import frame_strings
 from orchestration.bulk import queries, services, texts
@@ -127,6 +128,7 @@ def _context(
             "loginUrl": settings.LOGIN_URL,
             "epoch": position.epoch,
             "sequence": position.sequence,
+            "timestamp": to_rfc3339(now),
         },
         "strings": {**frame_strings(), **shared_strings()},
     }

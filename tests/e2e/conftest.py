@@ -256,6 +256,17 @@ def listen(page: Page) -> Callable[[], list[str]]:
     return lambda: list(page.evaluate("window.told"))
 
 
+def set_clock_wrong(page: Page) -> None:
+    """From the next page on, the browser's clock is five hours ahead; `put_clock_right` ends it."""
+    page.add_init_script(
+        "window.ahead = 5 * 3600e3; const right = Date.now; Date.now = () => right() + ahead;"
+    )
+
+
+def put_clock_right(page: Page) -> None:
+    page.evaluate("window.ahead = 0")
+
+
 def reset_at_each_change(page: Page) -> None:
     """Let the feed answer each change as it does a page that was away for over 1,000 events."""
 

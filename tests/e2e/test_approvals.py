@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import Api, Complaints, listen, wait_until_live
+from tests.e2e.conftest import Api, Complaints, listen, set_clock_wrong, wait_until_live
 from tests.e2e.test_quality import serious_faults
 
 INBOX = "/marketplace/tasks/approvals"
@@ -271,6 +271,12 @@ def test_what_others_decide_turns_grey_and_what_is_new_waits(
 ) -> None:
     first, second, third = api.create(times=3, taskType=task_type)
     page = inbox()
+    set_clock_wrong(page)
+    page.reload()
+    wait_until_live(page)
+    waits = row(page, first).locator('[data-field="waiting"]')
+    waits.evaluate("(slot) => { slot.textContent = ''; }")
+    expect(waits).to_have_text("chegou agora")
     page.keyboard.press("j")
     places = places_of(page)
     api.update(second, "failed", failureReason="rejected", reason="não")

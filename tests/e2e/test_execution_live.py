@@ -16,8 +16,10 @@ from tests.e2e.conftest import (
     LIST,
     Api,
     Complaints,
+    put_clock_right,
     reset_at_each_change,
     row_of,
+    set_clock_wrong,
     sign_in,
     wait_until_live,
 )
@@ -66,10 +68,17 @@ def test_cards_chips_and_count_follow_the_feed(page: Page, api: Api) -> None:
 
 def test_totals_under_other_filters_are_read_again(page: Page, api: Api, task_type: str) -> None:
     (task,) = api.create(taskType=task_type)
+    set_clock_wrong(page)
     page.goto(f"{LIST}?taskType={task_type}")
     wait_until_live(page)
     failed = page.locator('[data-card="failed"] [data-field="count"]')
     expect(failed).to_have_text("0")
+    api.update(task, "in_progress")
+    running = page.locator('[data-card="inProgress"] [data-field="count"]')
+    expect(running).to_have_text("1")
+    expect(row_of(page, task).locator('[data-field="time"]')).to_have_text("0min / 60min")
+    expect(row_of(page, task).locator('[data-field="over"]')).to_be_empty()
+    put_clock_right(page)
     api.update(task, "failed", error="sem estoque")
     expect(failed).to_have_text("1")
 

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.cable import Cable
-from tests.e2e.conftest import Api, Complaints, wait_until_live
+from tests.e2e.conftest import Api, Complaints, put_clock_right, set_clock_wrong, wait_until_live
 
 PAGE = "/marketplace/orchestration"
 # Read again at most every two seconds.
@@ -44,12 +44,14 @@ def activate(page: Page, marketplace: str) -> None:
 
 
 def test_figures_and_cards_follow_the_work(page: Page, api: Api) -> None:
+    set_clock_wrong(page)
     page.goto(PAGE)
     wait_until_live(page)
     generated, done = count(page, "generated"), count(page, "completed")
     card = page.locator("#agent-tren")
     (task,) = api.create(agentId="tren", channel="shein", targets=["shein"])
     expect(figure(page, "generated")).to_have_text(number(generated + 1), timeout=SOON)
+    put_clock_right(page)
     api.update(task, "in_progress")
     api.update(task, "completed")
     expect(figure(page, "completed")).to_have_text(number(done + 1), timeout=SOON)

@@ -1,5 +1,6 @@
 // The API as the scripts call it; errors carry what the envelope says.
 
+import { learnTime } from "./clock.js";
 import { data, taskAddress } from "./page-data.js";
 
 const LARGEST_PAGE = 500;
@@ -23,6 +24,7 @@ export class ApiError extends Error {
 async function answer(response) {
   const isJson = response.headers.get("Content-Type")?.includes("json");
   const body = isJson ? await response.json() : null;
+  if (body?.timestamp) learnTime(body.timestamp);
   if (response.ok && body) return body;
   const status = response.redirected ? 401 : response.status;
   throw new ApiError(status, body, response.headers.get("X-Request-Id"));

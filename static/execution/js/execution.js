@@ -191,16 +191,16 @@ function changeState(state, before) {
   tellState(state, before, { isPaused: pause.isOn });
 }
 
-let spokenAt = 0;
+let spokenAt = -SPEAK_EVERY;
 let spoken = "";
 
 function speakSummary() {
-  if (!summary.latest || Date.now() - spokenAt < SPEAK_EVERY) return;
+  if (!summary.latest || performance.now() - spokenAt < SPEAK_EVERY) return;
   const numbers = Object.entries(summary.latest).map(([key, n]) => [key, formatNumber(n)]);
   const sentence = t("announce.summary", Object.fromEntries(numbers));
   if (spoken && spoken !== sentence) announce(sentence);
   spoken = sentence;
-  spokenAt = Date.now();
+  spokenAt = performance.now();
 }
 
 // -- Pause, refresh, more --------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 // A frame is applied only when it follows on from the last one. Whatever else happens (a gap, a
 // silence, a close), the socket is opened again with the number reached so far.
 
+import { mayHaveSlept, now } from "./clock.js";
+
 const FIRST_DELAY = 500;
 const LAST_DELAY = 15_000;
 const READ_EVERY = 5_000;
@@ -25,7 +27,7 @@ export function backoff(attempt, random = Math.random) {
 
 export class Feed {
   state = "connecting";
-  freshAt = Date.now();
+  freshAt = now();
   #socket = null;
   #attempt = 0;
   #timers = new Set();
@@ -70,7 +72,7 @@ export class Feed {
 
   #run() {
     this.#connect();
-    this.#every(READ_EVERY, () => this.#whileDown());
+    this.#every(READ_EVERY, () => this.#readInTurn());
   }
 
   get isLive() {
@@ -216,8 +218,10 @@ export class Feed {
 
   // -- reading ----------------------------------------------------------------------------------
 
-  #whileDown() {
-    if (this.isLive || this.hasEnded || this.maySkipReading()) return;
+  /** While the socket is down, and once after a sleep, for what the time is. */
+  #readInTurn() {
+    const hasSlept = mayHaveSlept();
+    if (this.hasEnded || (!hasSlept && (this.isLive || this.maySkipReading()))) return;
     this.refresh();
   }
 
@@ -249,7 +253,7 @@ export class Feed {
   // -- state ------------------------------------------------------------------------------------
 
   #fresh(state) {
-    this.freshAt = Date.now();
+    this.freshAt = now();
     this.#become(state);
   }
 

@@ -31,7 +31,7 @@ export function followPage({
   const refreshButton = document.getElementById("refresh");
   const indicator = new Indicator();
   // When the last read began; the first one was the page itself.
-  let lastRead = performance.timeOrigin;
+  let lastRead = 0;
   let timer = 0;
   const pause = new PagePause({ feed: () => feed, show, onChange: showFreshness });
 
@@ -60,14 +60,14 @@ export function followPage({
   }
 
   function untilTurn() {
-    return Math.max(0, lastRead + READ_AT_MOST_EVERY - Date.now());
+    return Math.max(0, lastRead + READ_AT_MOST_EVERY - performance.now());
   }
 
   /** Whoever asks for a read, feed or person, reads begin two seconds apart. */
   async function ownTurn() {
     const wait = untilTurn();
     if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
-    lastRead = Date.now();
+    lastRead = performance.now();
   }
 
   /** Read when the turn comes; what is asked for until then is one read. */
@@ -108,7 +108,7 @@ export function followPage({
     showFreshness();
     if (!pause.isOn) tick();
     const longest = isHurried() ? READ_AT_MOST_EVERY : READ_AT_LEAST_EVERY;
-    if (Date.now() - lastRead >= longest) readAgain();
+    if (performance.now() - lastRead >= longest) readAgain();
   }, TICK);
 
   showFreshness();

@@ -3,6 +3,7 @@
 import { plural, t } from "../../shared/js/strings.js";
 import { ago } from "../../shared/js/times.js";
 import { dropUntilLive, reachable, toast } from "../../shared/js/toasts.js";
+import { now } from "./clock.js";
 import { signInAddress } from "./page-data.js";
 
 const TONES = {
@@ -33,7 +34,7 @@ export class Indicator {
   /** Say the feed's `state` and the age of what is shown; while paused, how many events wait. */
   show({ state, freshAt, paused = false, waiting = 0 }) {
     const shown = paused && (state === "live" || state === "connecting") ? "paused" : state;
-    const age = ago(Date.now() - freshAt);
+    const age = ago(now() - freshAt);
     for (const face of this.#faces) {
       face.show(shown, {
         age: shown === "live" || shown === "paused" ? age : t("live.age", { age }),

@@ -1,6 +1,7 @@
 // Pages that the server draws, read by a script.
 
 import { ApiError, fetchRead } from "./api.js";
+import { learnTime } from "./clock.js";
 import { data } from "./page-data.js";
 
 const TOKEN = "[name=csrfmiddlewaretoken]";
@@ -16,7 +17,9 @@ export async function readPage(address = location.href) {
   }
   if (!response.ok) throw new ApiError(response.status, null, response.headers.get("X-Request-Id"));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (pageDataOf(page).me !== data.me) {
+  const { me, timestamp } = pageDataOf(page);
+  learnTime(timestamp);
+  if (me !== data.me) {
     location.reload();
     return new Promise(() => {});
   }

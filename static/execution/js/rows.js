@@ -1,6 +1,7 @@
 // The list as elements. Rows that change wait for the next animation frame, and those out of
 // sight until they come into sight: a flood costs what is seen of it.
 
+import { now } from "./clock.js";
 import { data, taskAddress } from "./page-data.js";
 import { exactText, rowView } from "./row-view.js";
 import { t } from "../../shared/js/strings.js";
@@ -112,7 +113,7 @@ export class Rows {
 
   #fill(element, task) {
     const { view: before, slots } = this.#views.get(element) ?? { slots: findSlots(element) };
-    const view = rowView(task, data, Date.now());
+    const view = rowView(task, data, now());
     const hasLeft = this.#store.left.has(task.taskId);
     const said = this.#said.get(task.taskId) ?? (hasLeft ? t("row.left") : null);
     view.fields.note = said ?? view.fields.note;

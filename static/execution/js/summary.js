@@ -23,7 +23,7 @@ export class Summary {
   total;
   latest = null;
   #filters = data.filters;
-  #lastRead = 0;
+  #lastRead = -READ_EVERY;
   #isBusy = false;
   #isStale = false;
   #heard = 0;
@@ -55,11 +55,11 @@ export class Summary {
     this.#isStale = true;
     if (this.#isBusy) return;
     this.#isBusy = true;
-    setTimeout(() => this.#read(), Math.max(0, this.#lastRead + READ_EVERY - Date.now()));
+    setTimeout(() => this.#read(), Math.max(0, this.#lastRead + READ_EVERY - performance.now()));
   }
 
   async #read() {
-    this.#lastRead = Date.now();
+    this.#lastRead = performance.now();
     this.#isStale = false;
     const heard = this.#heard;
     try {

@@ -6,6 +6,7 @@ import { showFaults } from "../../shared/js/faults.js";
 import { toast } from "../../shared/js/toasts.js";
 import { ask } from "../../execution/js/acting.js";
 import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
+import { now } from "../../execution/js/clock.js";
 import { Feed } from "../../execution/js/feed.js";
 import { announce, Indicator, setText, tellState } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
@@ -87,7 +88,7 @@ function receive({ events, tasks }) {
 
 function take(task, event) {
   const row = list.row(task.taskId);
-  const belongs = task.status === "pending" && matches(task, data.filters, Date.now());
+  const belongs = task.status === "pending" && matches(task, data.filters, now());
   if (!row) {
     if (belongs && list.isInRange(task)) waiting.add(task.taskId);
     else waiting.delete(task.taskId);

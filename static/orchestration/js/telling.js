@@ -1,6 +1,7 @@
 // What is said of a pending task: how long it waits, and who decided it.
 
 import { t } from "../../shared/js/strings.js";
+import { now } from "../../execution/js/clock.js";
 import { data } from "../../execution/js/page-data.js";
 
 const MINUTE = 60_000;
@@ -17,7 +18,7 @@ function waitingText(waited) {
 
 export function tickWaiting(body, longAfterSeconds) {
   for (const row of body.children) {
-    const waited = Date.now() - Date.parse(row.dataset.since);
+    const waited = now() - Date.parse(row.dataset.since);
     const slot = row.querySelector('[data-field="waiting"]');
     const text = waitingText(waited);
     if (slot.textContent !== text) slot.textContent = text;
