@@ -5,13 +5,23 @@ import { showsNothing } from "../../shared/js/lines.js";
 import { t } from "../../shared/js/strings.js";
 import { confirmToast, toast } from "../../shared/js/toasts.js";
 import { RESYNC, SYNCING } from "./actions.js";
-import { patchTask, postAction, whileLate } from "./api.js";
+import { postForm, postJson, whileLate } from "./api.js";
+import { data, taskAddress } from "./page-data.js";
 import { sayRefusal } from "./refusals.js";
 import { forgetWords, keepWords, keptWords } from "./unsent.js";
 
 // What moves while an agent works. Nobody decides by it: what differs in nothing else is tried again.
 const MOVING = new Set(["version", "sequence", "progress", "lastUpdate", "timeSpent", "overdue"]);
 const MOST_TRIES = 3;
+
+function patchTask(body) {
+  return postJson(data.apiUrl, body, "PATCH");
+}
+
+/** The task page's own form. */
+function postAction(taskId, fields) {
+  return postForm(taskAddress(taskId), new URLSearchParams(fields));
+}
 
 /** Have targets sent again: one marketplace's, or, given "", all that are not synced. */
 export function resend({ taskId, version }, channel) {

@@ -1,7 +1,7 @@
 // The API as the scripts call it; errors carry what the envelope says.
 
 import { learnTime } from "./clock.js";
-import { data, taskAddress } from "./page-data.js";
+import { data } from "./page-data.js";
 
 const LARGEST_PAGE = 500;
 // A read that takes longer is given up: whoever waits is told, and another one is begun.
@@ -55,24 +55,14 @@ function writing(headers = {}) {
   return { Accept: "application/json", "X-CSRFToken": token, ...headers };
 }
 
-export async function patchTask(body) {
-  const headers = writing({ "Content-Type": "application/json" });
-  return answer(await fetch(data.apiUrl, { method: "PATCH", headers, body: JSON.stringify(body) }));
-}
-
 /** A page's own form, answered as JSON. */
 export async function postForm(address, body) {
   return answer(await fetch(address, { method: "POST", headers: writing(), body }));
 }
 
-export async function postJson(url, body) {
+export async function postJson(url, body, method = "POST") {
   const headers = writing({ "Content-Type": "application/json" });
-  return answer(await fetch(url, { method: "POST", headers, body: JSON.stringify(body) }));
-}
-
-/** The task page's own form. */
-export function postAction(taskId, fields) {
-  return postForm(taskAddress(taskId), new URLSearchParams(fields));
+  return answer(await fetch(url, { method, headers, body: JSON.stringify(body) }));
 }
 
 /** Approve, reject, retry, cancel or sync. */
@@ -85,12 +75,6 @@ export function listPage(cursor, limit = data.pageSize) {
   query.set("limit", limit);
   if (cursor) query.set("cursor", cursor);
   return getJson(`${data.apiUrl}?${query}`);
-}
-
-/** Why the task failed last, in the words of whoever ended it; null when they gave none. */
-export async function failureReason(taskId) {
-  const { events } = await getJson(`${data.apiUrl}/${encodeURIComponent(taskId)}/events`);
-  return events.findLast(({ kind }) => kind === "failed")?.reason || null;
 }
 
 /** At least the first `count` tasks of the list, in as few pages as the API allows. */

@@ -4,7 +4,7 @@ import { leaveOutUnset } from "../../shared/js/filter-form.js";
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
 import { asks } from "./actions.js";
-import { failureReason, listFromTop, listPage, whileLate } from "./api.js";
+import { listFromTop, listPage, whileLate } from "./api.js";
 import { Feed } from "./feed.js";
 import { watchHand } from "./hand.js";
 import { announce, Indicator, tellState } from "./indicator.js";
@@ -14,7 +14,6 @@ import { data } from "./page-data.js";
 import { readPage } from "./pages.js";
 import { Pause } from "./pause.js";
 import * as pending from "./pending.js";
-import { unread } from "./refusals.js";
 import { RowMenu } from "./row-menu.js";
 import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
@@ -350,18 +349,11 @@ function confirmBusy() {
   }
 }
 
-// A reason is in the log alone: it is read when somebody wants to know.
 async function showReason(row) {
   const task = store.tasks.get(row.dataset.task);
   if (!isReasonInLog(task)) return;
-  const slot = row.querySelector('[data-field="error"]');
-  try {
-    // Without one, the error may have come with the end, or before it.
-    const none = t(task.error ? "failure.elsewhere" : "failure.unknown");
-    slot.textContent = (await failureReason(task.taskId)) ?? none;
-  } catch (refused) {
-    slot.textContent = unread(refused);
-  }
+  const reason = await loaded(import("./reason.js"));
+  reason?.showReason(task, row.querySelector('[data-field="error"]'));
 }
 
 async function saveView(event) {
