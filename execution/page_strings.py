@@ -90,6 +90,7 @@ def list_strings() -> dict[str, str]:
         "shown": pgettext("how many tasks the list shows", "{shown} of {total}"),
         "share": _("{share}% of {total}"),
         "mean": _("mean of {total}"),
+        "turned": _("A new day has begun; this list is still of the day before."),
         "moreFailed": _("The next tasks could not be read. Try again."),
         "announce.summary": _(
             "Pending: {pending}; in progress: {inProgress}; completed: {completed};"

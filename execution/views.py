@@ -108,6 +108,7 @@ def _snapshot(filters: PageFilters, now: datetime) -> Snapshot:
 def execution_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     filters = read_filters(request.GET.dict(), now=now)
+    midnight = clock.days_ago(-1, at=now)
     snapshot = _snapshot(filters, now)
     total, summary = snapshot.counts.total, snapshot.counts.summary()
     short_names = queries.short_names()
@@ -142,6 +143,8 @@ def execution_page(request: HttpRequest) -> HttpResponse:
         "page_data": {
             **_shared_data(request, short_names, agent_names),
             "filters": filters.as_json(),
+            # The list of a period is another one after midnight.
+            "turnsAt": to_rfc3339(midnight) if "period" in filters.texts else None,
             "apiQuery": filters.api_query(),
             "cursor": filters.cursor,
             "summaryUrl": _with_query(reverse("execution-summary"), filters.query()),

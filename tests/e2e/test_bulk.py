@@ -235,6 +235,39 @@ def test_all_that_match_the_filter(head: Page, api: Api, task_type: str) -> None
     expect(dialog).to_contain_text("6 de 7 feitas")
 
 
+# Of the first page that it is read for.
+DAY_ENDS_SOON = """
+  const { parse } = JSON;
+  JSON.parse = (text) => {
+    const data = parse(text);
+    if (data?.turnsAt && !sessionStorage.hasTurned) {
+      sessionStorage.hasTurned = "yes";
+      data.turnsAt = new Date(Date.now() + 4000).toISOString();
+    }
+    return data;
+  };
+"""
+
+
+def test_after_midnight_all_that_match_today_are_not_yesterdays(
+    head: Page, tasks: list[dict[str, Any]], task_type: str
+) -> None:
+    head.add_init_script(DAY_ENDS_SOON)
+    head.goto(f"{LIST}?period=today&taskType={task_type}")
+    head.evaluate("document.body.dataset.isOld = ''")
+    box(head, tasks[0]).check()
+    bar(head).get_by_role("button", name="Selecionar todas as 5").click()
+    told = head.locator("#toasts").get_by_text("ainda é do dia anterior")
+    expect(told).to_be_visible()
+    bar(head).get_by_role("button", name=re.compile("^Cancelar")).click()
+    expect(head.get_by_role("dialog")).to_have_count(0)
+    # Once nobody has anything in hand, it is today's.
+    bar(head).get_by_role("button", name="Limpar seleção").click()
+    head.evaluate("document.activeElement.blur()")
+    expect(head.locator("body[data-is-old]")).to_have_count(0)
+    expect(row_of(head, tasks[0])).to_be_visible()
+
+
 def test_what_has_left_the_filter_is_not_among_all_that_match(
     head: Page, tasks: list[dict[str, Any]], api: Api, task_type: str
 ) -> None:

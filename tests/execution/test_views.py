@@ -5,6 +5,7 @@ import json
 import os
 import re
 from collections import Counter
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from execution.enums import FailureReason, TaskStatus
 from execution.models import Agent, Task, TaskEvent
 from execution.page_filters import IN_DETAILS
 from execution.services import command_task
+from nexo.shared import clock
 from tests.factories import OPERATOR, change, make_agent, make_task, make_task_in, make_user
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -61,6 +63,13 @@ def card_of(html: str, card: str) -> str:
     found = re.search(rf'data-card="{card}".*?data-field="count">([^<]*)<', html, re.DOTALL)
     assert found is not None
     return found[1]
+
+
+def test_a_list_of_today_ends_with_the_business_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = client_of(None)
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 2, 24, 15, tzinfo=UTC))
+    assert page_data(client, f"{LIST}?period=today")["turnsAt"] == "2026-02-25T03:00:00Z"
+    assert page_data(client)["turnsAt"] is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import { exactText, isReasonInLog } from "./row-view.js";
 import { Rows } from "./rows.js";
 import { bornIn, Held } from "./store.js";
 import { Summary } from "./summary.js";
+import { hasTurned, sayTurned } from "./turn.js";
 
 const SOCKET_PATH = "/ws/marketplace/tasks/execution/";
 const TICK = 1_000;
@@ -217,6 +218,10 @@ function takeHeld() {
 }
 
 async function refresh() {
+  if (hasTurned()) {
+    location.reload();
+    return;
+  }
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
@@ -226,6 +231,16 @@ async function refresh() {
     settle();
     announce(t("announce.read"));
   } else if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+}
+
+let isTurnTold = false;
+
+/** Nothing is taken from under a hand: what somebody does to the old day's list is theirs to end. */
+function followDay() {
+  if (!hasTurned()) return;
+  if (!isReading() && document.activeElement === document.body) location.reload();
+  else if (!isTurnTold) sayTurned();
+  isTurnTold = true;
 }
 
 async function showMore() {
@@ -420,6 +435,7 @@ setInterval(() => {
   rows.tick();
   speakSummary();
   if (store.waiting.size && !isReading()) settle();
+  followDay();
 }, TICK);
 document.addEventListener("visibilitychange", () => document.hidden || rows.tick());
 

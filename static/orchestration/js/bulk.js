@@ -4,6 +4,7 @@ import { announce } from "../../execution/js/indicator.js";
 import { shortcuts } from "../../execution/js/keyboard.js";
 import { store } from "../../execution/js/list.js";
 import { data } from "../../execution/js/page-data.js";
+import { hasTurned, sayTurned } from "../../execution/js/turn.js";
 import { forgetWords } from "../../execution/js/unsent.js";
 import { addStrings, formatNumber, plural, t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
@@ -131,7 +132,10 @@ byId("bulk-dialog").addEventListener("close", () => {
 });
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("[data-bulk]");
-  if (button && isPossible(button)) order(button);
+  if (!button || !isPossible(button)) return;
+  // All that match are yesterday's here, and the totals beside them today's.
+  if (picks.isAll && hasTurned()) sayTurned();
+  else order(button);
 });
 byId("rows").addEventListener("tasks", () => {
   picks.follow();
