@@ -19,6 +19,7 @@ def inbox_strings() -> dict[str, str]:
         "waiting.minutes": _("waits {count} min"),
         "waiting.hours": _("waits {count} h"),
         "waiting.days": _("waits {count} days"),
+        "edit.news": _("Changed meanwhile: {value}"),
         "fate.approved": _("{actor} approved"),
         "fate.rejected": _("{actor} rejected"),
         "fate.cancelled": _("{actor} cancelled"),

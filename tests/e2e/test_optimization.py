@@ -301,6 +301,11 @@ def test_weights_are_changed_through_the_preview_and_reset(
     drawer.locator("[name=execution_time]").fill("10")
     expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 100% ({target})")
     expect(first).to_have_attribute("aria-invalid", "false")
+    # What was written is there whatever came between, such as a new sign-in.
+    page.goto(PAGE)
+    page.get_by_role("link", name="Sunny", exact=True).click()
+    expect(drawer.locator("[name=completion_rate]")).to_have_value("70")
+    expect(drawer.locator("[data-sum]")).to_have_text(f"Soma: 100% ({target})")
     expect(drawer.get_by_role("button", name="Salvar pesos")).to_have_count(0)
     drawer.get_by_role("button", name="Ver prévia").click()
     expect(drawer.locator("#preview")).to_contain_text("Posição entre")
@@ -321,6 +326,7 @@ def test_weights_are_changed_through_the_preview_and_reset(
     expect(drawer.locator(".changes li").first).to_contain_text("mais peso na conclusão")
     card = page.locator('[data-part="agent-body-sunny"]')
     expect(card).to_contain_text("Pesos manuais")
+    expect(drawer.locator("[name=reason]")).to_have_value("")
     drawer.get_by_role("button", name="Voltar ao adaptativo").click()
     # Its heading alone stands there before, and the button by the same name.
     expect(drawer.locator("#preview")).to_contain_text("Posição entre")

@@ -1,6 +1,8 @@
 // The weights form: the running sum while somebody types; what was previewed before can be saved.
+// What was written is kept until it is saved or discarded, also over a new sign-in.
 
 import { announce, setText } from "../../execution/js/indicator.js";
+import { forgetWords, keepWords, keptWords } from "../../execution/js/unsent.js";
 import { language, t } from "../../shared/js/strings.js";
 
 // Percent.
@@ -38,10 +40,27 @@ export function watchWeights() {
     if (save) save.disabled = !isPreviewed;
     if (stale) setText(stale, isPreviewed ? "" : t("weights.stale"));
   };
-  form.addEventListener("input", check);
+  const fields = [...inputs, form.elements.reason];
+  const agent = form.dataset.weights;
+  // The server says what it has done, and nothing else in green.
+  if (document.querySelector('#toasts .toast[data-tone="green"]')) forgetWords(agent);
+  for (const [place, value] of [...keptWords(agent, "weights")].entries()) {
+    const field = fields[place];
+    // Somebody may be quicker than this.
+    if (field.value === field.defaultValue) field.value = value;
+  }
+  form.querySelector("[data-discard]")?.addEventListener("click", () => forgetWords(agent));
+  // Who returns to adaptive gives up what was written, and what is about to be saved is as drawn.
+  form.addEventListener("submit", ({ submitter }) => {
+    if (submitter?.formNoValidate) forgetWords(agent);
+  });
   // Said once the number is whole, not digit by digit.
   form.addEventListener("change", ({ target }) => {
     if (inputs.includes(target) && !sum.hidden) announce(sum.textContent);
+  });
+  form.addEventListener("input", () => {
+    check();
+    keepWords(agent, "weights", fields.map(({ value }) => value));
   });
   check();
   // The server's answer is about a field: there one goes on. The browser goes to the place that the

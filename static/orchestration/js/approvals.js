@@ -4,6 +4,7 @@
 import { formatNumber, plural, t } from "../../shared/js/strings.js";
 import { showFaults } from "../../shared/js/faults.js";
 import { toast } from "../../shared/js/toasts.js";
+import { restore, written } from "../../shared/js/written.js";
 import { ask } from "../../execution/js/acting.js";
 import { postCommand, postForm, whileLate } from "../../execution/js/api.js";
 import { now } from "../../execution/js/clock.js";
@@ -14,9 +15,10 @@ import { data } from "../../execution/js/page-data.js";
 import { PagePause } from "../../execution/js/page-pause.js";
 import { pageDataOf, readPage } from "../../execution/js/pages.js";
 import * as pending from "../../execution/js/pending.js";
-import { refusal, sayRefusal, unread } from "../../execution/js/refusals.js";
+import { sayRefusal, unread } from "../../execution/js/refusals.js";
 import { matches } from "../../execution/js/tasks.js";
-import { forgetWords } from "../../execution/js/unsent.js";
+import { forgetWords, keepWords, keptWords } from "../../execution/js/unsent.js";
+import { markNews } from "./edit-news.js";
 import { List } from "./list.js";
 import { fateText, tickWaiting } from "./telling.js";
 
@@ -363,17 +365,8 @@ async function edit(row) {
   if (!link || !list.isOpen(row)) return;
   row.setAttribute("aria-busy", "true");
   try {
-    const page = await readPage(link.href);
-    const form = page.querySelector("#decide form[data-edit]");
-    // Whoever decided meanwhile is told by the feed.
-    if (!form) {
-      await feed.refresh();
-      pause.takeHeld();
-      return;
-    }
-    byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
-    editDialog.querySelector('[data-field="form"]').replaceChildren(form);
-    inDialog = [form.dataset.edit];
+    const form = await drawEdit(link.href);
+    if (!form) return;
     editDialog.showModal();
     form.elements.title.focus();
   } catch (error) {
@@ -383,6 +376,40 @@ async function edit(row) {
   }
 }
 
+/** The form as it is now, with what was written for it before; null where nothing is to be decided. */
+async function drawEdit(address) {
+  const page = await readPage(address);
+  const form = page.querySelector("#decide form[data-edit]");
+  if (!form) {
+    // Whoever decided meanwhile is told by the feed.
+    await feed.refresh();
+    pause.takeHeld();
+    return null;
+  }
+  byId("edit-dialog-title").textContent = page.getElementById("decide-title").textContent.trim();
+  editDialog.querySelector('[data-field="form"]').replaceChildren(form);
+  editDialog.dataset.address = address;
+  inDialog = [form.dataset.edit];
+  restore(form, keptWords(form.dataset.edit, "edit"));
+  return form;
+}
+
+/** What was written stays, for the task as it has become. */
+async function editAnew(form) {
+  const fresh = await drawEdit(editDialog.dataset.address);
+  if (!fresh) {
+    editDialog.close();
+    return;
+  }
+  const changed = markNews(fresh, form);
+  (changed ?? fresh.elements.title).focus();
+  fresh.querySelector('[data-field="error"]').textContent = t("action.conflict");
+}
+
+editDialog.addEventListener("input", () => {
+  const form = editDialog.querySelector("[data-edit]");
+  keepWords(form.dataset.edit, "edit", written(form));
+});
 editDialog.addEventListener("click", (event) => {
   if (!event.target.closest("[data-back]")) return;
   event.preventDefault();
@@ -407,12 +434,17 @@ editDialog.addEventListener("submit", async (event) => {
     const { results } = await whileLate(answer, (isLate) => {
       fault.textContent = isLate ? t("action.late") : "";
     });
-    editDialog.close();
     for (const result of results) showOutcome(result);
+    if (results.some(({ code }) => code === "version_conflict")) {
+      await editAnew(form);
+      return;
+    }
+    forgetWords(form.dataset.edit);
+    editDialog.close();
     tell(results, "approve");
   } catch (error) {
-    const rest = error.status === 400 ? showFaults(form, error.details) : [refusal(error)];
-    fault.textContent = rest.join(" ");
+    if (error.status === 400) fault.textContent = showFaults(form, error.details).join(" ");
+    else sayRefusal(error);
   } finally {
     deciding.delete(form.dataset.edit);
     button.removeAttribute("aria-busy");
