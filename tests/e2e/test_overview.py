@@ -230,9 +230,10 @@ def test_a_lost_connection_loses_no_page(page: Page, cable: Cable, complaints: C
 
 
 def test_what_was_refused_once_is_done_the_second_time(
-    page: Page, api: Api, complaints: Complaints
+    page: Page, api: Api, cable: Cable, complaints: Complaints
 ) -> None:
     complaints.expected += ["ERR_FAILED"]
+    page.clock.install()
     page.goto(PAGE)
     wait_until_live(page)
     page.locator("#open-activation").click()
@@ -248,8 +249,20 @@ def test_what_was_refused_once_is_done_the_second_time(
     dialog.locator("[value=preview]").click()
     expect(dialog.locator(".preview")).to_be_visible()
     expect(unknown).to_be_visible()
-    dialog.locator("[value=activate]").click()
+    # Where the answer is late that is said, and what was done also to who has left meanwhile.
+    cable.hold()
+    try:
+        dialog.locator("[value=activate]").click()
+        page.clock.fast_forward(8_500)
+        late = page.locator(".toast").filter(has_text="ainda não respondeu")
+        expect(late).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+    finally:
+        cable.release()
     expect(page.locator(".toast").filter(has_text="geradas")).to_be_visible()
+    expect(late).to_have_count(0)
+    expect(page.locator(".plan-tasks a")).not_to_have_count(0)
     for link in page.locator(".plan-tasks a").all():
         task = str(link.get_attribute("href")).rpartition("/")[2]
         api.update({"taskId": task}, "failed", failureReason="cancelled", reason="teste")

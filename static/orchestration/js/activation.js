@@ -40,7 +40,12 @@ async function turn(event, dialog) {
 async function send(event, dialog) {
   event.preventDefault();
   const page = await sendForm(event.target, event.submitter);
-  if (!page || !dialog.open) return;
+  if (!page) return;
+  if (!dialog.open) {
+    // Whoever has left meanwhile has to know what was done all the same.
+    if (!page.getElementById("activation")) showOutcome(page);
+    return;
+  }
   if (take(page, dialog)) return;
   // No further step: it is done. Shown once the dialog has been left, which takes the focus too.
   dialog.addEventListener("close", () => showPlan(page));

@@ -3,7 +3,7 @@
 
 import { t } from "../../shared/js/strings.js";
 import { toast } from "../../shared/js/toasts.js";
-import { ApiError } from "../../execution/js/api.js";
+import { ApiError, whileLate } from "../../execution/js/api.js";
 import { data } from "../../execution/js/page-data.js";
 import { readPage } from "../../execution/js/pages.js";
 import { replaceParts } from "../../execution/js/parts.js";
@@ -41,8 +41,13 @@ async function whileBusy(button, unanswered, step) {
   // Twice pressed is once meant.
   if (button.getAttribute("aria-busy") === "true") return null;
   button.setAttribute("aria-busy", "true");
+  let late = null;
+  const sayLate = (isLate) => {
+    late?.remove();
+    late = isLate ? toast(t("action.late"), { stays: true, tone: "amber" }) : null;
+  };
   try {
-    return await step();
+    return await whileLate(step(), sayLate);
   } catch (error) {
     if (error.status === undefined) toast(t(unanswered), { error: true });
     else sayRefusal(error);
