@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.callers import Caller
 from execution.enums import TaskStatus
 from execution.exceptions import NotAllowed
+from execution.texts import number_text
 from nexo.shared import clock
 from nexo.shared.exceptions import validation_error
 from orchestration.bulk import queries, rules
@@ -158,6 +159,6 @@ def shown_selection(order: Order, caller: Caller) -> BulkSelection:
 
 def within_limit(count: int) -> int:
     if count > rules.MAX_TASKS:
-        message = _("More than %(most)d tasks match; narrow the filter.")
-        raise validation_error("filter", message % {"most": rules.MAX_TASKS})
+        message = _("More than %(most)s tasks match; narrow the filter.")
+        raise validation_error("filter", message % {"most": number_text(rules.MAX_TASKS)})
     return count

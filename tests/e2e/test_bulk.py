@@ -329,9 +329,9 @@ def test_assign_asks_for_the_agent(
 def test_a_dry_run_without_an_answer_can_be_repeated(
     head: Page, tasks: list[dict[str, Any]], cable: Cable, complaints: Complaints
 ) -> None:
-    complaints.expected += ["WebSocket", "ERR_"]
-    # What asks and orders comes with the selection; the last of it is what reads pages.
-    with head.expect_request_finished(lambda request: "/pages." in request.url):
+    complaints.expected += ["WebSocket", "ERR_", "400"]
+    # What asks and orders comes with the selection; the last of it is what says why not.
+    with head.expect_request_finished(lambda request: "/refusals." in request.url):
         box(head, tasks[0]).check()
     cable.cut()
     try:
@@ -351,6 +351,13 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
     expect(dialog).to_contain_text("A tarefa é interrompida.")
     expect(dialog).to_contain_text("A tarefa será alterada.")
     expect(dialog.locator("[data-field=confirm]")).to_be_enabled()
+    # What cannot succeed is not offered again.
+    too_many = {"code": "validation_error", "error": "x", "details": {"filter": ["São demais."]}}
+    head.route("**/bulk", lambda route: route.fulfill(status=400, json=too_many))
+    dialog.get_by_role("button", name="Voltar").click()
+    bar(head).get_by_role("button", name="Cancelar tarefas…").click()
+    expect(dialog).to_contain_text("São demais.")
+    expect(again).to_have_count(0)
 
 
 def test_on_a_phone_the_bar_is_one_line_and_off_the_row(

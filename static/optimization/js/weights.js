@@ -40,6 +40,8 @@ export function watchWeights() {
     if (save) save.disabled = !isPreviewed;
     if (stale) setText(stale, isPreviewed ? "" : t("weights.stale"));
   };
+  // The server's answer is about a field: there one goes on.
+  const wrong = form.querySelector('[aria-invalid="true"]');
   const fields = [...inputs, form.elements.reason];
   const agent = form.dataset.weights;
   // The server says what it has done, and nothing else in green.
@@ -63,8 +65,6 @@ export function watchWeights() {
     keepWords(agent, "weights", fields.map(({ value }) => value));
   });
   check();
-  // The server's answer is about a field: there one goes on. The browser goes to the place that the
-  // address names once the page has loaded.
-  const wrong = form.querySelector('[aria-invalid="true"]');
+  // The browser goes to the place that the address names once the page has loaded.
   if (wrong) addEventListener("load", () => setTimeout(() => wrong.focus()));
 }

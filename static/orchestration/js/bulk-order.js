@@ -98,7 +98,7 @@ async function preview() {
   } catch (error) {
     if (asked !== action || !dialog.open) return;
     say(whyUnasked(error));
-    slot(form, "preview").append(again());
+    if (mayWorkLater(error)) slot(form, "preview").append(again());
   }
 }
 
@@ -111,6 +111,11 @@ function foretold({ done, total: asked }) {
 function whyUnasked(error) {
   if (isSaid(error)) return t("bulk.refused", { error: sentence(error) });
   return error.status === undefined ? t("bulk.unasked") : unread(error);
+}
+
+/** What is wrong with the order itself is so the next time too. */
+function mayWorkLater({ status }) {
+  return status === undefined || status === 429 || status >= 500;
 }
 
 /** Whether the server's own sentence is about this order; the rest has words of the page's. */

@@ -7,6 +7,7 @@ from unittest.mock import patch
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
+from django.utils import translation
 from django_tasks_db.models import DBTaskResult
 from rest_framework.exceptions import ValidationError
 
@@ -23,7 +24,7 @@ from orchestration.bulk import rules, services
 from orchestration.bulk.enums import ORDERED, BulkAction
 from orchestration.bulk.exceptions import JobNotFound, UndoUnavailable
 from orchestration.bulk.models import BulkItem, BulkJob, BulkSelection
-from orchestration.bulk.orders import Order, preview
+from orchestration.bulk.orders import Order, preview, within_limit
 from orchestration.bulk.services import resume_overdue_jobs, run_job, start_job, undo_job
 from tests.factories import change, make_agent, make_task, make_task_in
 from tests.orchestration.bulk.orders import by_filter, by_ids, kinds, make_tasks, person, statuses
@@ -156,6 +157,8 @@ def test_large_selections_are_only_counted(monkeypatch: pytest.MonkeyPatch) -> N
     for order in (by_ids("approve", *ids), by_filter("approve", taskType="photo")):
         found = preview(order, caller=head)
         assert (found.total, found.done, found.results) == (4, 4, [])
+    with translation.override("pt-br"), pytest.raises(ValidationError, match=r"100\.000"):
+        within_limit(rules.MAX_TASKS + 1)
     monkeypatch.setattr(rules, "MAX_TASKS", 3)
     with pytest.raises(Exception, match="3"):
         preview(by_filter("approve"), caller=head)
