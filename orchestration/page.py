@@ -496,4 +496,5 @@ def strings() -> dict[str, str]:
         "overview.unread": _(
             "No answer from the server: nothing was done. Try again when the page is live."
         ),
+        "bottleneck.left": _("No longer a bottleneck"),
     }

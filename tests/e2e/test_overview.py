@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.e2e.cable import Cable
 from tests.e2e.conftest import Api, Complaints, put_clock_right, set_clock_wrong, wait_until_live
@@ -290,6 +290,28 @@ def test_nothing_moves_while_it_reads_itself_again(page: Page, api: Api) -> None
     api.create(agentId="alex", channel="amazon")
     expect(figure(page, "generated")).not_to_have_text(generated, timeout=SOON)
     assert page.evaluate("window.shift") < 0.001
+
+
+def test_a_bottleneck_that_is_none_any_more_moves_no_other_under_a_hand(page: Page) -> None:
+    page.goto(PAGE)
+    wait_until_live(page)
+    places = page.locator("#bottlenecks > ol > li")
+    first, second = places.nth(0), places.nth(1)
+    gone, stays = first.get_attribute("id"), second.get_attribute("id")
+
+    def without_the_first(route: Route) -> None:
+        answer = route.fetch()
+        before, _, after = answer.text().partition(f'<li id="{gone}">')
+        rest = after[after.index(f'<li id="{stays}">') :]
+        route.fulfill(response=answer, body=before + rest)
+
+    page.route(f"**{PAGE}", without_the_first)
+    second.hover()
+    page.locator("#refresh").evaluate("(button) => button.click()")
+    expect(first).to_contain_text("Não é mais gargalo")
+    expect(second).to_have_id(str(stays))
+    page.mouse.move(0, 0)
+    expect(first).to_have_id(str(stays))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

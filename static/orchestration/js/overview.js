@@ -4,11 +4,16 @@ import { followPage } from "../../execution/js/follower.js";
 import { data } from "../../execution/js/page-data.js";
 import { replaceParts } from "../../execution/js/parts.js";
 import { watchActivation } from "./activation.js";
+import { keepPlaces, settlePlaces } from "./bottlenecks.js";
 import { watchForms } from "./forms.js";
 
 watchActivation();
 watchForms();
 followPage({
   concerns: (kind) => !data.reports.includes(kind),
-  show: ({ page }) => replaceParts(page),
+  show: ({ page }) => {
+    keepPlaces(page);
+    replaceParts(page);
+  },
+  tick: settlePlaces,
 });
