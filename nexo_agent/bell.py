@@ -25,6 +25,8 @@ SILENCE_SECONDS: Final = 45.0
 # Whoever hears the bell asks too, seldom: a ring is a hint and may be lost.
 HEARING_SECONDS: Final = 60.0
 REFUSED: Final = (4401, 4403, 4404)
+# What is no JSON, or nested without end, comes from no NEXO.
+LOST: Final = (OSError, TimeoutError, ValueError, RecursionError)
 
 
 class Bell:
@@ -100,6 +102,8 @@ class Bell:
                 self._socket = opened
                 while not self._closed.is_set():
                     message = json.loads(opened.recv(timeout=SILENCE_SECONDS))
+                    if not isinstance(message, dict):
+                        raise ValueError("a message that is no object")
                     self._hears = True
                     if message.get("type") == "work" and message.get("open"):
                         self.ring()
@@ -107,7 +111,7 @@ class Bell:
             code = closed.rcvd.code if closed.rcvd else None
             if code in REFUSED:
                 raise _Refused(code) from closed
-        except (OSError, TimeoutError, ValueError, InvalidHandshake, WebSocketException) as error:
+        except (*LOST, InvalidHandshake, WebSocketException) as error:
             logger.debug("The bell was lost: %s", error)
         finally:
             self._socket = None

@@ -14,6 +14,8 @@ MARK_BYTES: Final = 48
 MAX_LINES: Final = 500
 MAX_ERROR: Final = 4_000
 OVER: Final = ("completed", "failed")
+# What an agent works by, of each task.
+NEEDED: Final = ("taskId", "title", "taskType", "channel", "status")
 
 Json = dict[str, Any]
 
@@ -111,13 +113,41 @@ def _sent(line: str) -> str:
     return f"{kept}… [cut: {len(text) - len(kept.encode())} bytes]"
 
 
-def held_in(answer: Mapping[str, Any]) -> list[Held]:
-    """The tasks of a claim's answer."""
+def held_in(answer: Json) -> list[Held]:
+    """The tasks of a claim's answer.
+
+    Raises
+    ------
+    Away: it is no such answer; nor is it in the two below
+    """
     found = []
-    for given in answer["tasks"]:
+    for given in _objects(answer, "tasks"):
         task = {name: value for name, value in given.items() if not name.startswith("lease")}
-        found.append(Held(task, given["leaseId"]))
+        found.append(Held(_task(task), given.get("leaseId")))
     return found
+
+
+def task_in(answer: Json) -> Json:
+    """The task of a report's answer."""
+    return _task(answer.get("task"))
+
+
+def leases_in(answer: Json) -> set[str]:
+    """The lease ids of a heartbeat's answer."""
+    return {str(lease.get("leaseId")) for lease in _objects(answer, "leases")}
+
+
+def _objects(answer: Json, name: str) -> list[Json]:
+    found = answer.get(name)
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise Away(f"an answer without {name}")
+    return found
+
+
+def _task(value: Any) -> Json:
+    if not (isinstance(value, dict) and all(isinstance(value.get(one), str) for one in NEEDED)):
+        raise Away("an answer without a task")
+    return value
 
 
 def understood(status: int, body: Any, headers: Mapping[str, str]) -> Json:

@@ -1,5 +1,6 @@
 """One agent's calls, waiting for the answer or awaiting it."""
 
+import json
 import logging
 import time
 import uuid
@@ -16,6 +17,8 @@ from nexo_agent.errors import Away, LeaseLost, Refused
 
 TIMEOUT_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 60.0
+# A hundred tasks, each with the largest result, are a tenth of it.
+MOST_BYTES: Final = 64 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +27,8 @@ def _options(url: str, token: str, transport: Any) -> dict[str, Any]:
     # Proxies of the environment are not meant for a server beside us.
     return {
         "base_url": url.rstrip("/") + BASE,
-        "headers": {"Authorization": f"Token {token}"},
+        # Compressed, a few kilobytes may become more than there is memory.
+        "headers": {"Authorization": f"Token {token}", "Accept-Encoding": "identity"},
         "timeout": TIMEOUT_SECONDS,
         "trust_env": False,
         "transport": transport,
@@ -43,10 +47,29 @@ def _request(call: Call, key: str | None = None) -> dict[str, Any]:
     return content
 
 
-def _understood(answer: httpx.Response) -> Json:
+class _Body:
+    """An answer's bytes as they come, no more of them than an answer of NEXO has."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise Away("a compressed answer")
+        self._parts: list[bytes] = []
+        self._room = MOST_BYTES
+
+    def add(self, part: bytes) -> None:
+        self._room -= len(part)
+        if self._room < 0:
+            raise Away("an answer that does not end")
+        self._parts.append(part)
+
+    def whole(self) -> bytes:
+        return b"".join(self._parts)
+
+
+def _understood(answer: httpx.Response, text: bytes) -> Json:
     try:
-        body = answer.json()
-    except ValueError:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
         body = None
     known = body if isinstance(body, dict) else None
     return calls.understood(answer.status_code, known, answer.headers)
@@ -99,7 +122,7 @@ class NexoAgent:
         """Renew these leases, or all; the lease ids that are still held."""
         ids = None if held is None else [one.lease_id for one in held if one.lease_id]
         answer = self.send_call(calls.heartbeat(self.agent, ids), patience=0)
-        return {str(lease["leaseId"]) for lease in answer["leases"]}
+        return calls.leases_in(answer)
 
     # -- reporting -------------------------------------------------------------------------------
 
@@ -136,7 +159,7 @@ class NexoAgent:
             self._report(calls.log(held, part, level))
 
     def _update(self, held: Held, status: str | None = None, **fields: Any) -> None:
-        held.task = self._report(calls.update(held, status, **fields))["task"]
+        held.task = calls.task_in(self._report(calls.update(held, status, **fields)))
 
     def _report(self, call: Call) -> Json:
         """A task that was given to somebody else does not exist for this agent any more."""
@@ -156,7 +179,7 @@ class NexoAgent:
         attempt = 0
         while True:
             try:
-                return _understood(self._answer(call, key))
+                return _understood(*self._answer(call, key))
             except Away as away:
                 attempt += 1
                 wait = seconds_before(attempt, away.retry_after)
@@ -166,9 +189,13 @@ class NexoAgent:
                     logger.warning("The server is away (%s); waiting for it.", away)
                 self._sleep(wait)
 
-    def _answer(self, call: Call, key: str) -> httpx.Response:
+    def _answer(self, call: Call, key: str) -> tuple[httpx.Response, bytes]:
         try:
-            return self._http.request(**_request(call, key))
+            with self._http.stream(**_request(call, key)) as answer:
+                body = _Body(answer)
+                for part in answer.iter_bytes():
+                    body.add(part)
+                return answer, body.whole()
         except httpx.TransportError as error:
             raise Away(str(error) or type(error).__name__) from error
 
@@ -191,7 +218,7 @@ class AsyncNexoAgent:
     async def heartbeat(self, held: Iterable[Held] | None = None) -> set[str]:
         ids = None if held is None else [one.lease_id for one in held if one.lease_id]
         answer = await self.send_call(calls.heartbeat(self.agent, ids))
-        return {str(lease["leaseId"]) for lease in answer["leases"]}
+        return calls.leases_in(answer)
 
     async def send_call(self, call: Call) -> Json:
         """
@@ -200,7 +227,10 @@ class AsyncNexoAgent:
         Away, Refused, LeaseLost, TokenRefused, Moved
         """
         try:
-            answer = await self._http.request(**_request(call))
+            async with self._http.stream(**_request(call)) as answer:
+                body = _Body(answer)
+                async for part in answer.aiter_bytes():
+                    body.add(part)
         except httpx.TransportError as error:
             raise Away(str(error) or type(error).__name__) from error
-        return _understood(answer)
+        return _understood(answer, body.whole())

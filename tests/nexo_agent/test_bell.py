@@ -2,10 +2,12 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from websockets.sync.server import ServerConnection, serve
 
 from nexo_agent.bell import Bell
 from tests.nexo_agent.workers import eventually
@@ -44,3 +46,21 @@ def test_the_token_goes_to_no_server_that_a_redirect_names() -> None:
             bell.close()
     assert b"token.secret" in asked[0]
     assert stolen == []
+
+
+@pytest.mark.parametrize(
+    "odd", ["[]", "5", "null", "no JSON", "[" * 100_000], ids=lambda odd: odd[:9]
+)
+def test_a_message_that_means_nothing_is_a_lost_bell_which_is_rung_for_again(odd: str) -> None:
+    said = [odd, '{"type": "work", "open": 1}']
+
+    def speak(connection: ServerConnection) -> None:
+        connection.send(said.pop(0) if said else odd)
+        time.sleep(1)
+
+    with serve(speak, "127.0.0.1", 0, select_subprotocol=lambda *_: "nexo.v1") as server:  # type: ignore[arg-type,return-value]  # a plain name
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        bell = Bell(f"http://127.0.0.1:{server.socket.getsockname()[1]}", "alex", "secret")
+        assert eventually(bell._rung.is_set)
+        bell.close()
+        server.shutdown()

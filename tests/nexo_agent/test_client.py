@@ -1,11 +1,13 @@
 """The client against a server that is made up here: what it sends, and how it waits."""
 
 import ast
+import gzip
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from nexo_agent import (
     TokenRefused,
     backoff,
     calls,
+    client,
 )
 from nexo_agent.bell import Bell
 from tests.servers import PROJECT
@@ -235,6 +238,69 @@ def test_a_redirect_is_a_wrong_url_and_nothing_to_wait_for(
     with pytest.raises(Moved, match=f"sends this call on to {re.escape(address)}: give that"):
         agent.claim()
     assert waits == []
+
+
+LEASED = {**TASK, "leaseId": "lease-7"}
+NO_CLAIMS = [
+    *({}, {"tasks": 5}, {"tasks": [1]}, {"tasks": [{"leaseId": "1"}]}),
+    *({"tasks": [{**LEASED, name: value}]} for name in ("taskId", "status") for value in (None, 1)),
+]
+
+
+@pytest.mark.parametrize("body", NO_CLAIMS, ids=str)
+def test_a_claim_that_is_answered_with_something_else_is_tried_later(
+    agent: NexoAgent, server: Server, body: Any
+) -> None:
+    server.answers = [gives(200, body)]
+    with pytest.raises(Away):
+        agent.claim()
+
+
+@pytest.mark.parametrize("body", [{}, {"task": []}, {"task": {"status": "failed"}}], ids=str)
+def test_a_report_that_is_answered_with_something_else_changes_nothing_here(
+    agent: NexoAgent, server: Server, held: Held, body: Any
+) -> None:
+    server.answers = [gives(200, body)]
+    with pytest.raises(Away):
+        agent.start(held)
+    assert held.task == TASK
+
+
+@pytest.mark.parametrize("body", [{}, {"leases": {}}, {"leases": ["lease-1"]}], ids=str)
+def test_a_heartbeat_that_is_answered_with_something_else_is_none(
+    agent: NexoAgent, server: Server, body: Any
+) -> None:
+    server.answers = [gives(200, body)]
+    with pytest.raises(Away):
+        agent.heartbeat()
+
+
+def nested(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=b"[" * 100_000)
+
+
+def compressed(request: httpx.Request) -> httpx.Response:
+    assert request.headers["Accept-Encoding"] == "identity"
+    body = gzip.compress(b'{"tasks": []}')
+    return httpx.Response(200, content=body, headers={"Content-Encoding": "gzip"})
+
+
+def endless(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200, content=repeat(b" " * 1024 * 1024))
+
+
+@pytest.mark.parametrize("answer", [nested, compressed, endless])
+def test_no_answer_takes_all_memory(
+    server: Server, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "MOST_BYTES", 3 * 1024 * 1024)
+    server.answers = [answer]
+    transport = httpx.MockTransport(server.handle)
+    with (
+        NexoAgent("http://nexo.test", "alex", "k", patience=0, transport=transport) as agent,
+        pytest.raises(Away),
+    ):
+        agent.claim()
 
 
 def test_waits_grow_and_are_spread() -> None:
