@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 from accounts import second_factor, steps
 from accounts.admin_audit import password_was_set
 from accounts.forms import OwnPasswordForm, SignInForm, ThemeForm
-from nexo.shared.throttling import RateThrottle
+from nexo.shared.throttling import RateThrottle, place_of
 
 A_YEAR_SECONDS = 365 * 24 * 3600
 
@@ -33,7 +33,7 @@ class LoginRate(RateThrottle):
         return settings.LOGIN_RATE
 
     def get_cache_key(self, request: Any, view: Any) -> str:
-        return f"login:{request.META.get('REMOTE_ADDR', '')}"
+        return f"login:{place_of(request)}"
 
 
 class LoginView(views.LoginView):

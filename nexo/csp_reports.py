@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from prometheus_client import Counter
 
 from nexo.shared.parsers import parse_json
-from nexo.shared.throttling import RateThrottle
+from nexo.shared.throttling import RateThrottle, place_of
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class AddressRate(RateThrottle):
     scope = "csp"
 
     def get_cache_key(self, request: Any, view: Any) -> str:
-        return f"csp:{request.META.get('REMOTE_ADDR', '')}"
+        return f"csp:{place_of(request)}"
 
 
 class WholeRate(AddressRate):

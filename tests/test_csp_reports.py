@@ -163,7 +163,7 @@ def test_reports_are_posted(method: str) -> None:
 def test_an_address_is_throttled_and_so_are_all_together(monkeypatch: Any) -> None:
     monkeypatch.setattr(csp_reports.AddressRate, "rate", "2/min")
     monkeypatch.setattr(csp_reports.WholeRate, "rate", "3/min")
-    addresses = ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3")
+    addresses = ("2001:db8::1", "2001:db8::2", "2001:db8::3", "192.0.2.2", "192.0.2.3")
     answers = [send(OLD, REMOTE_ADDR=address) for address in addresses]
     assert [answer.status_code for answer in answers] == [204, 204, 429, 204, 429]
     assert int(answers[2]["Retry-After"]) > 0

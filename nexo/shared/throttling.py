@@ -1,5 +1,6 @@
 """How often one may call: what all rates share, and the API's own."""
 
+import ipaddress
 import json
 import logging
 import math
@@ -92,6 +93,20 @@ class RateThrottle(SimpleRateThrottle):
                 logger.warning("each process counts calls by itself: %s", error)
         self.cache = self.own  # type: ignore[assignment]  # what a throttle asks of a cache
         return bool(super().allow_request(request, view))
+
+
+def place_of(request: Any) -> str:
+    """The address that somebody asks from; of IPv6 the network, for one line has 2^64 of them."""
+    address = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), 64), strict=False))
 
 
 class CallerRateThrottle(RateThrottle):

@@ -190,6 +190,22 @@ def test_an_address_is_limited_whatever_account_it_tries(
     assert sign_in(elsewhere) == 302
 
 
+@pytest.mark.parametrize(
+    ("one", "same", "other"),
+    [
+        ("2001:db8:1:1::7", "2001:db8:1:1:ffff::9", "2001:db8:1:2::7"),
+        ("192.0.2.7", "::ffff:192.0.2.7", "::ffff:192.0.2.8"),
+    ],
+)
+def test_the_addresses_of_one_connection_count_as_one(
+    ana: User, settings: Any, one: str, same: str, other: str
+) -> None:
+    settings.LOGIN_RATE = "1/min"
+    assert sign_in(Client(REMOTE_ADDR=one), password="x") == 200
+    assert sign_in(Client(REMOTE_ADDR=same)) == 429
+    assert sign_in(Client(REMOTE_ADDR=other)) == 302
+
+
 @pytest.fixture
 def lockout(settings: Any) -> None:
     """Elsewhere off: the lockout of one test would be felt by the next."""
