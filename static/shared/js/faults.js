@@ -35,7 +35,7 @@ function faultOf(controls, sentence) {
   return line;
 }
 
-function clearFaults(form) {
+export function clearFaults(form) {
   for (const line of form.querySelectorAll("[data-fault]")) line.remove();
   for (const control of form.querySelectorAll('[aria-invalid="true"]')) {
     control.removeAttribute("aria-invalid");
