@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from optimization.score import EXCELLENT_FROM, FAIR_FROM, GOOD_FROM
+
 
 class Action(StrEnum):
     INCREASE_WORKLOAD = "increase_workload"
@@ -17,6 +19,7 @@ class Trend(StrEnum):
 
 
 TREND_POINTS = 5
+RETRAIN_BELOW = 50
 
 
 def recommended_action(score: int, prediction: int) -> Action:
@@ -24,11 +27,11 @@ def recommended_action(score: int, prediction: int) -> Action:
 
     Source: docs/reference/formulas.md, "Action"
     """
-    if score >= 80 and prediction > score:
+    if score >= EXCELLENT_FROM and prediction > score:
         return Action.INCREASE_WORKLOAD
-    if 60 <= score < 70:
+    if FAIR_FROM <= score < GOOD_FROM:
         return Action.REDUCE_WORKLOAD
-    if score < 50:
+    if score < RETRAIN_BELOW:
         return Action.RETRAIN
     return Action.MAINTAIN
 

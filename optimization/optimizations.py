@@ -10,12 +10,12 @@ import numpy as np
 
 from execution.queries import Position
 from optimization import projection, queries
-from optimization.action import Action, Trend, recommended_action, trend_of
+from optimization.action import RETRAIN_BELOW, Action, Trend, recommended_action, trend_of
 from optimization.arrays import Array, Facts, Known, Mask, round_half_up
 from optimization.evaluation import Evaluation, evaluate, has_low_data
 from optimization.queries import AgentRow, Window
 from optimization.recommendation import HIGH_ERROR_ABOVE
-from optimization.score import Band, score_band
+from optimization.score import EXCELLENT_FROM, Band, score_band
 
 WeightsSource = Literal["adaptive", "manual"]
 Shares = tuple[float, float, float]
@@ -200,8 +200,8 @@ def summary(found: Sequence[Optimization]) -> Summary:
     scored = [one for one in found if one.has_score]
     mean = sum(one.prediction for one in scored) / len(scored) if scored else 0.0
     return Summary(
-        needing_retraining=sum(one.score < 50 for one in scored),
-        ready_to_scale=sum(one.score >= 80 for one in scored),
+        needing_retraining=sum(one.score < RETRAIN_BELOW for one in scored),
+        ready_to_scale=sum(one.score >= EXCELLENT_FROM for one in scored),
         average_prediction=int(round_half_up(np.array(mean))),
         agents=len(found),
     )

@@ -31,6 +31,9 @@ def performance_score(rates: Rates, weights: Array) -> Known:
     return Known(weighed / np.where(total > 0, total, 1.0), known)
 
 
+EXCELLENT_FROM, GOOD_FROM, FAIR_FROM = 80, 70, 60
+
+
 class Band(StrEnum):
     EXCELLENT = "excellent"
     GOOD = "good"
@@ -40,8 +43,8 @@ class Band(StrEnum):
 
 def score_band(score: int) -> Band:
     """The word for a shown score, 0-100."""
-    if score >= 80:
+    if score >= EXCELLENT_FROM:
         return Band.EXCELLENT
-    if score >= 70:
+    if score >= GOOD_FROM:
         return Band.GOOD
-    return Band.FAIR if score >= 60 else Band.CRITICAL
+    return Band.FAIR if score >= FAIR_FROM else Band.CRITICAL
