@@ -144,6 +144,12 @@ def test_plain_http_is_sent_to_https_but_probes_are_not(served: RunningServer) -
     assert httpx.get(f"{served.url}/healthz").status_code == 200
 
 
+def test_only_the_proxy_says_what_came_by_https(served: RunningServer) -> None:
+    past_it = httpx.HTTPTransport(local_address="127.0.0.5")
+    with httpx.Client(transport=past_it, headers=BEHIND_PROXY) as client:
+        assert client.get(f"{served.url}/accounts/login/").status_code == 301
+
+
 def test_pages_and_files_are_for_this_site_and_https_alone(served: RunningServer) -> None:
     page = httpx.get(f"{served.url}/accounts/login/", headers=BEHIND_PROXY)
     transport = page.headers["Strict-Transport-Security"]
