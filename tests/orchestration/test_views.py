@@ -135,7 +135,7 @@ def test_rates_and_bottlenecks_are_for_those_who_see_optimization(role: Role) ->
     failed("alex", at=at_noon(1, clock.now()), reason=FailureReason.REJECTED)
     text = text_of(client_of(role))
     assert "Taxa de aprovação 0,0% 0 de 1 · mínimo 70%" in text
-    assert "Pontuação 0 mínimo 60 O que fazer · dados insuficientes" in text
+    assert "Pontuação 0 mínimo 60 O que fazer Alex · dados insuficientes" in text
     assert "Aprovação 0,0% · 0 de 1" in text
 
 
