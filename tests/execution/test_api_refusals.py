@@ -68,7 +68,7 @@ def test_a_broken_body_is_explained_in_portuguese(head: APIClient, body: str, wo
 def test_a_missing_csrf_token_is_explained_in_portuguese() -> None:
     client = APIClient(enforce_csrf_checks=True)
     client.force_login(make_user(Role.HEAD))
-    body = refused(client.post(URL, NEW, format="json"), 403, "permission_denied")
+    body = refused(client.post(URL, NEW, format="json"), 403, "csrf_failed")
     assert "token CSRF" in body["error"]
     assert "Failed" not in body["error"]
 

@@ -17,9 +17,9 @@ export async function readPage(address = location.href) {
   }
   if (!response.ok) throw new ApiError(response.status, null, response.headers.get("X-Request-Id"));
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  const { me, timestamp } = pageDataOf(page);
-  learnTime(timestamp);
-  if (me !== data.me) {
+  const fresh = pageDataOf(page);
+  learnTime((fresh.snapshot ?? fresh).timestamp);
+  if (fresh.me !== data.me) {
     location.reload();
     return new Promise(() => {});
   }
