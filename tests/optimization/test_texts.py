@@ -73,20 +73,20 @@ def test_a_rate_does_not_look_like_the_threshold_that_it_missed(
         (
             "pt-br",
             1,
-            "1 aprovada, 1 rejeitada; 1 concluída, 1 com erro, 1 muito atrasada;"
+            "1 aprovada, 1 rejeitada; 1 concluída, 1 com erro, 1 atrasou muito;"
             " 1 min estimado, 1 min usado",
         ),
         (
             "pt-br",
             1200,
             "1.200 aprovadas, 1.200 rejeitadas; 1.200 concluídas, 1.200 com erro,"
-            " 1.200 muito atrasadas; 1.200 min estimados, 1.200 min usados",
+            " 1.200 atrasaram muito; 1.200 min estimados, 1.200 min usados",
         ),
         # "Failed" is a status, which is also that of what was rejected or cancelled.
         (
             "en",
             1,
-            "1 approved, 1 rejected; 1 completed, 1 ended in error, 1 far overdue;"
+            "1 approved, 1 rejected; 1 completed, 1 ended in error, 1 became far overdue;"
             " 1 min estimated, 1 min taken",
         ),
     ],
