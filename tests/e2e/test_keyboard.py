@@ -93,6 +93,8 @@ def test_question_mark_shows_the_keys(listed: Page) -> None:
     listed.keyboard.press("?")
     help_dialog = listed.get_by_role("dialog", name="Teclado")
     expect(help_dialog).to_contain_text("Pausar e retomar")
+    # Space, which scrolls elsewhere, closes it and switches nothing.
+    expect(help_dialog.get_by_role("button", name="Fechar")).to_be_focused()
     listed.keyboard.press("Escape")
     expect(help_dialog).to_be_hidden()
 
