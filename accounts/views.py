@@ -1,7 +1,7 @@
 """Sign in, sign out, change the password, choose a theme."""
 
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -19,8 +19,10 @@ from django.views.decorators.http import require_POST
 from accounts import second_factor, steps
 from accounts.admin_audit import password_was_set
 from accounts.forms import OwnPasswordForm, SignInForm, ThemeForm
+from nexo.shared.errors import too_many_requests
 from nexo.shared.throttling import RateThrottle, place_of
 
+TOO_MANY_CHANGES = _("Too many attempts. Wait a few minutes and try again.")
 A_YEAR_SECONDS = 365 * 24 * 3600
 
 
@@ -34,6 +36,18 @@ class LoginRate(RateThrottle):
 
     def get_cache_key(self, request: Any, view: Any) -> str:
         return f"login:{place_of(request)}"
+
+
+class OwnPasswordRate(RateThrottle):
+    """Changes of one's own password, right or wrong: who finds a session open must not guess it.
+
+    A count of its own: failures at the sign-in, which anybody can make, keep nobody from it.
+    """
+
+    rate = "20/hour"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return f"password:{request.user.pk}"
 
 
 class LoginView(views.LoginView):
@@ -92,15 +106,11 @@ class PasswordChangeView(views.PasswordChangeView):
     success_url = reverse_lazy("password")
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # Who finds a session open must not find out its person's password.
-        if refused := too_many(request, cast("User", request.user)):
-            return refused
+        rate = OwnPasswordRate()
+        if not rate.allow_request(request, self):
+            seconds = max(1, round(rate.wait() or 0))
+            return too_many_requests(request, TOO_MANY_CHANGES, retry_after=seconds)
         return super().post(request, *args, **kwargs)
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        if form.has_error("old_password", "password_incorrect"):
-            steps.count_failure(self.request, form.user)
-        return super().form_invalid(form)
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():

@@ -224,7 +224,12 @@ async def _greet(feed: Feed, connection: Connection, place: Place | None) -> Non
     await connection.send_text(frames.hello(position.epoch, position.sequence, summary))
     reached = position.sequence
     if place is not None:
-        reached = await _catch_up(feed, connection, place, position)
+        try:
+            reached = await _catch_up(feed, connection, place, position)
+        except RuntimeError as error:
+            # uvloop's word for a client that has left, of whom `_listen` hears next.
+            logger.info("a socket could not be told what it missed: %s", error)
+            return
     feed.hub.start(connection, position.epoch, reached)
 
 

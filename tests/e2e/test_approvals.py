@@ -264,6 +264,8 @@ def test_edit_then_approve_is_told_on_the_timeline(
     page.context.clear_cookies(name="sessionid")
     dialog.get_by_role("button", name="Aprovar").click()
     expect(dialog.get_by_role("link", name="Entrar de novo")).to_be_visible()
+    # What is said stands over no button.
+    dialog.get_by_role("button", name="Aprovar").click(trial=True)
     page.context.add_cookies(cookies)  # type: ignore[arg-type]  # as it gave them
     page.goto(page.url)
     row(page, task).get_by_text("Editar…").click()
@@ -280,6 +282,7 @@ def test_edit_then_approve_is_told_on_the_timeline(
     dialog.get_by_role("button", name="Aprovar").click()
     expect(page.get_by_text("Aprovada: Título novo")).to_be_visible()
     expect(row(page, task)).to_have_count(0)
+    assert page.evaluate("document.activeElement !== document.body")
     page.goto(f"/marketplace/tasks/{task['taskId']}")
     expect(page.get_by_text("a estimativa de 60 para 90 min: “foto nova”")).to_be_visible()
 

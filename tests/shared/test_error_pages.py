@@ -39,7 +39,7 @@ def unavailable(request: HttpRequest) -> HttpResponse | None:
         (lambda request: errors.bad_request(request, RequestDataTooBig()), 413, "grande demais"),
         (
             lambda request: errors.too_many_requests(request, exports.OWN, retry_after=10),
-            *(429, "O arquivo precisa esperar"),
+            *(429, "Espere um momento"),
         ),
         (errors.server_error, 500, "Algo quebrou do nosso lado"),
         (unavailable, 503, "ocupado"),

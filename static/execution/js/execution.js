@@ -218,14 +218,11 @@ function takeHeld() {
 }
 
 async function refresh() {
-  if (hasTurned()) {
-    location.reload();
-    return;
-  }
   refreshButton.setAttribute("aria-busy", "true");
   const wasRead = await feed.refresh();
   refreshButton.removeAttribute("aria-busy");
-  if (wasRead) {
+  if (wasRead && hasTurned()) location.reload();
+  else if (wasRead) {
     // Not before: what is held is nowhere else until a read has brought it.
     takeHeld();
     settle();
@@ -237,7 +234,8 @@ let isTurnTold = false;
 
 /** Nothing is taken from under a hand: what somebody does to the old day's list is theirs to end. */
 function followDay() {
-  if (!hasTurned()) return;
+  // What is known is not given up for a page that cannot be had.
+  if (!hasTurned() || !feed.isLive) return;
   if (!isReading() && document.activeElement === document.body) location.reload();
   else if (!isTurnTold) sayTurned();
   isTurnTold = true;

@@ -110,7 +110,7 @@ function showHalt(state) {
     notice.append(link);
   }
   document.getElementById("content").prepend(notice);
-  if (document.querySelector("dialog:modal")) toast(sentence.textContent, { error: true });
+  if (document.querySelector("dialog:modal")) toast(sentence.textContent, { error: true, untilLive: true });
 }
 
 /** Speak to those who hear the page: rarely, and only whole sentences. */

@@ -20,6 +20,8 @@ export class PagePause extends Pause {
     super({ feed, onChange: follow });
     this.#feed = feed;
     this.#show = show;
+    // Who does something on the page goes on with it.
+    document.addEventListener("outcome", () => this.isOn && this.set(false));
   }
 
   get waiting() {

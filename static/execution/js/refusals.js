@@ -11,7 +11,8 @@ const STALE = "csrf_failed";
 
 /** Say why something was not done, and offer what helps: signing in, or the same `again`. */
 export function sayRefusal(error, again = null) {
-  toast(refusal(error), { error: true, action: remedy(error, again) });
+  const action = remedy(error, again);
+  toast(refusal(error), { error: true, action, untilLive: error.status === 401 });
 }
 
 function remedy({ status, code }, again) {

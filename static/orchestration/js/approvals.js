@@ -166,7 +166,10 @@ function readSoon() {
 
 async function settle() {
   if (waiting.size) {
-    await feed.refresh();
+    if (!(await feed.refresh())) {
+      if (!feed.hasEnded) toast(t("readFailed"), { error: true, untilLive: true });
+      return;
+    }
     pause.takeHeld();
   }
   list.letGo();
@@ -434,14 +437,16 @@ editDialog.addEventListener("submit", async (event) => {
     const { results } = await whileLate(answer, (isLate) => {
       fault.textContent = isLate ? t("action.late") : "";
     });
-    for (const result of results) showOutcome(result);
-    if (results.some(({ code }) => code === "version_conflict")) {
-      await editAnew(form);
-      return;
+    const isConflict = results.some(({ code }) => code === "version_conflict");
+    if (!isConflict) {
+      forgetWords(form.dataset.edit);
+      editDialog.close();
+      // From a row that goes, the focus goes on to the next.
+      comeBack(form.dataset.edit);
     }
-    forgetWords(form.dataset.edit);
-    editDialog.close();
-    tell(results, "approve");
+    for (const result of results) showOutcome(result);
+    if (isConflict) await editAnew(form);
+    else tell(results, "approve");
   } catch (error) {
     if (error.status === 400) fault.textContent = showFaults(form, error.details).join(" ");
     else sayRefusal(error);

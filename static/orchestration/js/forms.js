@@ -59,6 +59,8 @@ async function whileBusy(button, unanswered, step) {
 
 /** Show what the page that follows has in its parts, and what it says of what was done. */
 export function showOutcome(page) {
+  // Before what is new is shown: a page that is paused holds something older.
+  document.dispatchEvent(new Event("outcome"));
   replaceParts(page);
   for (const said of page.querySelectorAll("#toasts .toast")) {
     toast(said.textContent.trim(), { error: said.dataset.tone === "red" });

@@ -37,6 +37,7 @@ export function toast(
   if (!place.contains(document.activeElement)) stoodAt = document.activeElement;
   reachable(place);
   place.querySelector(error ? ".toast-errors" : "[role=status]").append(box);
+  if (place.closest("dialog")) box.scrollIntoView({ block: "nearest" });
   return box;
 }
 

@@ -382,6 +382,21 @@ async def test_who_gets_nothing_is_told_why(feed: Feed, path: str, code: int) ->
     assert not feed.hub.connections
 
 
+async def test_a_client_that_leaves_while_it_catches_up_is_no_error(
+    feed: Feed, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await position()
+    await in_thread(make_task)
+
+    def gone(*_arguments: object) -> None:
+        raise RuntimeError("the handler is closed")
+
+    monkeypatch.setattr(Connection, "write_text", gone)
+    async with opened(token, f"since={before.sequence}&epoch={before.epoch}") as socket:
+        await socket.next_of("hello")
+    assert not feed.hub.connections
+
+
 async def test_a_socket_that_left_is_forgotten(feed: Feed, token: str) -> None:
     sockets = metrics.SOCKETS._value.get()
     async with opened(token) as socket:
