@@ -76,7 +76,12 @@ class Bells(Room):
         else:
             always = False
         agents = {str(connection.caller.agent_id) for connection in self.connections}
-        counted: Counted = await self.feed.read(_count, agents, self._position, always)
+        since = self._position
+        counted: Counted = await self.feed.read(_count, agents, since, always)
+        if since is None and self._position is not None:
+            # Somebody was greeted meanwhile, and this look does not tell what they were given since:
+            # the next, for which the greeting has rung, goes on from there.
+            return
         self._position = counted.position
         self._ring(counted)
 

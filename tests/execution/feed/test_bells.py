@@ -1,6 +1,7 @@
 """The bell rings for its agent alone, at once, and costs nothing while nobody has work."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -67,6 +68,28 @@ async def test_it_rings_when_another_task_takes_the_place_of_one_that_was_taken(
         await socket.next_of("work")
         await in_thread(claiming.claim_tasks, "alex", caller=ALEX)
         await in_thread(approved)
+        assert await socket.next() == {"type": "work", "open": 1}
+
+
+async def test_what_is_given_while_the_first_look_is_under_way_rings(
+    feed: Feed, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun before anybody was greeted, it knows of no place to go on from."""
+    is_given = threading.Event()
+    count = bells._count
+
+    def late(agent_ids: Any, since: Any, always: bool) -> Any:
+        if since is None:
+            is_given.wait(5.0)
+        return count(agent_ids, since, always)
+
+    monkeypatch.setattr(bells, "_count", late)
+    await in_thread(approved)
+    async with opened(key, path=BELL) as socket:
+        await socket.next_of("work")
+        await in_thread(claiming.claim_tasks, "alex", caller=ALEX)
+        await in_thread(approved)
+        is_given.set()
         assert await socket.next() == {"type": "work", "open": 1}
 
 
