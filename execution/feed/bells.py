@@ -79,8 +79,8 @@ class Bells(Room):
         since = self._position
         counted: Counted = await self.feed.read(_count, agents, since, always)
         if since is None and self._position is not None:
-            # Somebody was greeted meanwhile, and this look does not tell what they were given since:
-            # the next, for which the greeting has rung, goes on from there.
+            # Somebody was greeted meanwhile, and this look does not tell what they were given
+            # since: the next, for which the greeting has rung, goes on from there.
             return
         self._position = counted.position
         self._ring(counted)
