@@ -330,8 +330,11 @@ def test_a_dry_run_without_an_answer_can_be_repeated(
     head: Page, tasks: list[dict[str, Any]], cable: Cable, complaints: Complaints
 ) -> None:
     complaints.expected += ["WebSocket", "ERR_", "400"]
-    # What asks and orders comes with the selection; the last of it is what says why not.
-    with head.expect_request_finished(lambda request: "/refusals." in request.url):
+    # What asks and orders comes with the selection, and brings two more, in whatever order.
+    with (
+        head.expect_request_finished(lambda request: "/refusals." in request.url),
+        head.expect_request_finished(lambda request: "/lines." in request.url),
+    ):
         box(head, tasks[0]).check()
     cable.cut()
     try:
