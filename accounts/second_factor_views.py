@@ -19,7 +19,7 @@ from accounts import second_factor, sign_ins, steps
 from accounts.forms import CodeForm, EnrolForm, EnrolOwnForm, SignInCodeForm
 from accounts.guarded import SECOND_FACTOR_MARK
 from accounts.steps import ENROLLING
-from accounts.views import too_many
+from accounts.views import LoginRate, throttled
 
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -38,7 +38,7 @@ def sign_in_code(request: HttpRequest) -> HttpResponse:
         return redirect("sign-in-enrol")
     if request.method != "POST":
         return render(request, "accounts/code.html", {"form": SignInCodeForm()})
-    if refused := too_many(request, who.user):
+    if refused := _too_many(request, who.user):
         return refused
     form = SignInCodeForm(request.POST)
     if form.is_valid() and second_factor.verify(who.user, form.cleaned_data["code"]):
@@ -97,7 +97,7 @@ def _manage(request: HttpRequest, user: User, device: Any) -> HttpResponse:
     }
     if request.method != "POST":
         return render(request, "accounts/second_factor.html", context)
-    if refused := too_many(request, user):
+    if refused := _too_many(request, user):
         return refused
     what = request.POST.get("do", "")
     if what not in {"codes", "remove"}:
@@ -137,7 +137,7 @@ def _enrol(
         session[ENROLLING] = kept = [user.pk, second_factor.new_key()]
     key: str = kept[1]
     if request.method == "POST":
-        if refused := too_many(request, user):
+        if refused := _too_many(request, user):
             return refused
         if form.is_valid():
             codes = second_factor.enrol(user, key, form.cleaned_data["code"])
@@ -169,6 +169,17 @@ def _show_codes(
     """
     context = {"codes": codes, "next_page": next_page, "is_new": is_new}
     return render(request, "accounts/recovery_codes.html", context)
+
+
+def _too_many(request: HttpRequest, user: User) -> HttpResponse | None:
+    """As at the first step: per address, and per account over both steps."""
+    rate = LoginRate()
+    if not rate.allow_request(request, None):
+        return throttled(request, wait=rate.wait())
+    if steps.is_locked(request, user):
+        steps.forget(request)
+        return throttled(request)
+    return None
 
 
 def _again(

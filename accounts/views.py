@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, views
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -80,17 +79,6 @@ def throttled(
     response = render(request, "accounts/login.html", context, status=status)
     response["Retry-After"] = str(round(wait or settings.AXES_COOLOFF_TIME.total_seconds()))
     return response
-
-
-def too_many(request: HttpRequest, user: User) -> HttpResponse | None:
-    """As at the first step: per address, and per account over both steps."""
-    rate = LoginRate()
-    if not rate.allow_request(request, None):
-        return throttled(request, wait=rate.wait())
-    if steps.is_locked(request, user):
-        steps.forget(request)
-        return throttled(request)
-    return None
 
 
 class LogoutView(views.LogoutView):

@@ -261,7 +261,10 @@ async def _catch_up(
 
 
 async def _takes_more(connection: Connection) -> bool:
-    """Wait until it has taken enough of what it was sent, as long as the hub would."""
+    """Wait until it has taken enough of what it was sent, as long as the hub would.
+
+    Neither server tells somebody beside it when a buffer has drained: one has to look.
+    """
     with suppress(TimeoutError):
         async with asyncio.timeout(STUCK_AFTER_SECONDS):
             while connection.is_busy():

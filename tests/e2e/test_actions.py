@@ -295,7 +295,7 @@ def test_words_survive_the_end_of_a_session(
     dialog.get_by_label("Motivo").fill("fora de linha")
     # A sign-in in another tab brings another token.
     token = next(one for one in page.context.cookies() if one["name"] == "csrftoken")
-    page.context.add_cookies([{**token, "value": "b" * 32}])  # type: ignore[typeddict-item,list-item]
+    page.context.add_cookies([{**token, "value": "b" * 32}])  # type: ignore[typeddict-item,list-item]  # as it gave it
     dialog.get_by_role("button", name="Cancelar tarefa").click()
     error = page.locator("#toasts").get_by_role("alert")
     expect(error).to_contain_text("entrou de novo neste navegador")
